@@ -1,0 +1,257 @@
+use std::{
+    error::Error,
+    fmt,
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
+
+use http::{Extensions, HeaderValue, Request};
+
+#[cfg(feature = "call")]
+use crate::Call;
+use crate::{CorrelationId, Finding, Principal, Trail};
+
+/// The pass that each guard stamps on a request's way inwards.
+///
+/// One per request, made by the first layer that touches it and kept in the request's
+/// extensions. Clones share the same slots, so an outer layer that keeps one sees what inner
+/// layers stamped, even if the request's future is dropped. Slots are write-once.
+#[derive(Clone, Default)]
+pub struct SecurityContext(Arc<Slots>);
+
+#[derive(Default)]
+struct Slots {
+    correlation_id: OnceLock<CorrelationId>,
+    client_address: OnceLock<IpAddr>,
+    transport: OnceLock<Transport>,
+    principal: OnceLock<Principal>,
+    challenges: OnceLock<Arc<[HeaderValue]>>,
+    #[cfg(feature = "call")]
+    call: OnceLock<Call>,
+    trail: OnceLock<Trail>,
+}
+
+/// How the request travelled on its last stretch that we can vouch for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Transport {
+    /// Over TLS.
+    Tls,
+    /// In the clear.
+    Plain,
+}
+
+impl SecurityContext {
+    /// The request's context, made now if no layer did before.
+    pub fn of<B>(request: &mut Request<B>) -> Self {
+        Self::of_extensions(request.extensions_mut())
+    }
+
+    /// The context among a request's extensions, made now if no layer did before.
+    pub fn of_extensions(extensions: &mut Extensions) -> Self {
+        extensions.get_or_insert_default::<Self>().clone()
+    }
+
+    /// The context among a request's extensions, if a layer made one.
+    pub fn find(extensions: &Extensions) -> Option<&Self> {
+        extensions.get()
+    }
+
+    /// The id that ties answer, log lines and audit record together; made on first use.
+    pub fn correlation_id(&self) -> &CorrelationId {
+        self.0.correlation_id.get_or_init(CorrelationId::random)
+    }
+
+    /// Takes a correlation id from a caller that is trusted to choose it.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyStamped`] if the request has one.
+    pub fn set_correlation_id(&self, id: CorrelationId) -> Result<(), AlreadyStamped> {
+        stamp(&self.0.correlation_id, id, "correlation id")
+    }
+
+    /// The client's address, behind whatever proxies are trusted.
+    pub fn client_address(&self) -> Option<IpAddr> {
+        self.0.client_address.get().copied()
+    }
+
+    /// Stamps the client's address.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyStamped`] if another address is there.
+    pub fn set_client_address(&self, address: IpAddr) -> Result<(), AlreadyStamped> {
+        stamp(&self.0.client_address, address, "client address")
+    }
+
+    /// How the request travelled; `None` if no layer knows.
+    pub fn transport(&self) -> Option<Transport> {
+        self.0.transport.get().copied()
+    }
+
+    /// Stamps how the request travelled.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyStamped`] if the opposite is there.
+    pub fn set_transport(&self, transport: Transport) -> Result<(), AlreadyStamped> {
+        stamp(&self.0.transport, transport, "transport")
+    }
+
+    /// Who makes the request; `None` if no authentication layer ran.
+    pub fn principal(&self) -> Option<&Principal> {
+        self.0.principal.get()
+    }
+
+    /// Stamps who makes the request.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyStamped`] if a different party is there; the same party again is fine.
+    pub fn set_principal(&self, principal: Principal) -> Result<(), AlreadyStamped> {
+        let stamped = self.0.principal.get_or_init(|| principal.clone());
+        if stamped.is_same_party(&principal) {
+            Ok(())
+        } else {
+            Err(AlreadyStamped { slot: "principal" })
+        }
+    }
+
+    /// The challenges that a layer which let somebody pass anonymously would have sent, for an
+    /// inner layer that needs somebody.
+    pub fn challenges(&self) -> &[HeaderValue] {
+        self.0.challenges.get().map_or(&[], |c| c)
+    }
+
+    /// Leaves the challenges for inner layers; the first layer to do so wins.
+    pub fn offer_challenges(&self, challenges: Arc<[HeaderValue]>) {
+        let _ = self.0.challenges.set(challenges);
+    }
+
+    /// What the request asks for; `None` until a layer parsed it.
+    #[cfg(feature = "call")]
+    pub fn call(&self) -> Option<&Call> {
+        self.0.call.get()
+    }
+
+    #[cfg(feature = "call")]
+    pub(crate) fn set_call(&self, call: Call) {
+        let _ = self.0.call.set(call);
+    }
+
+    /// Starts collecting findings; done by an audit layer. Later calls change nothing.
+    pub fn open_trail(&self) -> &Trail {
+        self.0.trail.get_or_init(Trail::default)
+    }
+
+    /// The findings, if somebody collects them.
+    pub fn trail(&self) -> Option<&Trail> {
+        self.0.trail.get()
+    }
+
+    /// Adds a finding if somebody collects them; otherwise it is not even made.
+    pub fn record(&self, finding: impl FnOnce() -> Finding) {
+        if let Some(trail) = self.trail() {
+            trail.push(finding());
+        }
+    }
+}
+
+impl fmt::Debug for SecurityContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecurityContext")
+            .field("correlation_id", &self.0.correlation_id.get())
+            .field("client_address", &self.client_address())
+            .field("transport", &self.transport())
+            .field("principal", &self.principal())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Stamps who makes the request: the entry for authentication layers from elsewhere.
+///
+/// ```
+/// use bartizan_core::{Principal, SecurityContext, identify};
+/// let mut request = http::Request::new(());
+/// let ann = Principal::user("https://auth.example.com", "ann").build("my-sso");
+/// identify(&mut request, ann)?;
+/// assert_eq!(SecurityContext::of(&mut request).principal().unwrap().subject(), "ann");
+/// # Ok::<(), bartizan_core::AlreadyStamped>(())
+/// ```
+///
+/// # Errors
+///
+/// [`AlreadyStamped`] if the request already has a different principal. Answer it with 400: two
+/// identities on one request are an attack or a misconfiguration.
+pub fn identify<B>(request: &mut Request<B>, principal: Principal) -> Result<(), AlreadyStamped> {
+    SecurityContext::of(request).set_principal(principal)
+}
+
+/// A write-once slot of the context holds a different value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AlreadyStamped {
+    slot: &'static str,
+}
+
+impl fmt::Display for AlreadyStamped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the request already has a different {}", self.slot)
+    }
+}
+
+impl Error for AlreadyStamped {}
+
+fn stamp<T: PartialEq>(
+    slot: &OnceLock<T>,
+    value: T,
+    name: &'static str,
+) -> Result<(), AlreadyStamped> {
+    match slot.set(value) {
+        Ok(()) => Ok(()),
+        Err(value) if slot.get() == Some(&value) => Ok(()),
+        Err(_) => Err(AlreadyStamped { slot: name }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_different_principal_is_an_error_and_the_first_stays() {
+        let mut request = Request::new(());
+        let ann = Principal::user("i", "ann").build("a");
+        let bob = Principal::user("i", "bob").build("b");
+        identify(&mut request, ann.clone()).unwrap();
+        identify(&mut request, ann).unwrap();
+        assert!(identify(&mut request, bob).is_err());
+        let context = SecurityContext::of(&mut request);
+        assert_eq!(context.principal().unwrap().subject(), "ann");
+    }
+
+    #[test]
+    fn clones_kept_outside_see_what_is_stamped_inside() {
+        let mut request = Request::new(());
+        let outer = SecurityContext::of(&mut request);
+        let inner = SecurityContext::of(&mut request);
+        inner
+            .set_client_address(IpAddr::from([192, 0, 2, 1]))
+            .unwrap();
+        drop(request);
+        assert_eq!(outer.client_address(), Some(IpAddr::from([192, 0, 2, 1])));
+    }
+
+    #[test]
+    fn findings_are_made_only_when_somebody_listens() {
+        let context = SecurityContext::default();
+        context.record(|| unreachable!("nobody listens"));
+        context.open_trail();
+        for _ in 0..Trail::CAPACITY + 3 {
+            context.record(|| Finding::new("cors", crate::Verdict::Noted, "x", "y"));
+        }
+        let trail = context.trail().unwrap();
+        assert_eq!(trail.findings().len(), Trail::CAPACITY);
+        assert_eq!(trail.dropped(), 3);
+    }
+}

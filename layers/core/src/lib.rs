@@ -1,0 +1,47 @@
+#![doc = include_str!("../README.md")]
+
+mod body;
+mod challenge;
+mod clock;
+mod context;
+mod correlation;
+mod denial;
+mod events;
+mod future;
+mod principal;
+mod refusal;
+mod secret;
+mod text;
+mod trail;
+
+#[cfg(feature = "auth")]
+pub mod auth;
+#[cfg(feature = "call")]
+pub mod call;
+
+#[cfg(feature = "auth")]
+#[doc(inline)]
+pub use auth::{AuthLayer, Authenticator};
+pub use body::{RequestBody, ResponseBody};
+#[cfg(feature = "call")]
+#[doc(inline)]
+pub use call::{Call, CallKind, CallLayer, CallLimits};
+pub use challenge::{Challenge, ChallengeError};
+pub use clock::{Clock, FakeClock, SystemClock};
+pub use context::{AlreadyStamped, SecurityContext, Transport, identify};
+pub use correlation::CorrelationId;
+pub use denial::{Denial, DenialKind};
+pub use events::{Event, Events, Severity};
+pub use future::GuardFuture;
+pub use principal::{Account, Principal, PrincipalBuilder, PrincipalKind};
+pub use refusal::scrub;
+pub use secret::Secret;
+pub use text::{Printable, printable};
+pub use trail::{Finding, Trail, Verdict};
+
+/// For the crate's own macros.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::refusal::record_refusal;
+    pub use tracing;
+}

@@ -1,0 +1,290 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use crate::printable;
+
+/// Who makes the request, as an authenticator established it.
+///
+/// Cheap to clone. Identity is (issuer, subject, client): the same subject under two issuers, or
+/// a machine whose client id equals a user's name, are different principals (TV-16).
+#[derive(Clone)]
+pub struct Principal(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: PrincipalKind,
+    issuer: Box<str>,
+    subject: Box<str>,
+    client_id: Option<Box<str>>,
+    method: &'static str,
+    credential_id: Option<Box<str>>,
+    tenant: Option<Box<str>>,
+    roles: Vec<Box<str>>,
+    scopes: Vec<Box<str>>,
+    expires_at: Option<Duration>,
+    #[cfg(feature = "auth")]
+    claims: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What sort of party a principal is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PrincipalKind {
+    /// Nobody in particular: no credential was sent, and the layer allows that.
+    Anonymous,
+    /// A person, possibly through an agent.
+    User,
+    /// A program acting for itself (client credentials, an API key).
+    Service,
+}
+
+/// What rate limits and quotas are keyed by: registering more clients earns no more quota.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Account<'a> {
+    /// Who vouches for the subject.
+    pub issuer: &'a str,
+    /// The subject at that issuer.
+    pub subject: &'a str,
+    /// A service and a user of the same name are two accounts.
+    pub kind: PrincipalKind,
+}
+
+impl Principal {
+    /// Nobody in particular.
+    pub fn anonymous() -> Self {
+        PrincipalBuilder::new(PrincipalKind::Anonymous, "", "").build("anonymous")
+    }
+
+    /// Starts a person's principal.
+    pub fn user(issuer: &str, subject: &str) -> PrincipalBuilder {
+        PrincipalBuilder::new(PrincipalKind::User, issuer, subject)
+    }
+
+    /// Starts a program's principal.
+    pub fn service(issuer: &str, subject: &str) -> PrincipalBuilder {
+        PrincipalBuilder::new(PrincipalKind::Service, issuer, subject)
+    }
+
+    /// What sort of party it is.
+    pub fn kind(&self) -> PrincipalKind {
+        self.0.kind
+    }
+
+    /// Whether nobody in particular is calling.
+    pub fn is_anonymous(&self) -> bool {
+        self.0.kind == PrincipalKind::Anonymous
+    }
+
+    /// Who vouches for the subject; empty if anonymous.
+    pub fn issuer(&self) -> &str {
+        &self.0.issuer
+    }
+
+    /// The subject at its issuer; empty if anonymous. Unique only together with the issuer.
+    pub fn subject(&self) -> &str {
+        &self.0.subject
+    }
+
+    /// The OAuth client that the subject acts through.
+    pub fn client_id(&self) -> Option<&str> {
+        self.0.client_id.as_deref()
+    }
+
+    /// How it was authenticated, as the authenticator's name: `jwt`, `apikey`.
+    pub fn method(&self) -> &'static str {
+        self.0.method
+    }
+
+    /// The id of the credential, never the credential: a token's `jti`, a key's id.
+    pub fn credential_id(&self) -> Option<&str> {
+        self.0.credential_id.as_deref()
+    }
+
+    /// The tenant it belongs to.
+    pub fn tenant(&self) -> Option<&str> {
+        self.0.tenant.as_deref()
+    }
+
+    /// Its roles, as the credential names them. What they permit is a policy's business.
+    pub fn roles(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.0.roles.iter().map(AsRef::as_ref)
+    }
+
+    /// The OAuth scopes of the credential.
+    pub fn scopes(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.0.scopes.iter().map(AsRef::as_ref)
+    }
+
+    /// When the credential ends, since the Unix epoch.
+    pub fn expires_at(&self) -> Option<Duration> {
+        self.0.expires_at
+    }
+
+    /// The claims the credential was read from; empty for credentials that carry none.
+    #[cfg(feature = "auth")]
+    pub fn claims(&self) -> &serde_json::Map<String, serde_json::Value> {
+        &self.0.claims
+    }
+
+    /// The key for limits and quotas.
+    pub fn account(&self) -> Account<'_> {
+        Account {
+            issuer: &self.0.issuer,
+            subject: &self.0.subject,
+            kind: self.0.kind,
+        }
+    }
+
+    /// Whether `other` is the same party: issuer, subject, client and kind agree (TV-16).
+    ///
+    /// Roles, scopes and expiry may differ, as they do between two tokens of one party.
+    pub fn is_same_party(&self, other: &Self) -> bool {
+        self.account() == other.account() && self.0.client_id == other.0.client_id
+    }
+}
+
+impl fmt::Debug for Principal {
+    /// Shows who it is; claims and credential ids stay out of logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Principal")
+            .field("kind", &self.0.kind)
+            .field("issuer", &format_args!("{}", printable(self.issuer(), 200)))
+            .field(
+                "subject",
+                &format_args!("{}", printable(self.subject(), 200)),
+            )
+            .field("method", &self.0.method)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Builds a [`Principal`]. Made by [`Principal::user`] and [`Principal::service`].
+///
+/// ```
+/// use bartizan_core::Principal;
+/// let ann = Principal::user("https://auth.example.com", "ann")
+///     .client_id("agent-7")
+///     .roles(["developer"])
+///     .scopes(["tools:call"])
+///     .build("jwt");
+/// assert_eq!(ann.subject(), "ann");
+/// assert!(ann.roles().eq(["developer"]));
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct PrincipalBuilder(Inner);
+
+impl PrincipalBuilder {
+    fn new(kind: PrincipalKind, issuer: &str, subject: &str) -> Self {
+        Self(Inner {
+            kind,
+            issuer: issuer.into(),
+            subject: subject.into(),
+            client_id: None,
+            method: "",
+            credential_id: None,
+            tenant: None,
+            roles: Vec::new(),
+            scopes: Vec::new(),
+            expires_at: None,
+            #[cfg(feature = "auth")]
+            claims: serde_json::Map::new(),
+        })
+    }
+
+    /// The OAuth client that the subject acts through.
+    pub fn client_id(mut self, id: &str) -> Self {
+        self.0.client_id = Some(id.into());
+        self
+    }
+
+    /// The id of the credential; never the credential itself.
+    pub fn credential_id(mut self, id: &str) -> Self {
+        self.0.credential_id = Some(id.into());
+        self
+    }
+
+    /// The tenant it belongs to.
+    pub fn tenant(mut self, tenant: &str) -> Self {
+        self.0.tenant = Some(tenant.into());
+        self
+    }
+
+    /// Its roles.
+    pub fn roles<I: IntoIterator<Item: AsRef<str>>>(mut self, roles: I) -> Self {
+        self.0.roles = roles.into_iter().map(|r| r.as_ref().into()).collect();
+        self
+    }
+
+    /// Its scopes.
+    pub fn scopes<I: IntoIterator<Item: AsRef<str>>>(mut self, scopes: I) -> Self {
+        self.0.scopes = scopes.into_iter().map(|s| s.as_ref().into()).collect();
+        self
+    }
+
+    /// When the credential ends, since the Unix epoch.
+    pub fn expires_at(mut self, at: Duration) -> Self {
+        self.0.expires_at = Some(at);
+        self
+    }
+
+    /// The claims the credential was read from.
+    #[cfg(feature = "auth")]
+    pub fn claims(mut self, claims: serde_json::Map<String, serde_json::Value>) -> Self {
+        self.0.claims = claims;
+        self
+    }
+
+    /// The principal, authenticated by `method`: the authenticator's name.
+    #[must_use]
+    pub fn build(mut self, method: &'static str) -> Principal {
+        self.0.method = method;
+        Principal(Arc::new(self.0))
+    }
+}
+
+impl fmt::Debug for PrincipalBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PrincipalBuilder").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_subject_under_two_issuers_is_two_parties() {
+        let a = Principal::user("https://a.example", "ann").build("jwt");
+        let b = Principal::user("https://b.example", "ann").build("jwt");
+        assert!(!a.is_same_party(&b));
+        assert_ne!(a.account(), b.account());
+    }
+
+    #[test]
+    fn a_machine_named_like_a_user_is_another_account() {
+        let user = Principal::user("https://a.example", "ann").build("jwt");
+        let machine = Principal::service("https://a.example", "ann").build("jwt");
+        assert!(!user.is_same_party(&machine));
+        assert_ne!(user.account(), machine.account());
+    }
+
+    #[test]
+    fn another_client_is_another_party_on_the_same_account() {
+        let one = Principal::user("i", "ann").client_id("one").build("jwt");
+        let two = Principal::user("i", "ann").client_id("two").build("jwt");
+        assert!(!one.is_same_party(&two));
+        assert_eq!(one.account(), two.account());
+    }
+
+    #[test]
+    fn debug_shows_no_credential_id_and_no_line_break() {
+        let shown = format!(
+            "{:?}",
+            Principal::user("i", "a\nb")
+                .credential_id("jti-1")
+                .build("jwt")
+        );
+        assert!(!shown.contains("jti-1"));
+        assert!(!shown.contains('\n'));
+    }
+}

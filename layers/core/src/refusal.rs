@@ -1,0 +1,211 @@
+use http::{
+    HeaderValue, Response,
+    header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+
+use crate::{
+    Denial, DenialKind, Finding, ResponseBody, SecurityContext, Verdict, text::write_json_string,
+};
+
+impl Denial {
+    /// The one place where a refusal becomes an answer.
+    ///
+    /// Status and headers follow the kind; the body is a JSON-RPC error that echoes the request's
+    /// id when it is known and omits it otherwise, never `null` (PH-5). A 5xx names the
+    /// correlation id. Answers are not cacheable (RL-2, SH-3).
+    ///
+    /// Layers call this through [`refuse!`](crate::refuse), which also logs and records it.
+    pub fn into_response<B>(self, context: &SecurityContext) -> Response<ResponseBody<B>> {
+        let mut response = Response::new(ResponseBody::refusal(self.body(context)));
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        for challenge in self.challenges() {
+            headers.append(WWW_AUTHENTICATE, challenge.clone());
+        }
+        if let Some(after) = self.retry_after() {
+            let whole = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+            headers.insert(RETRY_AFTER, whole.max(1).into());
+        }
+        for (name, value) in self.headers() {
+            headers.append(name, value.clone());
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+
+    fn body(&self, context: &SecurityContext) -> String {
+        let mut body = String::with_capacity(128);
+        body.push_str(r#"{"jsonrpc":"2.0","#);
+        if let Some(id) = self.rpc_id().or_else(|| call_id(context)) {
+            body.push_str(r#""id":"#);
+            body.push_str(id);
+            body.push(',');
+        }
+        body.push_str(r#""error":{"code":"#);
+        body.push_str(&self.kind().rpc_code().to_string());
+        body.push_str(r#","message":"#);
+        write_json_string(&mut body, self.message());
+        if let Some(data) = self.rpc_data() {
+            body.push_str(r#","data":"#);
+            body.push_str(data);
+        } else if self.status().is_server_error() {
+            body.push_str(r#","data":{"correlationId":"#);
+            write_json_string(&mut body, context.correlation_id().as_str());
+            body.push('}');
+        }
+        body.push_str("}}");
+        body
+    }
+}
+
+#[cfg(feature = "call")]
+fn call_id(context: &SecurityContext) -> Option<&str> {
+    context.call().and_then(crate::Call::id)
+}
+
+#[cfg(not(feature = "call"))]
+fn call_id(_: &SecurityContext) -> Option<&str> {
+    None
+}
+
+/// Refuses a request: logs it, records the finding, and renders the answer.
+///
+/// `refuse!("cors", &context, denial)` is a `Response<ResponseBody<_>>`. The event goes to
+/// `tracing` at WARN under the target `bartizan::<layer>`.
+#[macro_export]
+macro_rules! refuse {
+    ($layer:literal, $context:expr, $denial:expr) => {{
+        let (context, denial): (&$crate::SecurityContext, $crate::Denial) = ($context, $denial);
+        $crate::__private::tracing::warn!(
+            target: concat!("bartizan::", $layer),
+            kind = denial.kind().name(),
+            status = denial.status().as_u16(),
+            reason = denial.reason(),
+            correlation_id = context.correlation_id().as_str(),
+            "refused"
+        );
+        $crate::__private::record_refusal($layer, context, &denial);
+        denial.into_response(context)
+    }};
+}
+
+/// Records a refusal among the findings, if somebody collects them.
+pub fn record_refusal(layer: &'static str, context: &SecurityContext, denial: &Denial) {
+    context.record(|| {
+        Finding::new(
+            layer,
+            Verdict::Refused,
+            denial.kind().name(),
+            denial.reason().to_owned(),
+        )
+    });
+}
+
+/// Replaces the text of an inner service's server error, which may hold anything, by a body that
+/// names only the correlation id (SH-4).
+///
+/// Status and protocol headers stay; what describes the lost body goes. A refusal of ours and any
+/// answer below 500 pass untouched.
+pub fn scrub<B>(
+    response: Response<ResponseBody<B>>,
+    context: &SecurityContext,
+) -> Response<ResponseBody<B>> {
+    if !response.status().is_server_error() || response.extensions().get::<Denial>().is_some() {
+        return response;
+    }
+    let (mut parts, _) = response.into_parts();
+    let denial = Denial::new(
+        DenialKind::Internal,
+        "the inner service answered a server error",
+    );
+    let body = denial.body(context);
+    for described in [
+        http::header::CONTENT_LENGTH,
+        http::header::CONTENT_ENCODING,
+        http::header::CONTENT_LANGUAGE,
+        http::header::CONTENT_RANGE,
+        http::header::TRANSFER_ENCODING,
+        http::header::TRAILER,
+        http::header::ETAG,
+        http::header::LAST_MODIFIED,
+    ] {
+        parts.headers.remove(described);
+    }
+    parts
+        .headers
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    parts
+        .headers
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Response::from_parts(parts, ResponseBody::refusal(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http_body::Body as _;
+
+    use super::*;
+
+    fn text(denial: Denial) -> String {
+        denial.body(&SecurityContext::default())
+    }
+
+    #[test]
+    fn ph_5_a_refusal_without_a_known_id_omits_it() {
+        let body = text(Denial::new(DenialKind::OriginRefused, "evil"));
+        assert_eq!(
+            body,
+            r#"{"jsonrpc":"2.0","error":{"code":403,"message":"origin not allowed"}}"#
+        );
+    }
+
+    #[test]
+    fn the_internal_reason_never_reaches_the_caller() {
+        let context = SecurityContext::default();
+        for kind in DenialKind::ALL {
+            let denial = Denial::new(*kind, "inner-secret");
+            assert!(!denial.body(&context).contains("inner-secret"));
+        }
+    }
+
+    #[test]
+    fn a_server_error_names_the_correlation_id() {
+        let context = SecurityContext::default();
+        let body = Denial::new(DenialKind::Unavailable, "down").body(&context);
+        assert!(body.contains(context.correlation_id().as_str()));
+    }
+
+    #[test]
+    fn rl_2_retry_after_is_rounded_up_and_never_zero() {
+        for (after, sent) in [(0, "1"), (1, "1"), (999, "1"), (1000, "1"), (1001, "2")] {
+            let response = Denial::new(DenialKind::RateLimited, "")
+                .with_retry_after(Duration::from_millis(after))
+                .into_response::<String>(&SecurityContext::default());
+            assert_eq!(response.headers()[RETRY_AFTER], sent, "{after} ms");
+            assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
+        }
+    }
+
+    #[test]
+    fn sh_4_an_inner_server_error_loses_its_text_and_keeps_its_status() {
+        let inner = Response::builder()
+            .status(502)
+            .header("content-length", "5")
+            .header("content-encoding", "gzip")
+            .header("retry-after", "7")
+            .body(ResponseBody::inner("stack".to_owned()))
+            .unwrap();
+        let context = SecurityContext::default();
+        let scrubbed = scrub(inner, &context);
+        assert_eq!(scrubbed.status(), 502);
+        assert_eq!(scrubbed.headers()["retry-after"], "7");
+        assert!(!scrubbed.headers().contains_key("content-length"));
+        assert!(!scrubbed.headers().contains_key("content-encoding"));
+        let expected = Denial::new(DenialKind::Internal, "").body(&context).len();
+        assert_eq!(scrubbed.body().size_hint().exact(), Some(expected as u64));
+    }
+}
