@@ -110,11 +110,10 @@ impl SecurityContext {
     ///
     /// [`AlreadyStamped`] if a different party is there; the same party again is fine.
     pub fn set_principal(&self, principal: Principal) -> Result<(), AlreadyStamped> {
-        let stamped = self.0.principal.get_or_init(|| principal.clone());
-        if stamped.is_same_party(&principal) {
-            Ok(())
-        } else {
-            Err(AlreadyStamped { slot: "principal" })
+        match self.0.principal.set(principal) {
+            Ok(()) => Ok(()),
+            Err(again) if self.principal().is_some_and(|p| p.is_same_party(&again)) => Ok(()),
+            Err(_) => Err(AlreadyStamped { slot: "principal" }),
         }
     }
 

@@ -144,6 +144,12 @@ impl Denial {
         self.with(|inner| inner.challenges.push(challenge))
     }
 
+    /// Replaces the `WWW-Authenticate` lines.
+    #[must_use]
+    pub fn with_challenges(self, challenges: Vec<HeaderValue>) -> Self {
+        self.with(|inner| inner.challenges = challenges)
+    }
+
     /// Appends a header line to the answer.
     #[must_use]
     pub fn with_header(self, name: HeaderName, value: HeaderValue) -> Self {

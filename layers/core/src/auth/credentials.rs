@@ -1,0 +1,111 @@
+use std::fmt;
+
+use http::{Extensions, HeaderMap, HeaderName, Method, Uri, header::AUTHORIZATION, request::Parts};
+
+/// What a request presents, as authenticators see it.
+///
+/// The `Authorization` field was checked to be single and readable.
+pub struct Credentials<'a> {
+    parts: &'a Parts,
+    authorization: Option<Authorization<'a>>,
+}
+
+impl<'a> Credentials<'a> {
+    /// Reads the request's `Authorization`; the reason if it cannot be read (AC-6).
+    pub(super) fn read(parts: &'a Parts) -> Result<Self, &'static str> {
+        let mut fields = parts.headers.get_all(AUTHORIZATION).iter();
+        let authorization = match (fields.next(), fields.next()) {
+            (None, _) => None,
+            (Some(field), None) => {
+                let text = field
+                    .to_str()
+                    .map_err(|_| "the authorization field is not visible ASCII")?;
+                Some(Authorization::parse(text))
+            }
+            (Some(_), Some(_)) => return Err("the authorization field is repeated"),
+        };
+        Ok(Self {
+            parts,
+            authorization,
+        })
+    }
+
+    /// The `Authorization` field, if there is one.
+    pub fn authorization(&self) -> Option<Authorization<'a>> {
+        self.authorization
+    }
+
+    /// The request's header fields.
+    pub fn headers(&self) -> &'a HeaderMap {
+        &self.parts.headers
+    }
+
+    /// The request's method.
+    pub fn method(&self) -> &'a Method {
+        &self.parts.method
+    }
+
+    /// The request's URI, as the layer received it.
+    pub fn uri(&self) -> &'a Uri {
+        &self.parts.uri
+    }
+
+    /// The request's extensions.
+    pub fn extensions(&self) -> &'a Extensions {
+        &self.parts.extensions
+    }
+}
+
+impl fmt::Debug for Credentials<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("authorization", &self.authorization)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An `Authorization` field, split into scheme and value (RFC 9110 §11.4).
+#[derive(Clone, Copy)]
+pub struct Authorization<'a> {
+    scheme: &'a str,
+    value: &'a str,
+}
+
+impl<'a> Authorization<'a> {
+    fn parse(field: &'a str) -> Self {
+        let field = field.trim_matches(' ');
+        let (scheme, value) = field.split_once(' ').unwrap_or((field, ""));
+        Self {
+            scheme,
+            value: value.trim_start_matches(' '),
+        }
+    }
+
+    /// Whether the scheme is `name`, whatever its case (AC-7).
+    pub fn is_scheme(&self, name: &str) -> bool {
+        self.scheme.eq_ignore_ascii_case(name)
+    }
+
+    /// What follows the scheme. Not checked beyond being visible ASCII, spaces and tabs.
+    pub fn value(&self) -> &'a str {
+        self.value
+    }
+}
+
+impl fmt::Debug for Authorization<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Authorization(..)")
+    }
+}
+
+/// Where in a request a credential stands. Two places are two credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CredentialPlace {
+    /// The `Authorization` field.
+    Authorization,
+    /// A header field of its own.
+    Header(HeaderName),
+    /// The connection: a client certificate.
+    Connection,
+}

@@ -1,0 +1,102 @@
+use std::{fmt, sync::Arc};
+
+use http::HeaderValue;
+use tower_layer::Layer;
+
+use super::{Auth, Authenticator};
+
+/// Authenticates requests by one or several [`Authenticator`]s, and refuses the rest.
+///
+/// See the [module](super) for what it decides. It goes inside CORS and the first place of rate
+/// limits, and outside everything that reads the body.
+#[derive(Clone)]
+#[must_use]
+pub struct AuthLayer {
+    shared: Arc<Shared>,
+}
+
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) authenticators: Vec<Arc<dyn Authenticator>>,
+    /// Of all authenticators, Bearer first (AC-12).
+    pub(super) challenges: Arc<[HeaderValue]>,
+    pub(super) allow_anonymous: bool,
+    pub(super) forward_credentials: bool,
+}
+
+impl AuthLayer {
+    /// A layer over one authenticator.
+    pub fn new(authenticator: impl Authenticator) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                challenges: Arc::from(authenticator.challenges()),
+                authenticators: vec![Arc::new(authenticator)],
+                allow_anonymous: false,
+                forward_credentials: false,
+            }),
+        }
+    }
+
+    /// Adds an authenticator; the earlier one wins a credential that both recognize.
+    pub fn or(self, authenticator: impl Authenticator) -> Self {
+        self.with(|shared| {
+            shared.authenticators.push(Arc::new(authenticator));
+            shared.challenges = shared
+                .authenticators
+                .iter()
+                .flat_map(|a| a.challenges().to_vec())
+                .collect::<Vec<_>>()
+                .into();
+            shared.challenges = bearer_first(shared.challenges.to_vec()).into();
+        })
+    }
+
+    /// Lets requests pass that present no credential of any kind, as
+    /// [`Principal::anonymous`](crate::Principal::anonymous). The challenges are left in the
+    /// context, so that an inner layer that needs somebody can answer 401.
+    pub fn allow_anonymous(self) -> Self {
+        self.with(|shared| shared.allow_anonymous = true)
+    }
+
+    /// Leaves the credentials on the request that goes on. Anything inside can then read, log and
+    /// pass them on (TV-15); only right where the inner service is itself the token's audience.
+    pub fn danger_forward_credentials(self) -> Self {
+        self.with(|shared| shared.forward_credentials = true)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Shared)) -> Self {
+        change(Arc::make_mut(&mut self.shared));
+        self
+    }
+}
+
+impl<S> Layer<S> for AuthLayer {
+    type Service = Auth<S>;
+
+    fn layer(&self, inner: S) -> Auth<S> {
+        Auth::new(inner, Arc::clone(&self.shared))
+    }
+}
+
+impl fmt::Debug for AuthLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shared.fmt(f)
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.authenticators.iter().map(|a| a.name()).collect();
+        f.debug_struct("AuthLayer")
+            .field("authenticators", &names)
+            .field("allow_anonymous", &self.allow_anonymous)
+            .field("forward_credentials", &self.forward_credentials)
+            .finish()
+    }
+}
+
+/// Clients look at the first challenge only, so it must be one they can answer (AC-12).
+pub(super) fn bearer_first(mut challenges: Vec<HeaderValue>) -> Vec<HeaderValue> {
+    challenges.sort_by_key(|challenge| !challenge.as_bytes().starts_with(b"Bearer "));
+    challenges
+}

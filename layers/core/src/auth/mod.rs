@@ -1,0 +1,32 @@
+//! One authentication layer over one or several authenticators.
+//!
+//! What the layer decides, in this order:
+//!
+//! 1. Credentials are marked sensitive, so that no `Debug` of the headers shows them.
+//! 2. A repeated `Authorization` field, one that is not visible ASCII, and a recognized scheme
+//!    without a value: 400 `invalid_request` (AC-6).
+//! 3. No credential that an authenticator recognizes:
+//!    - a principal was stamped by another layer: forward;
+//!    - [`allow_anonymous`](AuthLayer::allow_anonymous) and no credential of any kind: forward as
+//!      [`Principal::anonymous`](crate::Principal::anonymous);
+//!    - otherwise 401 with every authenticator's challenge, Bearer first, and no error (AC-1, AC-4).
+//! 4. Credentials in two places: 400 `invalid_request` (AC-6).
+//! 5. The authenticator judges the credential; its refusal is the answer.
+//! 6. A different principal was stamped by another layer: 400.
+//! 7. The credentials are removed, the principal is stamped, the request goes on (TV-15).
+//!
+//! The layer never reads the body, so a bad token wins over a bad body (TV-1), and it knows no
+//! connection or session, so every request is judged on its own (AC-10). Tokens in the query or
+//! in cookies are not looked at (AC-8, TV-19).
+
+mod authenticator;
+mod credentials;
+mod future;
+mod layer;
+mod service;
+
+pub use authenticator::{Authenticator, Identified, PendingVerification, Verification};
+pub use credentials::{Authorization, CredentialPlace, Credentials};
+pub use future::AuthFuture;
+pub use layer::AuthLayer;
+pub use service::Auth;

@@ -1,0 +1,297 @@
+use std::{
+    fmt, mem,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{HeaderName, HeaderValue, Request, Response, header::AUTHORIZATION, request::Parts};
+use tower_service::Service;
+
+use super::{
+    AuthFuture, Authenticator, CredentialPlace, Credentials, Identified, PendingVerification,
+    Verification,
+    layer::{Shared, bearer_first},
+};
+use crate::{Denial, DenialKind, Finding, Principal, ResponseBody, SecurityContext, Verdict};
+
+/// The service of [`AuthLayer`](super::AuthLayer).
+#[derive(Clone)]
+pub struct Auth<S> {
+    inner: S,
+    shared: Arc<Shared>,
+}
+
+impl<S> Auth<S> {
+    pub(super) fn new(inner: S, shared: Arc<Shared>) -> Self {
+        Self { inner, shared }
+    }
+
+    /// The inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service, mutably.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Takes the layer off.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Auth<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth")
+            .field("inner", &self.inner)
+            .field("layer", &self.shared)
+            .finish()
+    }
+}
+
+impl<S, ReqB, ResB> Service<Request<ReqB>> for Auth<S>
+where
+    S: Service<Request<ReqB>, Response = Response<ResB>> + Clone,
+{
+    type Response = Response<ResponseBody<ResB>>;
+    type Error = S::Error;
+    type Future = AuthFuture<S, ReqB, ResB>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqB>) -> Self::Future {
+        let (mut parts, body) = request.into_parts();
+        let context = SecurityContext::of_extensions(&mut parts.extensions);
+        match self.shared.decide(&mut parts, &context) {
+            Decision::Forward(response_headers) => AuthFuture::forward(
+                self.inner.call(Request::from_parts(parts, body)),
+                response_headers,
+            ),
+            Decision::Refuse(denial) => AuthFuture::refuse(&context, denial),
+            Decision::Wait(judge, verification) => {
+                // The service that was polled ready must be the one that is called.
+                let clone = self.inner.clone();
+                let ready = mem::replace(&mut self.inner, clone);
+                AuthFuture::wait(
+                    verification,
+                    Waiting {
+                        shared: Arc::clone(&self.shared),
+                        judge,
+                        context,
+                        service: ready,
+                        request: Request::from_parts(parts, body),
+                    },
+                )
+            }
+        }
+    }
+}
+
+pub(super) enum Decision {
+    Forward(Vec<(HeaderName, HeaderValue)>),
+    Refuse(Denial),
+    Wait(usize, PendingVerification),
+}
+
+/// A request whose credential is being judged, and the ready service that it goes to.
+pub(super) struct Waiting<S, ReqB> {
+    shared: Arc<Shared>,
+    judge: usize,
+    pub(super) context: SecurityContext,
+    service: S,
+    request: Request<ReqB>,
+}
+
+impl<S, ReqB> Waiting<S, ReqB>
+where
+    S: Service<Request<ReqB>>,
+{
+    pub(super) fn resume(
+        mut self,
+        result: Result<Identified, Denial>,
+    ) -> Result<(S::Future, Vec<(HeaderName, HeaderValue)>), (SecurityContext, Denial)> {
+        let (mut parts, body) = self.request.into_parts();
+        match self
+            .shared
+            .conclude(self.judge, result, &mut parts, &self.context)
+        {
+            Ok(headers) => {
+                let request = Request::from_parts(parts, body);
+                Ok((self.service.call(request), headers))
+            }
+            Err(denial) => Err((self.context, denial)),
+        }
+    }
+}
+
+impl Shared {
+    fn decide(&self, parts: &mut Parts, context: &SecurityContext) -> Decision {
+        self.hide_credentials(parts);
+        let credentials = match Credentials::read(parts) {
+            Ok(credentials) => credentials,
+            Err(reason) => return Decision::Refuse(self.malformed(reason)),
+        };
+        let (judge, authenticator) = match self.choose(&credentials) {
+            Ok(Some(chosen)) => chosen,
+            Ok(None) => return self.without_credential(&credentials, context),
+            Err(reason) => return Decision::Refuse(self.malformed(reason)),
+        };
+        let result = match authenticator.authenticate(&credentials, context) {
+            Verification::Identified(identified) => Ok(identified),
+            Verification::Refused(denial) => Err(denial),
+            Verification::Pending(pending) => return Decision::Wait(judge, pending),
+        };
+        match self.conclude(judge, result, parts, context) {
+            Ok(headers) => Decision::Forward(headers),
+            Err(denial) => Decision::Refuse(denial),
+        }
+    }
+
+    /// The authenticator for the request's one credential; an error if there are two.
+    fn choose(
+        &self,
+        credentials: &Credentials<'_>,
+    ) -> Result<Option<(usize, &Arc<dyn Authenticator>)>, &'static str> {
+        let mut chosen: Option<(usize, &Arc<dyn Authenticator>, CredentialPlace)> = None;
+        for (index, authenticator) in self.authenticators.iter().enumerate() {
+            let Some(place) = authenticator.recognizes(credentials) else {
+                continue;
+            };
+            match &chosen {
+                None => chosen = Some((index, authenticator, place)),
+                Some((_, _, first)) if *first == place => {}
+                Some(_) => return Err("credentials in two places"),
+            }
+        }
+        let Some((index, authenticator, place)) = chosen else {
+            return Ok(None);
+        };
+        let has_no_value = credentials
+            .authorization()
+            .is_some_and(|a| a.value().is_empty());
+        if place == CredentialPlace::Authorization && has_no_value {
+            return Err("the authorization field has a scheme and no value");
+        }
+        if let CredentialPlace::Header(name) = &place
+            && credentials.headers().get_all(name).iter().count() > 1
+        {
+            return Err("a credential field is repeated");
+        }
+        Ok(Some((index, authenticator)))
+    }
+
+    fn without_credential(
+        &self,
+        credentials: &Credentials<'_>,
+        context: &SecurityContext,
+    ) -> Decision {
+        if context.principal().is_some() {
+            return Decision::Forward(Vec::new());
+        }
+        let presented = self.presented(credentials);
+        if self.allow_anonymous && presented.is_none() {
+            context.offer_challenges(Arc::clone(&self.challenges));
+            return match context.set_principal(Principal::anonymous()) {
+                Ok(()) => Decision::Forward(Vec::new()),
+                Err(taken) => Decision::Refuse(self.malformed(taken.to_string())),
+            };
+        }
+        let reason = presented.unwrap_or("no credential");
+        let denial = Denial::new(DenialKind::CredentialsMissing, reason);
+        Decision::Refuse(denial.with_challenges(self.challenges.to_vec()))
+    }
+
+    /// What credential of a kind that nobody here recognizes the request presents.
+    fn presented(&self, credentials: &Credentials<'_>) -> Option<&'static str> {
+        if credentials.authorization().is_some() {
+            return Some("an authorization scheme that is not accepted here");
+        }
+        let elsewhere = self
+            .authenticators
+            .iter()
+            .flat_map(|a| a.credential_headers())
+            .chain(&OTHER_CREDENTIAL_FIELDS)
+            .any(|name| credentials.headers().contains_key(name));
+        elsewhere.then_some("a credential field that is not accepted here")
+    }
+
+    fn conclude(
+        &self,
+        judge: usize,
+        result: Result<Identified, Denial>,
+        parts: &mut Parts,
+        context: &SecurityContext,
+    ) -> Result<Vec<(HeaderName, HeaderValue)>, Denial> {
+        let Identified {
+            principal,
+            response_headers,
+        } = result.map_err(|denial| self.challenged(judge, denial))?;
+        let method = principal.method();
+        context
+            .set_principal(principal)
+            .map_err(|taken| self.malformed(taken.to_string()))?;
+        context.record(|| Finding::new("auth", Verdict::Allowed, method, "identified"));
+        if !self.forward_credentials {
+            for name in self.credential_fields() {
+                parts.headers.remove(name);
+            }
+        }
+        Ok(response_headers)
+    }
+
+    /// Adds the other authenticators' challenges to a 401, Bearer first (AC-12).
+    fn challenged(&self, judge: usize, denial: Denial) -> Denial {
+        if denial.status() != http::StatusCode::UNAUTHORIZED || self.authenticators.len() == 1 {
+            return denial;
+        }
+        let mut challenges = denial.challenges().to_vec();
+        for (index, authenticator) in self.authenticators.iter().enumerate() {
+            if index != judge {
+                challenges.extend_from_slice(authenticator.challenges());
+            }
+        }
+        denial.with_challenges(bearer_first(challenges))
+    }
+
+    fn malformed(&self, reason: impl Into<std::borrow::Cow<'static, str>>) -> Denial {
+        let challenges = self
+            .authenticators
+            .iter()
+            .filter_map(|a| a.malformed_challenge().cloned())
+            .collect();
+        Denial::new(DenialKind::CredentialsMalformed, reason)
+            .with_challenges(bearer_first(challenges))
+    }
+
+    fn hide_credentials(&self, parts: &mut Parts) {
+        for name in self.credential_fields() {
+            if let http::header::Entry::Occupied(mut fields) = parts.headers.entry(name) {
+                for value in fields.iter_mut() {
+                    value.set_sensitive(true);
+                }
+            }
+        }
+    }
+
+    fn credential_fields(&self) -> impl Iterator<Item = &HeaderName> {
+        let own = self
+            .authenticators
+            .iter()
+            .flat_map(|a| a.credential_headers());
+        [&AUTHORIZATION, &DPOP].into_iter().chain(own)
+    }
+}
+
+static DPOP: HeaderName = HeaderName::from_static("dpop");
+
+/// Fields that carry credentials by wide convention: whoever sends one is not anonymous.
+static OTHER_CREDENTIAL_FIELDS: [HeaderName; 4] = [
+    HeaderName::from_static("dpop"),
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("api-key"),
+    http::header::PROXY_AUTHORIZATION,
+];

@@ -1,0 +1,100 @@
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tokio::time::Sleep;
+
+use super::CallLimits;
+use crate::{Denial, DenialKind};
+
+pin_project! {
+    /// Collects a body up to a size and within a time.
+    ///
+    /// A body of one frame is not copied. The clock starts only when the first byte has to be
+    /// waited for, so that a body that is there costs no timer.
+    pub(super) struct BodyReader<B> {
+        #[pin]
+        body: B,
+        #[pin]
+        deadline: Option<Sleep>,
+        limits: CallLimits,
+        first: Bytes,
+        rest: BytesMut,
+    }
+}
+
+impl<B: Body> BodyReader<B> {
+    pub(super) fn new(body: B, limits: CallLimits) -> Self {
+        Self {
+            body,
+            deadline: None,
+            limits,
+            first: Bytes::new(),
+            rest: BytesMut::new(),
+        }
+    }
+
+    /// The whole body once it is there.
+    pub(super) fn poll_bytes(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Bytes, Denial>> {
+        let mut this = self.project();
+        loop {
+            let frame = match this.body.as_mut().poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => frame,
+                Poll::Ready(Some(Err(_))) => {
+                    let reason = "the body ended before it was complete";
+                    return Poll::Ready(Err(Denial::new(DenialKind::MessageInvalid, reason)));
+                }
+                Poll::Ready(None) => {
+                    let bytes = if this.rest.is_empty() {
+                        std::mem::take(this.first)
+                    } else {
+                        this.rest.split().freeze()
+                    };
+                    return Poll::Ready(Ok(bytes));
+                }
+                Poll::Pending => {
+                    if this.deadline.is_none() {
+                        let sleep = tokio::time::sleep(this.limits.upload_time());
+                        this.deadline.set(Some(sleep));
+                    }
+                    if let Some(deadline) = this.deadline.as_mut().as_pin_mut()
+                        && deadline.poll(cx).is_ready()
+                    {
+                        let reason = "the body did not arrive in time";
+                        return Poll::Ready(Err(Denial::new(DenialKind::UploadTimeout, reason)));
+                    }
+                    return Poll::Pending;
+                }
+            };
+            // Trailers carry nothing that MCP uses.
+            let Ok(mut data) = frame.into_data() else {
+                continue;
+            };
+            let received = this.first.len() + this.rest.len();
+            if data.remaining() > this.limits.body_bytes() - received {
+                return Poll::Ready(Err(too_large()));
+            }
+            let chunk = data.copy_to_bytes(data.remaining());
+            if received == 0 {
+                *this.first = chunk;
+            } else {
+                if this.rest.is_empty() {
+                    this.rest.put(std::mem::take(this.first));
+                }
+                this.rest.put(chunk);
+            }
+        }
+    }
+}
+
+pub(super) fn too_large() -> Denial {
+    Denial::new(DenialKind::BodyTooLarge, "the body exceeds the limit")
+}

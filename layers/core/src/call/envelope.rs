@@ -1,0 +1,347 @@
+use std::ops::Range;
+
+use jiter::Peek;
+
+use super::{
+    CallKind, CallLimits, Measures,
+    json::{Walker, invalid, malformed},
+};
+use crate::{Denial, DenialKind};
+
+/// One JSON-RPC message, read for what a decision needs.
+#[derive(Debug, Default)]
+pub(super) struct Envelope {
+    pub(super) kind: CallKind,
+    pub(super) method: Box<str>,
+    pub(super) name: Option<Box<str>>,
+    pub(super) id: Option<Range<usize>>,
+    pub(super) params: Option<Range<usize>>,
+    pub(super) arguments: Option<Range<usize>>,
+    pub(super) meta: Meta,
+    pub(super) measures: Measures,
+}
+
+/// The members of `_meta` that revision 2026-07-28 requires.
+#[derive(Debug, Default)]
+pub(super) struct Meta {
+    pub(super) version: Option<Box<str>>,
+    pub(super) has_capabilities: bool,
+}
+
+/// Longest name, URI or version that is read, in bytes.
+const TEXT_BYTES: usize = 16 << 10;
+
+impl Envelope {
+    /// Reads a body. The refusal echoes the request's id if the whole message could be read.
+    pub(super) fn read(body: &[u8], limits: &CallLimits) -> Result<Self, Denial> {
+        let text = std::str::from_utf8(body).map_err(|_| malformed("the body is not UTF-8"))?;
+        let mut walker = Walker::new(text, limits);
+        match walker.peek()? {
+            Peek::Object => {}
+            Peek::Array => return Err(invalid("batches are not accepted")),
+            _ => {
+                walker.skip()?;
+                walker.finish()?;
+                return Err(invalid("the body is not a JSON-RPC message"));
+            }
+        }
+        let mut message = Message::default();
+        let (mut object, mut member) = walker.open(MessageMember::of)?;
+        while let Some(found) = member {
+            message.take(found, &mut walker, text)?;
+            member = walker.next(&mut object, MessageMember::of)?;
+        }
+        message.envelope.measures = walker.finish()?;
+        let id = message.envelope.id.clone();
+        let echoed = id.and_then(|range| text.get(range));
+        message
+            .complete()
+            .map_err(|denial| denial.with_rpc_id(echoed))
+    }
+}
+
+/// The message while it is being read; members come in any order.
+#[derive(Default)]
+struct Message {
+    envelope: Envelope,
+    version_seen: bool,
+    method: Option<Box<str>>,
+    answers: u8,
+    params: Params,
+}
+
+/// What a name may be taken from.
+#[derive(Default)]
+struct Params {
+    name: Option<Box<str>>,
+    uri: Option<Box<str>>,
+    task: Option<Box<str>>,
+    reference: Option<Box<str>>,
+}
+
+#[derive(Clone, Copy)]
+enum MessageMember {
+    JsonRpc,
+    Id,
+    Method,
+    Params,
+    Answer,
+    Other,
+    Ambiguous,
+}
+
+impl MessageMember {
+    fn of(key: &str) -> Self {
+        match key {
+            "jsonrpc" => Self::JsonRpc,
+            "id" => Self::Id,
+            "method" => Self::Method,
+            "params" => Self::Params,
+            "result" | "error" => Self::Answer,
+            _ if is_like(
+                key,
+                &["jsonrpc", "id", "method", "params", "result", "error"],
+            ) =>
+            {
+                Self::Ambiguous
+            }
+            _ => Self::Other,
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum ParamsMember {
+    Name,
+    Uri,
+    Task,
+    Reference,
+    Arguments,
+    Meta,
+    Other,
+    Ambiguous,
+}
+
+impl ParamsMember {
+    fn of(key: &str) -> Self {
+        match key {
+            "name" => Self::Name,
+            "uri" => Self::Uri,
+            "taskId" => Self::Task,
+            "ref" => Self::Reference,
+            "arguments" => Self::Arguments,
+            "_meta" => Self::Meta,
+            _ if is_like(key, &["name", "uri", "taskId", "ref", "arguments", "_meta"]) => {
+                Self::Ambiguous
+            }
+            _ => Self::Other,
+        }
+    }
+}
+
+impl Message {
+    fn take(
+        &mut self,
+        member: MessageMember,
+        walker: &mut Walker<'_>,
+        text: &str,
+    ) -> Result<(), Denial> {
+        match member {
+            MessageMember::JsonRpc => {
+                self.version_seen = walker.string(8)?.as_deref() == Some("2.0");
+            }
+            MessageMember::Id => self.envelope.id = Some(read_id(walker, text)?),
+            MessageMember::Method => {
+                let method = walker.string(CallLimits::METHOD_BYTES)?;
+                self.method = Some(method.ok_or_else(|| invalid("the method is not a name"))?);
+            }
+            MessageMember::Params => self.take_params(walker)?,
+            MessageMember::Answer => {
+                self.answers += 1;
+                walker.skip()?;
+            }
+            MessageMember::Other => {
+                walker.skip()?;
+            }
+            MessageMember::Ambiguous => return Err(ambiguous()),
+        }
+        Ok(())
+    }
+
+    fn take_params(&mut self, walker: &mut Walker<'_>) -> Result<(), Denial> {
+        if walker.peek()? != Peek::Object {
+            return Err(params("the params are not an object"));
+        }
+        let start = walker.position();
+        let (mut object, mut member) = walker.open(ParamsMember::of)?;
+        while let Some(found) = member {
+            match found {
+                ParamsMember::Name => self.params.name = walker.string(TEXT_BYTES)?,
+                ParamsMember::Uri => self.params.uri = walker.string(TEXT_BYTES)?,
+                ParamsMember::Task => self.params.task = walker.string(TEXT_BYTES)?,
+                ParamsMember::Reference => self.params.reference = read_reference(walker)?,
+                ParamsMember::Arguments => self.envelope.arguments = Some(walker.skip()?),
+                ParamsMember::Meta => self.envelope.meta = read_meta(walker)?,
+                ParamsMember::Other => {
+                    walker.skip()?;
+                }
+                ParamsMember::Ambiguous => return Err(ambiguous()),
+            }
+            member = walker.next(&mut object, ParamsMember::of)?;
+        }
+        self.envelope.params = Some(start..walker.position());
+        Ok(())
+    }
+
+    fn complete(mut self) -> Result<Envelope, Denial> {
+        if !self.version_seen {
+            return Err(invalid("jsonrpc is not 2.0"));
+        }
+        let has_id = self.envelope.id.is_some();
+        self.envelope.kind = match (&self.method, has_id, self.answers) {
+            (Some(_), true, 0) => CallKind::Request,
+            (Some(_), false, 0) => CallKind::Notification,
+            (None, true, 1) => CallKind::Response,
+            _ => return Err(invalid("neither a request, a notification nor a response")),
+        };
+        self.envelope.method = self.method.unwrap_or_default();
+        self.envelope.name = match subject_of(&self.envelope.method) {
+            Subject::Nothing => None,
+            Subject::Name => Some(self.params.name.ok_or_else(|| missing("name"))?),
+            Subject::Uri => Some(self.params.uri.ok_or_else(|| missing("uri"))?),
+            Subject::Task => Some(self.params.task.ok_or_else(|| missing("taskId"))?),
+            Subject::Reference => Some(self.params.reference.ok_or_else(|| missing("ref"))?),
+        };
+        Ok(self.envelope)
+    }
+}
+
+enum Subject {
+    Nothing,
+    Name,
+    Uri,
+    Task,
+    Reference,
+}
+
+fn subject_of(method: &str) -> Subject {
+    match method {
+        "tools/call" | "prompts/get" => Subject::Name,
+        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => Subject::Uri,
+        "tasks/get" | "tasks/update" | "tasks/cancel" | "tasks/result" => Subject::Task,
+        "completion/complete" => Subject::Reference,
+        _ => Subject::Nothing,
+    }
+}
+
+/// An id is a string or an integer (PH-5).
+fn read_id(walker: &mut Walker<'_>, text: &str) -> Result<Range<usize>, Denial> {
+    let range = walker.skip()?;
+    let id = text.get(range.clone()).unwrap_or_default();
+    let digits = id.strip_prefix('-').unwrap_or(id);
+    let is_integer = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    if !(id.starts_with('"') || is_integer) {
+        return Err(invalid("the id is neither a string nor an integer"));
+    }
+    if id.len() > CallLimits::ID_BYTES {
+        return Err(invalid("the id is too long"));
+    }
+    Ok(range)
+}
+
+/// The `ref` of a completion: a prompt's name or a resource's URI, as its type says.
+fn read_reference(walker: &mut Walker<'_>) -> Result<Option<Box<str>>, Denial> {
+    if walker.peek()? != Peek::Object {
+        walker.skip()?;
+        return Ok(None);
+    }
+    let (mut kind, mut name, mut uri) = (None, None, None);
+    let known = |key: &str| match key {
+        "type" => Some(0),
+        "name" => Some(1),
+        "uri" => Some(2),
+        _ if is_like(key, &["type", "name", "uri"]) => None,
+        _ => Some(3),
+    };
+    let (mut object, mut member) = walker.open(known)?;
+    while let Some(found) = member {
+        match found.ok_or_else(ambiguous)? {
+            0 => kind = walker.string(TEXT_BYTES)?,
+            1 => name = walker.string(TEXT_BYTES)?,
+            2 => uri = walker.string(TEXT_BYTES)?,
+            _ => {
+                walker.skip()?;
+            }
+        }
+        member = walker.next(&mut object, known)?;
+    }
+    Ok(match kind.as_deref() {
+        Some("ref/prompt") => name,
+        Some("ref/resource") => uri,
+        _ => None,
+    })
+}
+
+fn read_meta(walker: &mut Walker<'_>) -> Result<Meta, Denial> {
+    if walker.peek()? != Peek::Object {
+        return Err(params("_meta is not an object"));
+    }
+    let mut meta = Meta::default();
+    let known = |key: &str| match key {
+        "io.modelcontextprotocol/protocolVersion" => 0,
+        "io.modelcontextprotocol/clientCapabilities" => 1,
+        _ => 2,
+    };
+    let (mut object, mut member) = walker.open(known)?;
+    while let Some(found) = member {
+        match found {
+            0 => {
+                let version = walker.string(TEXT_BYTES)?;
+                meta.version =
+                    Some(version.ok_or_else(|| params("the protocol version is not text"))?);
+            }
+            1 => {
+                meta.has_capabilities = walker.peek()? == Peek::Object;
+                walker.skip()?;
+            }
+            _ => {
+                walker.skip()?;
+            }
+        }
+        member = walker.next(&mut object, known)?;
+    }
+    Ok(meta)
+}
+
+/// Whether a key differs from a known one only in case, by the folding of parsers that ignore
+/// case: such a parser would take it for the known one.
+fn is_like(key: &str, known: &[&str]) -> bool {
+    if key.is_ascii() {
+        return known.iter().any(|name| name.eq_ignore_ascii_case(key));
+    }
+    let folded = || {
+        key.chars()
+            .flat_map(char::to_uppercase)
+            .flat_map(char::to_lowercase)
+    };
+    known
+        .iter()
+        .any(|name| folded().eq(name.chars().flat_map(char::to_lowercase)))
+}
+
+fn ambiguous() -> Denial {
+    invalid("a member differs from a known one only in case")
+}
+
+pub(super) fn params(message: &'static str) -> Denial {
+    Denial::new(DenialKind::ParamsInvalid, message).with_message(message)
+}
+
+fn missing(member: &'static str) -> Denial {
+    params(match member {
+        "name" => "the method needs a name in its params",
+        "uri" => "the method needs a uri in its params",
+        "taskId" => "the method needs a taskId in its params",
+        _ => "the method needs a ref in its params",
+    })
+}

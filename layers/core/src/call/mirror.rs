@@ -1,0 +1,184 @@
+use std::borrow::Cow;
+
+use http::{HeaderMap, HeaderName};
+
+use super::{
+    CallKind, CallLimits, Revision,
+    envelope::{Envelope, params},
+    json::invalid,
+    sentinel,
+};
+use crate::{Denial, DenialKind, printable, text::write_json_string};
+
+static VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+static METHOD: HeaderName = HeaderName::from_static("mcp-method");
+static NAME: HeaderName = HeaderName::from_static("mcp-name");
+const PARAM_PREFIX: &str = "mcp-param-";
+
+/// MCP headers of which there is one at most (PH-6).
+static SINGLE: [HeaderName; 2] = [
+    HeaderName::from_static("mcp-session-id"),
+    HeaderName::from_static("last-event-id"),
+];
+
+/// Refuses too many or too long MCP headers, before anything is decoded or read (IV-7).
+pub(super) fn fit(headers: &HeaderMap, limits: &CallLimits) -> Result<(), Denial> {
+    let (mut count, mut total) = (0, 0);
+    for (name, value) in headers {
+        if !name.as_str().starts_with("mcp-") {
+            continue;
+        }
+        count += 1;
+        total += value.len();
+        if value.len() > limits.header_bytes() {
+            return Err(too_large("an MCP header is too long"));
+        }
+    }
+    if count > limits.header_count() {
+        return Err(too_large("too many MCP headers"));
+    }
+    if total > 4 * limits.header_bytes() {
+        return Err(too_large("the MCP headers are too long together"));
+    }
+    Ok(())
+}
+
+/// Checks that what the headers mirror is what the body says, and tells the declared revision.
+///
+/// Headers that mirror nothing are refused as well, under every revision: something on the way
+/// may have believed them (N-10, N-11).
+pub(super) fn agree(
+    headers: &HeaderMap,
+    envelope: Option<&Envelope>,
+) -> Result<Option<Revision>, Denial> {
+    for name in &SINGLE {
+        single(headers, name)?;
+    }
+    let declared = single(headers, &VERSION)?.map(known).transpose()?;
+    let Some(envelope) = envelope else {
+        if headers.contains_key(&METHOD) || headers.contains_key(&NAME) {
+            return Err(mismatch("a request without a body has mirrored headers"));
+        }
+        return Ok(declared);
+    };
+    let modern = declared.is_some_and(Revision::is_modern);
+    agree_on_version(declared, envelope)?;
+    agree_on_method(headers, envelope, modern)?;
+    agree_on_name(headers, envelope, modern)?;
+    check_params(headers)?;
+    Ok(declared)
+}
+
+/// N-2, N-3, and PH-2 for posted responses.
+fn agree_on_version(declared: Option<Revision>, envelope: &Envelope) -> Result<(), Denial> {
+    let stated = envelope.meta.version.as_deref().map(known).transpose()?;
+    let modern = declared.is_some_and(Revision::is_modern);
+    match (declared, stated) {
+        (Some(declared), Some(stated)) if declared != stated => {
+            return Err(mismatch("the protocol version in header and body differ"));
+        }
+        (None, Some(stated)) if stated.is_modern() => {
+            return Err(mismatch("the protocol version header is missing"));
+        }
+        _ => {}
+    }
+    if !modern {
+        return Ok(());
+    }
+    match envelope.kind {
+        CallKind::Response => Err(invalid("this revision takes no responses from clients")),
+        CallKind::Request if stated.is_none() => Err(params(
+            "_meta needs io.modelcontextprotocol/protocolVersion",
+        )),
+        CallKind::Request if !envelope.meta.has_capabilities => Err(params(
+            "_meta needs io.modelcontextprotocol/clientCapabilities",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn agree_on_method(headers: &HeaderMap, envelope: &Envelope, modern: bool) -> Result<(), Denial> {
+    match single(headers, &METHOD)? {
+        Some(mirrored) if mirrored == &*envelope.method => Ok(()),
+        Some(_) => Err(mismatch("Mcp-Method is not the method of the body")),
+        None if modern && envelope.kind == CallKind::Request => {
+            Err(mismatch("Mcp-Method is missing"))
+        }
+        None => Ok(()),
+    }
+}
+
+fn agree_on_name(headers: &HeaderMap, envelope: &Envelope, modern: bool) -> Result<(), Denial> {
+    let mirrored = single(headers, &NAME)?.map(decoded).transpose()?;
+    match (mirrored, envelope.name.as_deref()) {
+        (Some(mirrored), Some(name)) if mirrored == name => Ok(()),
+        (Some(_), _) => Err(mismatch("Mcp-Name is not the name in the body")),
+        (None, Some(_))
+            if modern
+                && envelope.kind == CallKind::Request
+                && &*envelope.method != "completion/complete" =>
+        {
+            Err(mismatch("Mcp-Name is missing"))
+        }
+        (None, _) => Ok(()),
+    }
+}
+
+/// Which arguments they mirror only the tool's schema tells; here they are single and decodable.
+fn check_params(headers: &HeaderMap) -> Result<(), Denial> {
+    for name in headers.keys() {
+        if name.as_str().starts_with(PARAM_PREFIX)
+            && let Some(value) = single(headers, name)?
+        {
+            decoded(value)?;
+        }
+    }
+    Ok(())
+}
+
+fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Denial> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(mismatch("an MCP header is repeated"));
+    }
+    let text = value
+        .to_str()
+        .map_err(|_| mismatch("an MCP header is not visible ASCII"))?;
+    Ok(Some(text.trim_matches([' ', '\t'])))
+}
+
+fn decoded(value: &str) -> Result<Cow<'_, str>, Denial> {
+    sentinel::decode(value).ok_or_else(|| mismatch("an MCP header is not Base64 of UTF-8"))
+}
+
+fn known(version: &str) -> Result<Revision, Denial> {
+    Revision::parse(version).ok_or_else(|| {
+        let mut data = String::from(r#"{"supported":["#);
+        for (index, revision) in Revision::ALL.iter().enumerate() {
+            if index > 0 {
+                data.push(',');
+            }
+            write_json_string(&mut data, revision.as_str());
+        }
+        data.push_str(r#"],"requested":"#);
+        let requested = printable(version, 64).to_string();
+        write_json_string(&mut data, &requested);
+        data.push('}');
+        Denial::new(
+            DenialKind::VersionUnsupported,
+            format!("protocol version `{requested}`"),
+        )
+        .with_rpc_data(data)
+    })
+}
+
+fn mismatch(message: &'static str) -> Denial {
+    Denial::new(DenialKind::HeaderMismatch, message).with_message(message)
+}
+
+fn too_large(reason: &'static str) -> Denial {
+    Denial::new(DenialKind::HeadersTooLarge, reason)
+}

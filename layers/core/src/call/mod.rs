@@ -1,0 +1,149 @@
+//! What an MCP request asks for, read once and strictly.
+//!
+//! A body that two parsers read differently is an authorization bypass, so what is ambiguous is
+//! refused before anything is decided (TA-4, TR-11, TR-28):
+//!
+//! | refused | answer |
+//! |---|---|
+//! | HTTP methods other than POST, GET, DELETE | 405 |
+//! | a content type that is not JSON in UTF-8, a content encoding | 415 |
+//! | a body beyond [`CallLimits::body_bytes`], counted as it streams | 413 |
+//! | a body that takes longer than [`CallLimits::upload_time`] | 408 |
+//! | invalid UTF-8, a byte order mark, broken JSON, trailing data | 400, −32700 |
+//! | batches, repeated members at any level, members that differ from a known one only in case, nesting or members beyond a limit, ids that are neither string nor integer | 400, −32600 |
+//! | a name or `_meta` that the method needs and that is not there | 400, −32602 |
+//! | mirrored headers that are repeated, undecodable or disagree with the body, whatever the version | 400, −32020 |
+//! | an unknown protocol version | 400, −32022 |
+//! | MCP headers beyond a limit | 431 |
+//!
+//! What passes is handed on byte for byte (IV-12). `GET` and `DELETE` are calls too.
+
+mod body;
+#[cfg(feature = "serde")]
+mod config;
+mod envelope;
+mod json;
+mod layer;
+mod limits;
+mod mirror;
+mod read;
+mod revision;
+mod sentinel;
+mod service;
+
+use std::{fmt, ops::Range, sync::Arc};
+
+use bytes::Bytes;
+
+#[cfg(feature = "serde")]
+pub use config::CallConfig;
+pub use json::Measures;
+pub use layer::CallLayer;
+pub use limits::{CallLimits, CallLimitsError};
+pub use read::{Begun, ReadCall};
+pub use revision::Revision;
+pub use service::{CallFuture, CallService};
+
+use crate::printable;
+
+/// What an MCP request asks for. Cheap to clone.
+#[derive(Clone)]
+pub struct Call(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    kind: CallKind,
+    revision: Option<Revision>,
+    method: Box<str>,
+    name: Option<Box<str>>,
+    id: Option<Range<usize>>,
+    params: Option<Range<usize>>,
+    arguments: Option<Range<usize>>,
+    body: Bytes,
+    measures: Measures,
+}
+
+/// The shapes that a call has on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum CallKind {
+    /// A JSON-RPC request: it has an id and is answered.
+    Request,
+    /// A JSON-RPC notification: no id, no answer.
+    Notification,
+    /// A JSON-RPC response to a request of the server (revisions up to 2025-11-25).
+    Response,
+    /// HTTP `GET`: opens or resumes a stream.
+    #[default]
+    Stream,
+    /// HTTP `DELETE`: ends a session.
+    EndSession,
+}
+
+impl Call {
+    /// The shape of the call.
+    pub fn kind(&self) -> CallKind {
+        self.0.kind
+    }
+
+    /// The JSON-RPC method, as `tools/call`; empty for anything but requests and notifications.
+    pub fn method(&self) -> &str {
+        &self.0.method
+    }
+
+    /// What the method acts on, unescaped: the name of the tool or prompt, the URI of the
+    /// resource, the id of the task, the reference of a completion.
+    pub fn name(&self) -> Option<&str> {
+        self.0.name.as_deref()
+    }
+
+    /// The JSON-RPC id as the JSON text that was sent: `7`, `"7"`.
+    pub fn id(&self) -> Option<&str> {
+        self.text(self.0.id.as_ref())
+    }
+
+    /// The protocol revision that the request declares; `None` if it declares none, which
+    /// revisions up to 2025-11-25 permit.
+    pub fn revision(&self) -> Option<Revision> {
+        self.0.revision
+    }
+
+    /// The `params` object as JSON text.
+    pub fn params(&self) -> Option<&str> {
+        self.text(self.0.params.as_ref())
+    }
+
+    /// The `arguments` of `tools/call` or `prompts/get` as JSON text.
+    pub fn arguments(&self) -> Option<&str> {
+        self.text(self.0.arguments.as_ref())
+    }
+
+    /// The whole body, exactly as received; empty for `GET` and `DELETE`.
+    pub fn body(&self) -> &Bytes {
+        &self.0.body
+    }
+
+    /// How large and how deep the body is, for a later layer with tighter limits.
+    pub fn measures(&self) -> Measures {
+        self.0.measures
+    }
+
+    fn text(&self, range: Option<&Range<usize>>) -> Option<&str> {
+        std::str::from_utf8(self.0.body.get(range?.clone())?).ok()
+    }
+}
+
+impl fmt::Debug for Call {
+    /// Shows what is called; arguments stay out of logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("kind", &self.0.kind)
+            .field("method", &format_args!("{}", printable(self.method(), 80)))
+            .field(
+                "name",
+                &self.name().map(|name| printable(name, 200).to_string()),
+            )
+            .field("revision", &self.0.revision)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,202 @@
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Method, Request,
+    header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING},
+    request::Parts,
+};
+use http_body::Body;
+use pin_project_lite::pin_project;
+
+use super::{
+    Call, CallKind, CallLimits, Inner,
+    body::{BodyReader, too_large},
+    envelope::Envelope,
+    json::invalid,
+    mirror,
+};
+use crate::{Denial, DenialKind, RequestBody, SecurityContext};
+
+pin_project! {
+    /// Reads a request's body as one call, and stamps the call on the request's context.
+    ///
+    /// The building block of layers that need the call: [`begin`](Self::begin) it, and wait only
+    /// if told to.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ReadCall<B> {
+        parts: Option<Parts>,
+        #[pin]
+        body: BodyReader<B>,
+        limits: CallLimits,
+    }
+}
+
+/// What [`ReadCall::begin`] found.
+#[derive(Debug)]
+#[allow(
+    clippy::exhaustive_enums,
+    clippy::large_enum_variant,
+    reason = "callers handle both, and it is moved once; a box would cost more"
+)]
+pub enum Begun<B> {
+    /// The call is known: hand this request on.
+    Known(Request<RequestBody<B>>),
+    /// The body has to be waited for.
+    Read(ReadCall<B>),
+}
+
+impl<B: Body<Data = Bytes>> ReadCall<B> {
+    /// Judges what can be judged without the body.
+    ///
+    /// If an outer layer read the call, the request goes on with the call's own bytes, not
+    /// whatever body arrived here: something between the two layers may have changed it.
+    ///
+    /// # Errors
+    ///
+    /// The refusal, where head or headers already call for one.
+    pub fn begin(
+        request: Request<B>,
+        context: &SecurityContext,
+        limits: CallLimits,
+    ) -> Result<Begun<B>, Denial> {
+        let known = match context.call() {
+            Some(call) => call.clone(),
+            None => match bodiless(&request, limits)? {
+                Some(call) => {
+                    context.set_call(call.clone());
+                    call
+                }
+                None => {
+                    let (parts, body) = request.into_parts();
+                    return Ok(Begun::Read(Self {
+                        parts: Some(parts),
+                        body: BodyReader::new(body, limits),
+                        limits,
+                    }));
+                }
+            },
+        };
+        Ok(Begun::Known(request.map(|body| match known.kind() {
+            CallKind::Stream | CallKind::EndSession => RequestBody::untouched(body),
+            _ => RequestBody::buffered(known.body().clone()),
+        })))
+    }
+}
+
+impl<B: Body<Data = Bytes>> Future for ReadCall<B> {
+    type Output = Result<Request<RequestBody<B>>, Denial>;
+
+    /// # Panics
+    ///
+    /// If the body has to be waited for outside a tokio runtime with its timer enabled.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let bytes = ready!(this.body.poll_bytes(cx))?;
+        let Some(mut parts) = this.parts.take() else {
+            return Poll::Pending;
+        };
+        let call = parse(&parts.headers, bytes.clone(), this.limits)?;
+        SecurityContext::of_extensions(&mut parts.extensions).set_call(call);
+        let request = Request::from_parts(parts, RequestBody::buffered(bytes));
+        Poll::Ready(Ok(request))
+    }
+}
+
+impl<B> fmt::Debug for ReadCall<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadCall").finish_non_exhaustive()
+    }
+}
+
+/// The call of a `GET` or `DELETE`; `None` for a `POST` whose body must be read.
+fn bodiless<B>(request: &Request<B>, limits: CallLimits) -> Result<Option<Call>, Denial> {
+    let headers = request.headers();
+    let kind = match *request.method() {
+        Method::POST => {
+            mirror::fit(headers, &limits)?;
+            check_media(headers)?;
+            if declared_length(headers).is_some_and(|length| length > limits.body_bytes() as u64) {
+                return Err(too_large());
+            }
+            return Ok(None);
+        }
+        Method::GET => CallKind::Stream,
+        Method::DELETE => CallKind::EndSession,
+        _ => {
+            let reason = "an HTTP method that MCP does not use";
+            return Err(Denial::new(DenialKind::MethodNotAllowed, reason)
+                .with_header(ALLOW, HeaderValue::from_static("POST, GET, DELETE")));
+        }
+    };
+    mirror::fit(headers, &limits)?;
+    let has_body = headers.contains_key(TRANSFER_ENCODING)
+        || headers.contains_key(CONTENT_LENGTH) && declared_length(headers) != Some(0);
+    if has_body {
+        return Err(invalid("a GET or DELETE has a body"));
+    }
+    Ok(Some(Call(Arc::new(Inner {
+        kind,
+        revision: mirror::agree(headers, None)?,
+        ..Inner::default()
+    }))))
+}
+
+fn parse(headers: &HeaderMap, body: Bytes, limits: &CallLimits) -> Result<Call, Denial> {
+    let envelope = Envelope::read(&body, limits)?;
+    let id = envelope.id.clone();
+    let revision = mirror::agree(headers, Some(&envelope)).map_err(|denial| {
+        let id = id.and_then(|range| body.get(range));
+        denial.with_rpc_id(id.and_then(|id| std::str::from_utf8(id).ok()))
+    })?;
+    Ok(Call(Arc::new(Inner {
+        kind: envelope.kind,
+        revision,
+        method: envelope.method,
+        name: envelope.name,
+        id: envelope.id,
+        params: envelope.params,
+        arguments: envelope.arguments,
+        body,
+        measures: envelope.measures,
+    })))
+}
+
+/// One JSON media type in UTF-8 and no encoding: anything else is read differently by somebody.
+fn check_media(headers: &HeaderMap) -> Result<(), Denial> {
+    let unsupported = |reason| Err(Denial::new(DenialKind::MediaTypeUnsupported, reason));
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(media), None) = (types.next(), types.next()) else {
+        return unsupported("no content type, or several");
+    };
+    if !media.to_str().is_ok_and(is_json) {
+        return unsupported("a content type that is not JSON in UTF-8");
+    }
+    let is_identity = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !headers.get_all(CONTENT_ENCODING).iter().all(is_identity) {
+        return unsupported("a content encoding that cannot be inspected");
+    }
+    Ok(())
+}
+
+fn is_json(media: &str) -> bool {
+    let mut parts = media.split(';').map(|part| part.trim_matches([' ', '\t']));
+    let essence = parts.next().unwrap_or_default();
+    let is_utf8 = |parameter: &str| {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let value = value.trim_matches('"');
+        !name.eq_ignore_ascii_case("charset") || value.eq_ignore_ascii_case("utf-8")
+    };
+    essence.eq_ignore_ascii_case("application/json") && parts.all(is_utf8)
+}
+
+/// The declared length; `None` if there is none or it cannot be read.
+fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

@@ -1,0 +1,419 @@
+//! `AuthLayer` from outside, over authenticators that need no cryptography.
+
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    sync::{Arc, Mutex},
+    task::Poll,
+};
+
+use bartizan_core::{
+    AuthLayer, Authenticator, Challenge, Denial, DenialKind, Principal, PrincipalKind,
+    SecurityContext,
+    auth::{CredentialPlace, Credentials, Identified, Verification},
+    identify,
+};
+use http::{HeaderName, HeaderValue, Request, Response, header::AUTHORIZATION};
+use tower::{Layer, Service, ServiceExt, service_fn};
+
+/// Knows the token `good` of one scheme; `cold` is good after a wait, `down` fails.
+struct Scheme {
+    scheme: &'static str,
+    challenges: Vec<HeaderValue>,
+    malformed: HeaderValue,
+}
+
+impl Scheme {
+    fn new(scheme: &'static str) -> Self {
+        let challenge = |name, value| {
+            let challenge = Challenge::new(scheme).param(name, value).unwrap();
+            challenge.header_value().unwrap()
+        };
+        Self {
+            scheme,
+            challenges: vec![challenge("realm", "mcp")],
+            malformed: challenge("error", "invalid_request"),
+        }
+    }
+}
+
+fn judge(token: &str) -> Result<Identified, Denial> {
+    match token {
+        "good" | "cold" => Ok(Identified::new(
+            Principal::user("https://issuer.example", "ann").build("test"),
+        )),
+        "nonce" => Ok(Identified::new(
+            Principal::user("https://issuer.example", "ann").build("test"),
+        )
+        .with_response_header(
+            HeaderName::from_static("dpop-nonce"),
+            HeaderValue::from_static("n1"),
+        )),
+        "down" => Err(Denial::new(DenialKind::Unavailable, "issuer down")),
+        _ => Err(Denial::new(DenialKind::CredentialsInvalid, "unknown token")
+            .with_challenge(HeaderValue::from_static(r#"Bearer error="invalid_token""#))),
+    }
+}
+
+impl Authenticator for Scheme {
+    fn name(&self) -> &'static str {
+        "test"
+    }
+
+    fn recognizes(&self, credentials: &Credentials<'_>) -> Option<CredentialPlace> {
+        let authorization = credentials.authorization()?;
+        authorization
+            .is_scheme(self.scheme)
+            .then_some(CredentialPlace::Authorization)
+    }
+
+    fn authenticate(&self, credentials: &Credentials<'_>, _: &SecurityContext) -> Verification {
+        let token = credentials.authorization().unwrap().value().to_owned();
+        if token != "cold" {
+            return judge(&token).into();
+        }
+        Verification::Pending(Box::pin(async move {
+            let mut waited = false;
+            poll_fn(|cx| {
+                if std::mem::replace(&mut waited, true) {
+                    return Poll::Ready(());
+                }
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            })
+            .await;
+            judge(&token)
+        }))
+    }
+
+    fn challenges(&self) -> &[HeaderValue] {
+        &self.challenges
+    }
+
+    fn malformed_challenge(&self) -> Option<&HeaderValue> {
+        Some(&self.malformed)
+    }
+}
+
+/// Knows the key `good` in a field of its own.
+struct Key;
+
+static X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+static API_KEY_CHALLENGE: [HeaderValue; 1] = [HeaderValue::from_static(r#"ApiKey realm="mcp""#)];
+
+impl Authenticator for Key {
+    fn name(&self) -> &'static str {
+        "key"
+    }
+
+    fn recognizes(&self, credentials: &Credentials<'_>) -> Option<CredentialPlace> {
+        let headers = credentials.headers();
+        headers
+            .contains_key(&X_API_KEY)
+            .then(|| CredentialPlace::Header(X_API_KEY.clone()))
+    }
+
+    fn authenticate(&self, credentials: &Credentials<'_>, _: &SecurityContext) -> Verification {
+        if credentials.headers()[&X_API_KEY] == "good" {
+            let principal = Principal::service("keys", "ci").build("key");
+            Verification::Identified(Identified::new(principal))
+        } else {
+            let denial = Denial::new(DenialKind::CredentialsInvalid, "unknown key");
+            Verification::Refused(denial.with_challenges(API_KEY_CHALLENGE.to_vec()))
+        }
+    }
+
+    fn challenges(&self) -> &[HeaderValue] {
+        &API_KEY_CHALLENGE
+    }
+
+    fn credential_headers(&self) -> &[HeaderName] {
+        std::slice::from_ref(&X_API_KEY)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    subject: Option<String>,
+    anonymous: bool,
+    credentials: Vec<HeaderName>,
+}
+
+async fn send(layer: AuthLayer, request: Request<()>) -> (Response<()>, Option<Seen>) {
+    let seen = Arc::new(Mutex::new(None));
+    let inner = service_fn(|mut request: Request<()>| {
+        let principal = SecurityContext::of(&mut request).principal().cloned();
+        *seen.lock().unwrap() = Some(Seen {
+            subject: principal.as_ref().map(|p| p.subject().to_owned()),
+            anonymous: principal.is_some_and(|p| p.is_anonymous()),
+            credentials: [&AUTHORIZATION, &X_API_KEY]
+                .into_iter()
+                .filter(|name| request.headers().contains_key(*name))
+                .cloned()
+                .collect(),
+        });
+        async { Ok::<_, Infallible>(Response::new(())) }
+    });
+    let response = layer.layer(inner).oneshot(request).await.unwrap();
+    let seen = seen.lock().unwrap().take();
+    (response.map(|_| ()), seen)
+}
+
+fn with(fields: &[(&str, &str)]) -> Request<()> {
+    let mut request = Request::new(());
+    for (name, value) in fields {
+        let name: HeaderName = name.parse().unwrap();
+        request.headers_mut().append(name, value.parse().unwrap());
+    }
+    request
+}
+
+fn bearer() -> AuthLayer {
+    AuthLayer::new(Scheme::new("Bearer"))
+}
+
+fn challenges(response: &Response<()>) -> Vec<&str> {
+    response
+        .headers()
+        .get_all("www-authenticate")
+        .iter()
+        .map(|v| v.to_str().unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn ac_1_ac_4_no_credential_is_401_with_a_challenge_and_no_error() {
+    for request in [
+        with(&[]),
+        with(&[("authorization", "Basic eDp5")]),
+        with(&[("authorization", "Negotiate")]),
+        with(&[("cookie", "access_token=good")]),
+    ] {
+        let (response, seen) = send(bearer(), request).await;
+        assert_eq!(response.status(), 401);
+        assert_eq!(challenges(&response), [r#"Bearer realm="mcp""#]);
+        assert!(seen.is_none());
+    }
+}
+
+#[tokio::test]
+async fn ac_5_a_bad_token_is_401_invalid_token() {
+    let (response, seen) = send(bearer(), with(&[("authorization", "Bearer abc")])).await;
+    assert_eq!(response.status(), 401);
+    assert_eq!(challenges(&response), [r#"Bearer error="invalid_token""#]);
+    assert!(seen.is_none());
+}
+
+#[tokio::test]
+async fn ac_6_malformed_authorization_is_400_invalid_request() {
+    let mut latin = with(&[]);
+    latin.headers_mut().insert(
+        AUTHORIZATION,
+        HeaderValue::from_bytes(b"Bearer \xe9").unwrap(),
+    );
+    for request in [
+        latin,
+        with(&[
+            ("authorization", "Bearer good"),
+            ("authorization", "Bearer good"),
+        ]),
+        with(&[
+            ("authorization", "Bearer good"),
+            ("authorization", "DPoP good"),
+        ]),
+        with(&[("authorization", "Bearer")]),
+        with(&[("authorization", "Bearer ")]),
+    ] {
+        let (response, seen) = send(bearer(), request).await;
+        assert_eq!(response.status(), 400);
+        assert_eq!(challenges(&response), [r#"Bearer error="invalid_request""#]);
+        assert!(seen.is_none());
+    }
+}
+
+#[tokio::test]
+async fn ac_7_the_scheme_ignores_case_and_takes_several_spaces() {
+    for field in ["bEaReR good", "Bearer  good", "BEARER    good"] {
+        let (response, seen) = send(bearer(), with(&[("authorization", field)])).await;
+        assert_eq!(response.status(), 200, "{field}");
+        assert_eq!(seen.unwrap().subject.as_deref(), Some("ann"));
+    }
+}
+
+#[tokio::test]
+async fn a_tab_after_the_scheme_is_no_separator() {
+    let (response, seen) = send(bearer(), with(&[("authorization", "Bearer\tgood")])).await;
+    assert_eq!(response.status(), 401);
+    assert!(seen.is_none());
+}
+
+#[tokio::test]
+async fn ac_8_a_token_in_the_query_is_not_looked_at() {
+    let mut request = with(&[]);
+    *request.uri_mut() = "/mcp?access_token=good".parse().unwrap();
+    let (response, _) = send(bearer(), request).await;
+    assert_eq!(response.status(), 401);
+}
+
+#[tokio::test]
+async fn tv_15_credentials_do_not_travel_inwards() {
+    let (_, seen) = send(bearer(), with(&[("authorization", "Bearer good")])).await;
+    assert!(seen.unwrap().credentials.is_empty());
+    let keeps = bearer().danger_forward_credentials();
+    let (_, seen) = send(keeps, with(&[("authorization", "Bearer good")])).await;
+    assert_eq!(seen.unwrap().credentials, [AUTHORIZATION]);
+}
+
+#[tokio::test]
+async fn a_credential_that_goes_on_is_marked_sensitive() {
+    let inner = service_fn(|request: Request<()>| async move {
+        assert!(request.headers()[AUTHORIZATION].is_sensitive());
+        Ok::<_, Infallible>(Response::new(()))
+    });
+    let layer = bearer().danger_forward_credentials();
+    let request = with(&[("authorization", "Bearer good")]);
+    layer.layer(inner).oneshot(request).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_cold_token_is_waited_for() {
+    let (response, seen) = send(bearer(), with(&[("authorization", "Bearer cold")])).await;
+    assert_eq!(response.status(), 200);
+    let seen = seen.unwrap();
+    assert_eq!(seen.subject.as_deref(), Some("ann"));
+    assert!(seen.credentials.is_empty());
+}
+
+#[tokio::test]
+async fn ac_16_an_outage_is_503_without_a_challenge() {
+    let (response, seen) = send(bearer(), with(&[("authorization", "Bearer down")])).await;
+    assert_eq!(response.status(), 503);
+    assert!(challenges(&response).is_empty());
+    assert!(seen.is_none());
+}
+
+#[tokio::test]
+async fn what_the_authenticator_has_to_tell_is_on_the_answer() {
+    let (response, _) = send(bearer(), with(&[("authorization", "Bearer nonce")])).await;
+    assert_eq!(response.headers()["dpop-nonce"], "n1");
+}
+
+#[tokio::test]
+async fn ac_12_bearer_comes_first_whatever_the_order() {
+    let layer = AuthLayer::new(Key).or(Scheme::new("Bearer"));
+    let (response, _) = send(layer.clone(), with(&[])).await;
+    let absent = challenges(&response).join("\n");
+    assert_eq!(absent, "Bearer realm=\"mcp\"\nApiKey realm=\"mcp\"");
+    let (response, _) = send(layer, with(&[("x-api-key", "bad")])).await;
+    assert_eq!(response.status(), 401);
+    assert_eq!(
+        challenges(&response).join("\n"),
+        absent,
+        "AC-15: bad key like no key"
+    );
+}
+
+#[tokio::test]
+async fn ac_6_credentials_in_two_places_are_refused() {
+    let layer = AuthLayer::new(Scheme::new("Bearer")).or(Key);
+    let both = with(&[("authorization", "Bearer good"), ("x-api-key", "good")]);
+    let (response, seen) = send(layer.clone(), both).await;
+    assert_eq!(response.status(), 400);
+    assert!(seen.is_none());
+    let twice = with(&[("x-api-key", "good"), ("x-api-key", "good")]);
+    let (response, _) = send(layer, twice).await;
+    assert_eq!(response.status(), 400);
+}
+
+#[tokio::test]
+async fn a_principal_from_elsewhere_passes_without_a_credential_of_ours() {
+    let mut request = with(&[("authorization", "Negotiate abc")]);
+    identify(&mut request, Principal::user("sso", "eve").build("sso")).unwrap();
+    let (response, seen) = send(bearer(), request).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(seen.unwrap().subject.as_deref(), Some("eve"));
+}
+
+#[tokio::test]
+async fn a_different_second_principal_is_400() {
+    for token in ["Bearer good", "Bearer cold"] {
+        let mut request = with(&[("authorization", token)]);
+        identify(&mut request, Principal::user("sso", "eve").build("sso")).unwrap();
+        let (response, seen) = send(bearer(), request).await;
+        assert_eq!(response.status(), 400);
+        assert!(seen.is_none());
+    }
+}
+
+#[tokio::test]
+async fn anonymous_passes_only_without_a_credential_of_any_kind() {
+    let layer = bearer().allow_anonymous();
+    let (response, seen) = send(layer.clone(), with(&[])).await;
+    assert_eq!(response.status(), 200);
+    assert!(seen.unwrap().anonymous);
+    for field in [
+        ("authorization", "Basic eDp5"),
+        ("authorization", "Bearer bad"),
+        ("x-api-key", "k"),
+        ("dpop", "proof"),
+    ] {
+        let (response, seen) = send(layer.clone(), with(&[field])).await;
+        assert_eq!(response.status(), 401, "{field:?}");
+        assert!(seen.is_none());
+    }
+}
+
+#[tokio::test]
+async fn an_anonymous_request_carries_the_challenges_inwards() {
+    let inner = service_fn(|mut request: Request<()>| async move {
+        let context = SecurityContext::of(&mut request);
+        assert_eq!(context.challenges(), [r#"Bearer realm="mcp""#]);
+        assert_eq!(
+            context.principal().unwrap().kind(),
+            PrincipalKind::Anonymous
+        );
+        Ok::<_, Infallible>(Response::new(()))
+    });
+    let layer = bearer().allow_anonymous();
+    layer.layer(inner).oneshot(with(&[])).await.unwrap();
+}
+
+#[tokio::test]
+async fn ac_10_every_request_on_one_service_is_judged_on_its_own() {
+    let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(())) });
+    let mut service = bearer().layer(inner);
+    for (request, status) in [
+        (with(&[("authorization", "Bearer good")]), 200),
+        (with(&[]), 401),
+        (with(&[("authorization", "Bearer good")]), 200),
+        (with(&[("authorization", "Bearer bad")]), 401),
+    ] {
+        let response = service.ready().await.unwrap().call(request).await.unwrap();
+        assert_eq!(response.status(), status);
+    }
+}
+
+#[tokio::test]
+async fn tv_15_debug_of_layer_and_credentials_shows_no_token() {
+    struct Spy(Arc<Mutex<String>>);
+    impl Authenticator for Spy {
+        fn name(&self) -> &'static str {
+            "spy"
+        }
+        fn recognizes(&self, credentials: &Credentials<'_>) -> Option<CredentialPlace> {
+            *self.0.lock().unwrap() = format!("{credentials:?} {:?}", credentials.headers());
+            None
+        }
+        fn authenticate(&self, _: &Credentials<'_>, _: &SecurityContext) -> Verification {
+            unreachable!()
+        }
+        fn challenges(&self) -> &[HeaderValue] {
+            &[]
+        }
+    }
+    let shown = Arc::new(Mutex::new(String::new()));
+    let layer = AuthLayer::new(Spy(Arc::clone(&shown)));
+    send(layer, with(&[("authorization", "Bearer s3cret")])).await;
+    let shown = shown.lock().unwrap();
+    assert!(!shown.is_empty() && !shown.contains("s3cret"), "{shown}");
+}
