@@ -1,1 +1,23 @@
-//! x
+#![doc = include_str!("../README.md")]
+
+#[cfg(feature = "serde")]
+mod config;
+mod entries;
+mod error;
+mod forwarded;
+mod host;
+mod hosts;
+mod layer;
+mod node;
+mod peer;
+mod proxies;
+mod route;
+mod service;
+
+#[cfg(feature = "serde")]
+pub use config::NetworkConfig;
+pub use error::NetworkConfigError;
+pub use layer::NetworkLayer;
+pub use peer::PeerAddr;
+pub use proxies::ForwardedHeader;
+pub use service::{Network, ResponseFuture};

@@ -1,0 +1,113 @@
+use serde::Deserialize;
+
+use crate::{ForwardedHeader, NetworkConfigError, NetworkLayer};
+
+/// The settings of a [`NetworkLayer`] as a file holds them; unknown fields are refused.
+///
+/// ```
+/// use bartizan_network::{NetworkConfig, NetworkLayer};
+/// let config: NetworkConfig = serde_json::from_str(
+///     r#"{ "allowed_hosts": ["mcp.example.com"], "trusted_proxies": ["10.0.0.0/8"] }"#,
+/// )?;
+/// let layer = NetworkLayer::try_from(config)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct NetworkConfig {
+    /// See [`NetworkLayer::allow_host`]; absent: loopback hosts.
+    pub allowed_hosts: Option<Vec<String>>,
+    /// See [`NetworkLayer::danger_allow_any_host`].
+    pub danger_allow_any_host: bool,
+    /// See [`NetworkLayer::trust_proxy`].
+    pub trusted_proxies: Vec<String>,
+    /// See [`NetworkLayer::forwarded_header`]: `x-forwarded-for` or `forwarded`.
+    pub forwarded_header: Option<ForwardedHeader>,
+    /// See [`NetworkLayer::tls_terminated_here`].
+    pub tls_terminated_here: bool,
+}
+
+impl TryFrom<NetworkConfig> for NetworkLayer {
+    type Error = NetworkConfigError;
+
+    /// Builds the layer; besides what its methods refuse, an empty `allowed_hosts` and a
+    /// `forwarded_header` that nobody is trusted to write.
+    fn try_from(config: NetworkConfig) -> Result<Self, NetworkConfigError> {
+        let error = |setting, problem| Err(NetworkConfigError::new("setting", setting, problem));
+        if config.allowed_hosts.as_ref().is_some_and(Vec::is_empty) {
+            return error("allowed_hosts", "is empty, so that no host is admitted");
+        }
+        if config.forwarded_header.is_some() && config.trusted_proxies.is_empty() {
+            return error("forwarded_header", "has no effect without trusted_proxies");
+        }
+        let mut layer = Self::new().forwarded_header(config.forwarded_header.unwrap_or_default());
+        for host in config.allowed_hosts.iter().flatten() {
+            layer = layer.allow_host(host)?;
+        }
+        if config.danger_allow_any_host {
+            layer = layer.danger_allow_any_host()?;
+        }
+        for proxy in &config.trusted_proxies {
+            layer = layer.trust_proxy(proxy)?;
+        }
+        if config.tls_terminated_here {
+            layer = layer.tls_terminated_here();
+        }
+        Ok(layer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build(json: &str) -> Result<NetworkLayer, String> {
+        let config: NetworkConfig = serde_json::from_str(json).map_err(|e| e.to_string())?;
+        config
+            .try_into()
+            .map_err(|e: NetworkConfigError| e.to_string())
+    }
+
+    #[test]
+    fn every_setting_reaches_the_layer() {
+        let from_file = build(
+            r#"{ "allowed_hosts": ["a.example"], "trusted_proxies": ["10.0.0.1"],
+                 "forwarded_header": "forwarded", "tls_terminated_here": true }"#,
+        );
+        let by_hand = NetworkLayer::new()
+            .allow_host("a.example")
+            .and_then(|layer| layer.trust_proxy("10.0.0.1"))
+            .unwrap()
+            .forwarded_header(ForwardedHeader::Forwarded)
+            .tls_terminated_here();
+        assert_eq!(format!("{:?}", from_file.unwrap()), format!("{by_hand:?}"));
+        assert_eq!(
+            format!("{:?}", build("{}").unwrap()),
+            format!("{:?}", NetworkLayer::new())
+        );
+        assert!(build(r#"{ "danger_allow_any_host": true }"#).is_ok());
+    }
+
+    #[test]
+    fn a_contradiction_or_an_unknown_field_names_itself() {
+        for (json, named) in [
+            (r#"{ "allowed_host": ["a.example"] }"#, "allowed_host"),
+            (r#"{ "allowed_hosts": [] }"#, "allowed_hosts"),
+            (r#"{ "allowed_hosts": ["a.example/x"] }"#, "a.example/x"),
+            (
+                r#"{ "allowed_hosts": ["a.example"], "danger_allow_any_host": true }"#,
+                "listed",
+            ),
+            (r#"{ "trusted_proxies": ["0.0.0.0/0"] }"#, "0.0.0.0/0"),
+            (r#"{ "forwarded_header": "forwarded" }"#, "forwarded_header"),
+            (
+                r#"{ "forwarded_header": "x-real-ip", "trusted_proxies": ["10.0.0.1"] }"#,
+                "x-real-ip",
+            ),
+        ] {
+            let error = build(json).unwrap_err();
+            assert!(error.contains(named), "{error}");
+        }
+    }
+}

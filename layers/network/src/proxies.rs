@@ -1,0 +1,115 @@
+use std::net::IpAddr;
+
+use ipnet::{IpNet, Ipv4Net};
+
+use crate::NetworkConfigError;
+
+/// The header in which trusted proxies say whom they were called by.
+///
+/// Exactly one kind is read: a proxy that writes one of them hands on the other as its client
+/// sent it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`, and `X-Forwarded-Proto` beside it.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239): `for`, and `proto` of the same element.
+    Forwarded,
+}
+
+/// The proxies whose word is taken, and how they give it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Proxies {
+    networks: Vec<IpNet>,
+    pub(crate) header: ForwardedHeader,
+}
+
+impl Proxies {
+    pub(crate) fn trust(&mut self, text: &str) -> Result<(), NetworkConfigError> {
+        let error = |problem| NetworkConfigError::new("trusted proxy", text, problem);
+        let network = match text.parse::<IpAddr>() {
+            Ok(address) => IpNet::from(address),
+            Err(_) => text
+                .parse()
+                .map_err(|_| error("is neither an address nor a network"))?,
+        };
+        if network != network.trunc() {
+            return Err(error("has bits beyond its prefix"));
+        }
+        let network = unmapped(network);
+        if network.prefix_len() == 0 {
+            return Err(error(
+                "is everybody, so that anybody could choose an address",
+            ));
+        }
+        if !self.networks.contains(&network) {
+            self.networks.push(network);
+        }
+        Ok(())
+    }
+
+    /// Whether an address, in canonical form, is one of the proxies.
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+        self.networks
+            .iter()
+            .any(|network| network.contains(&address))
+    }
+}
+
+/// Addresses are compared in canonical form, so a network of mapped addresses is an IPv4 network.
+fn unmapped(network: IpNet) -> IpNet {
+    let IpNet::V6(v6) = network else {
+        return network;
+    };
+    let v4 = v6.addr().to_ipv4_mapped();
+    let prefix = v6.prefix_len().checked_sub(96);
+    match (v4, prefix) {
+        (Some(v4), Some(prefix)) => Ipv4Net::new(v4, prefix).map_or(network, IpNet::V4),
+        _ => network,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_that_trusts_everybody_or_cannot_be_read_does_not_build() {
+        for bad in [
+            "",
+            "10",
+            "10.0.0.0/33",
+            "10.0.0.1/8",
+            "0.0.0.0/0",
+            "::/0",
+            "::ffff:0:0/96",
+            "example.com",
+            " 10.0.0.0/8",
+            "10.0.0.0/8,192.0.2.1",
+        ] {
+            let error = Proxies::default().trust(bad).unwrap_err().to_string();
+            assert!(error.contains(&format!("`{bad}`")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_network_of_mapped_addresses_is_an_ipv4_network() {
+        let mut proxies = Proxies::default();
+        proxies.trust("::ffff:10.0.0.0/104").unwrap();
+        proxies.trust("::ffff:192.0.2.1").unwrap();
+        assert!(proxies.trusts([10, 1, 2, 3].into()));
+        assert!(proxies.trusts([192, 0, 2, 1].into()));
+        assert!(!proxies.trusts([192, 0, 2, 2].into()));
+        assert!(!proxies.trusts([11, 0, 0, 1].into()));
+    }
+
+    #[test]
+    fn nobody_is_trusted_by_default() {
+        let proxies = Proxies::default();
+        assert!(!proxies.trusts([127, 0, 0, 1].into()));
+        assert!(!proxies.trusts([10, 0, 0, 1].into()));
+    }
+}

@@ -1,0 +1,133 @@
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bartizan_core::{
+    Denial, DenialKind, Finding, GuardFuture, ResponseBody, SecurityContext, Transport, Verdict,
+    printable, refuse,
+};
+use http::{HeaderMap, Request, Response, Uri, header::HOST};
+use tower_service::Service;
+
+use crate::{host::Host, layer::Settings, route::Route};
+
+/// The future of [`Network`].
+pub type ResponseFuture<F, B> = GuardFuture<F, B>;
+
+/// The service of [`NetworkLayer`](crate::NetworkLayer).
+#[derive(Debug, Clone)]
+pub struct Network<S> {
+    inner: S,
+    settings: Arc<Settings>,
+}
+
+impl<S> Network<S> {
+    pub(crate) fn new(inner: S, settings: Arc<Settings>) -> Self {
+        Self { inner, settings }
+    }
+
+    /// The inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service, to be changed.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, alone.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, ReqB, ResB> Service<Request<ReqB>> for Network<S>
+where
+    S: Service<Request<ReqB>, Response = Response<ResB>>,
+{
+    type Response = Response<ResponseBody<ResB>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, ResB>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
+        let context = SecurityContext::of(&mut request);
+        match self.settings.judge(&context, &request) {
+            Ok(()) => GuardFuture::forward(self.inner.call(request)),
+            Err(denial) => GuardFuture::refuse(refuse!("network", &context, denial)),
+        }
+    }
+}
+
+impl Settings {
+    /// Stamps where the request came from, also on one that is refused, and judges the rest.
+    fn judge<B>(&self, context: &SecurityContext, request: &Request<B>) -> Result<(), Denial> {
+        let peer = self.peer.address(request.extensions());
+        self.stamp(context, request.headers(), peer)?;
+        self.judge_host(request.headers(), request.uri())
+    }
+
+    fn stamp(
+        &self,
+        context: &SecurityContext,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<(), Denial> {
+        let mut transport = if self.tls_terminated_here {
+            Transport::Tls
+        } else {
+            Transport::Plain
+        };
+        let mut client = peer;
+        match peer {
+            None => note(context, "peer_unknown", || {
+                "the server gave no peer address".to_owned()
+            }),
+            Some(peer) if self.proxies.trusts(peer) => {
+                let route = Route::walk(&self.proxies, headers, peer);
+                transport = route.transport;
+                client = Some(route.client);
+                if let Some(doubt) = route.doubt {
+                    note(context, doubt.kind(), || doubt.reason());
+                }
+            }
+            Some(_) => {}
+        }
+        client
+            .map_or(Ok(()), |client| context.set_client_address(client))
+            .and_then(|()| context.set_transport(transport))
+            .map_err(|conflict| Denial::new(DenialKind::Internal, conflict.to_string()))
+    }
+
+    fn judge_host(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), Denial> {
+        let host = Host::of(headers, uri).map_err(|problem| {
+            let reason = format!("host `{}` {problem}", stated(headers, uri));
+            Denial::new(DenialKind::HostMalformed, reason)
+        })?;
+        if self.hosts.admit(&host) {
+            return Ok(());
+        }
+        let reason = format!("host `{}` is not allowed", stated(headers, uri));
+        Err(Denial::new(DenialKind::HostRefused, reason))
+    }
+}
+
+fn note(context: &SecurityContext, kind: &'static str, reason: impl Fn() -> String) {
+    tracing::debug!(target: "bartizan::network", kind, reason = reason(), "noted");
+    context.record(|| Finding::new("network", Verdict::Noted, kind, reason()));
+}
+
+fn stated(headers: &HeaderMap, uri: &Uri) -> String {
+    let line = headers.get(HOST).map(|line| line.as_bytes());
+    let authority = uri
+        .authority()
+        .map(|authority| authority.as_str().as_bytes());
+    let text = String::from_utf8_lossy(line.or(authority).unwrap_or_default());
+    printable(&text, 100).to_string()
+}
