@@ -1,1 +1,23 @@
-//! x
+#![doc = include_str!("../README.md")]
+
+pub use bartizan_core::*;
+
+#[cfg(feature = "cors")]
+#[doc(inline)]
+pub use bartizan_cors::{self as cors, CorsLayer};
+#[cfg(feature = "headers")]
+#[doc(inline)]
+pub use bartizan_headers::{self as headers, SecurityHeadersLayer};
+#[cfg(feature = "jwt")]
+#[doc(inline)]
+pub use bartizan_jwt::{self as jwt, JwtLayer, JwtVerifier};
+#[cfg(feature = "network")]
+#[doc(inline)]
+pub use bartizan_network::{self as network, NetworkLayer};
+
+#[cfg(any(feature = "axum", feature = "rmcp"))]
+mod caller;
+#[cfg(any(feature = "axum", feature = "rmcp"))]
+pub use caller::Caller;
+#[cfg(feature = "axum")]
+pub use caller::CallerRejection;

@@ -1,0 +1,122 @@
+//! An MCP server behind every layer, on embedded defaults.
+//!
+//! ```sh
+//! cargo run --release --example secure_server
+//! ```
+//!
+//! starts a token issuer of its own, and prints curl lines that show a yes and a no of each
+//! layer. `PORT` chooses the port (default 8080, 0 picks one). `--issuer URL --audience URL`
+//! trusts an issuer of yours instead. `--json` prints one line for scripts and nothing else.
+
+mod lines;
+mod notes;
+mod options;
+mod tokens;
+
+use std::{env, error::Error, net::SocketAddr};
+
+use axum::Router;
+use bartizan::{
+    CallLayer, CallLimits, CorsLayer, JwtLayer, JwtVerifier, NetworkLayer, SecurityHeadersLayer,
+};
+use bartizan_kit::Issuer;
+use rmcp::transport::streamable_http_server::{
+    StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
+};
+use tokio::{net::TcpListener, signal};
+use tower::ServiceBuilder;
+
+use crate::{lines::Demo, notes::Notes, options::Options, tokens::Tokens};
+
+const ALLOWED_ORIGIN: &str = "https://app.example.com";
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .init();
+    let options = Options::parse()?;
+    let port = env::var("PORT").map_or(Ok(8080), |port| port.parse())?;
+    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+    let url = format!("http://{}/mcp", listener.local_addr()?);
+
+    let (trusted, local) = match options.trusted {
+        Some((issuer, audience)) => ((issuer, audience), None),
+        None => {
+            let issuer = Issuer::start().await;
+            ((issuer.url().to_owned(), url.clone()), Some(issuer))
+        }
+    };
+    let (issuer, audience) = trusted;
+    let jwt = JwtVerifier::builder()
+        .issuer(&issuer)
+        .audience(&audience)
+        .build()?;
+    jwt.warm_up().await?;
+
+    let demo = Demo {
+        limits: CallLimits::new(),
+        tokens: local.as_ref().map(|issuer| Tokens::mint(issuer, &audience)),
+        metadata: metadata_url(&url, &jwt),
+        url,
+        issuer,
+        audience,
+    };
+    if options.json {
+        println!("{}", demo.to_json());
+    } else {
+        println!("{demo}");
+    }
+
+    let app = app(jwt)?.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, app)
+        .with_graceful_shutdown(shutdown())
+        .await?;
+    Ok(())
+}
+
+/// The server, each layer where it belongs: outermost first.
+fn app(jwt: JwtVerifier) -> Result<Router, Box<dyn Error>> {
+    let config = StreamableHttpServerConfig::default()
+        .with_legacy_session_mode(false)
+        .with_json_response(true);
+    let notes = Notes::new();
+    let mcp = StreamableHttpService::new(
+        move || Ok(notes.clone()),
+        LocalSessionManager::default().into(),
+        config,
+    );
+    let stack = ServiceBuilder::new()
+        .layer(SecurityHeadersLayer::mcp())
+        .layer(NetworkLayer::new())
+        .layer(CorsLayer::new().allow_origin(ALLOWED_ORIGIN)?)
+        .layer(JwtLayer::new(jwt.clone()))
+        .layer(CallLayer::new());
+    Ok(Router::new()
+        .nest_service("/mcp", mcp)
+        .layer(stack)
+        .merge(jwt.metadata_router()))
+}
+
+fn metadata_url(url: &str, jwt: &JwtVerifier) -> String {
+    let origin = url.trim_end_matches("/mcp");
+    format!("{origin}{}", jwt.metadata_path())
+}
+
+/// Completes at ctrl-c or SIGTERM.
+async fn shutdown() {
+    let interrupt = signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        let Ok(mut terminate) = signal::unix::signal(signal::unix::SignalKind::terminate()) else {
+            let _ = interrupt.await;
+            return;
+        };
+        tokio::select! {
+            _ = interrupt => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = interrupt.await;
+}

@@ -1,0 +1,36 @@
+//! The command line.
+
+use lexopt::prelude::*;
+
+/// What the command line asks for.
+pub struct Options {
+    /// An issuer and an audience to trust instead of embedded ones.
+    pub trusted: Option<(String, String)>,
+    /// One line for scripts instead of a text for people.
+    pub json: bool,
+}
+
+impl Options {
+    pub fn parse() -> Result<Self, lexopt::Error> {
+        let (mut issuer, mut audience, mut json) = (None, None, false);
+        let mut parser = lexopt::Parser::from_env();
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("issuer") => issuer = Some(parser.value()?.string()?),
+                Long("audience") => audience = Some(parser.value()?.string()?),
+                Long("json") => json = true,
+                Long("help") | Short('h') => {
+                    println!("usage: secure_server [--issuer URL --audience URL] [--json]");
+                    std::process::exit(0);
+                }
+                _ => return Err(argument.unexpected()),
+            }
+        }
+        let trusted = match (issuer, audience) {
+            (Some(issuer), Some(audience)) => Some((issuer, audience)),
+            (None, None) => None,
+            _ => return Err("--issuer and --audience go together".into()),
+        };
+        Ok(Self { trusted, json })
+    }
+}

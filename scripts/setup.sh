@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Installs what .ci/run needs on a Debian or Ubuntu machine that has Rust. Safe to run again.
+# A C compiler is for the cryptography (aws-lc and ring build with it alone; no cmake).
+set -euo pipefail
+
+readonly CARGO_DENY=0.20.2
+
+say() { printf 'setup: %s\n' "$*"; }
+die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    die "needs root or sudo for: $*"
+  fi
+}
+
+missing=()
+command -v curl >/dev/null || missing+=(curl ca-certificates)
+command -v jq >/dev/null || missing+=(jq)
+command -v cc >/dev/null || missing+=(gcc libc6-dev)
+if [ "${#missing[@]}" -gt 0 ]; then
+  command -v apt-get >/dev/null || die "no apt-get here; please install: ${missing[*]}"
+  say "installing ${missing[*]}"
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+fi
+
+command -v cargo >/dev/null || die "no cargo here; please install Rust (https://rustup.rs)"
+for part in fmt clippy; do
+  cargo "$part" --version >/dev/null 2>&1 && continue
+  command -v rustup >/dev/null || die "no cargo $part here; please install it with your Rust"
+  say "installing $part"
+  case $part in fmt) rustup component add rustfmt ;; *) rustup component add "$part" ;; esac
+done
+
+if [ "$(cargo deny --version 2>/dev/null || true)" != "cargo-deny $CARGO_DENY" ]; then
+  say "building cargo-deny $CARGO_DENY"
+  # A target directory of its own: the workspace's may be elsewhere, and is not for tools.
+  env -u CARGO_TARGET_DIR cargo install --locked "cargo-deny@$CARGO_DENY"
+fi
+
+say "ready"

@@ -1,0 +1,13 @@
+//! The workspace as a whole: its rules, and its layers together. One binary, a module per subject.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "all of this is tests, helpers included"
+)]
+
+mod conventions;
+mod dependency_rule;
+mod workspace;
