@@ -1,0 +1,310 @@
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{CACHE_CONTROL, CONTENT_TYPE, Entry, InvalidHeaderName, STRICT_TRANSPORT_SECURITY},
+};
+
+use crate::{
+    cache::{self, TARGETED},
+    rules::Rules,
+};
+
+/// What is known about the request when its answer leaves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) over_tls: bool,
+    pub(crate) authorized: bool,
+}
+
+/// The answer holds more headers than a map can.
+#[derive(Debug)]
+pub(crate) struct TooMany;
+
+impl Rules {
+    /// Brings an answer's headers into order.
+    pub(crate) fn apply(&self, headers: &mut HeaderMap, asked: Asked) -> Result<(), TooMany> {
+        let inner = Survey::of(headers, self);
+        if inner.fingerprint {
+            remove_all(headers, &self.removed);
+        }
+        let targeted = inner.targeted && (asked.authorized || inner.nonce);
+        if targeted {
+            remove_all(headers, &TARGETED);
+        }
+        let hsts = self.hsts.as_ref().filter(|_| asked.over_tls);
+        let streams = is_event_stream(headers);
+        let room = self.set.len() + usize::from(hsts.is_some()) + usize::from(streams);
+        headers.try_reserve(room).map_err(|_| TooMany)?;
+        for rule in &self.set {
+            put(headers, &rule.name, &rule.value, rule.overriding)?;
+        }
+        if let Some(hsts) = hsts {
+            put(headers, &STRICT_TRANSPORT_SECURITY, hsts, false)?;
+        }
+        if streams {
+            put(headers, &X_ACCEL_BUFFERING, &NO, false)?;
+        }
+        let shared = asked.authorized && (targeted || cache::is_shared(headers));
+        if shared || inner.nonce && !cache::is_unstored(headers) {
+            put(headers, &CACHE_CONTROL, &NO_STORE, true)?;
+        }
+        Ok(())
+    }
+}
+
+/// What one walk over the inner answer's names found.
+#[derive(Debug, Default)]
+struct Survey {
+    fingerprint: bool,
+    targeted: bool,
+    nonce: bool,
+}
+
+impl Survey {
+    fn of(headers: &HeaderMap, rules: &Rules) -> Self {
+        let mut found = Self::default();
+        for name in headers.keys() {
+            found.fingerprint |= rules.removed.contains(name);
+            found.targeted |= TARGETED.contains(name);
+            found.nonce |= *name == DPOP_NONCE;
+        }
+        found
+    }
+}
+
+fn remove_all(headers: &mut HeaderMap, names: &[HeaderName]) {
+    for name in names {
+        headers.remove(name);
+    }
+}
+
+fn put(
+    headers: &mut HeaderMap,
+    name: &HeaderName,
+    value: &HeaderValue,
+    overriding: bool,
+) -> Result<(), TooMany> {
+    // `http` reports a full map as an invalid name here.
+    let entry = headers
+        .try_entry(name)
+        .map_err(|_: InvalidHeaderName| TooMany)?;
+    match entry {
+        Entry::Vacant(vacant) => {
+            vacant.try_insert(value.clone()).map_err(|_| TooMany)?;
+        }
+        Entry::Occupied(mut occupied) if overriding => {
+            occupied.insert(value.clone());
+        }
+        Entry::Occupied(_) => {}
+    }
+    Ok(())
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    let Some(media_type) = headers.get(CONTENT_TYPE) else {
+        return false;
+    };
+    let essence = media_type.as_bytes().split(|b| *b == b';').next();
+    essence.is_some_and(|e| e.trim_ascii().eq_ignore_ascii_case(b"text/event-stream"))
+}
+
+static DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
+static X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+static NO: HeaderValue = HeaderValue::from_static("no");
+static NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{CLASSIC, CLASSIC_HSTS, FINGERPRINTS, HTML, MCP, TWO_YEARS};
+
+    const PLAIN: Asked = Asked {
+        over_tls: false,
+        authorized: false,
+    };
+    const AUTHORIZED: Asked = Asked {
+        over_tls: false,
+        authorized: true,
+    };
+
+    fn inner(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let line = |(n, v): &(&'static str, &'static str)| {
+            (HeaderName::from_static(n), HeaderValue::from_static(v))
+        };
+        lines.iter().map(line).collect()
+    }
+
+    fn left(rules: &Rules, lines: &[(&'static str, &'static str)], asked: Asked) -> HeaderMap {
+        let mut headers = inner(lines);
+        rules.apply(&mut headers, asked).unwrap();
+        headers
+    }
+
+    fn mcp() -> Rules {
+        Rules::new(&MCP, &TWO_YEARS)
+    }
+
+    fn all() -> [Rules; 3] {
+        [
+            mcp(),
+            Rules::new(&HTML, &TWO_YEARS),
+            Rules::new(&CLASSIC, &CLASSIC_HSTS),
+        ]
+    }
+
+    #[test]
+    fn sh_1_an_empty_answer_gets_every_preset_and_nothing_else() {
+        let headers = left(&mcp(), &[], PLAIN);
+        assert_eq!(headers.len(), MCP.len());
+        for (name, value) in &MCP {
+            assert_eq!(headers[name], value);
+        }
+    }
+
+    #[test]
+    fn seed_h4_a_stricter_inner_value_stays_with_all_its_lines() {
+        let lines = [
+            ("content-security-policy", "default-src 'none'; sandbox"),
+            ("content-security-policy", "img-src 'none'"),
+        ];
+        let headers = left(&mcp(), &lines, PLAIN);
+        assert_eq!(headers.get_all("content-security-policy").iter().count(), 2);
+        assert_eq!(
+            headers["content-security-policy"],
+            "default-src 'none'; sandbox"
+        );
+    }
+
+    #[test]
+    fn an_overriding_rule_replaces_every_inner_line() {
+        let mut rules = mcp();
+        rules.set("X-Frame-Options", "SAMEORIGIN", true).unwrap();
+        let lines = [
+            ("x-frame-options", "ALLOW-FROM a"),
+            ("x-frame-options", "b"),
+        ];
+        let headers = left(&rules, &lines, PLAIN);
+        let values: Vec<_> = headers.get_all("x-frame-options").iter().collect();
+        assert_eq!(values, ["SAMEORIGIN"]);
+    }
+
+    #[test]
+    fn seed_h5_hsts_is_sent_over_tls_only() {
+        let tls = Asked {
+            over_tls: true,
+            ..PLAIN
+        };
+        for rules in all() {
+            let hsts = rules.hsts.clone().unwrap();
+            assert_eq!(left(&rules, &[], tls)["strict-transport-security"], hsts);
+            assert!(!left(&rules, &[], PLAIN).contains_key("strict-transport-security"));
+        }
+    }
+
+    #[test]
+    fn sh_4_seed_h5_fingerprints_are_removed() {
+        for rules in all() {
+            for name in &FINGERPRINTS {
+                let mut headers = inner(&[("content-type", "text/plain")]);
+                headers.append(name, NO.clone());
+                headers.append(name, NO.clone());
+                rules.apply(&mut headers, PLAIN).unwrap();
+                assert!(!headers.contains_key(name), "{name}");
+                assert!(headers.contains_key("content-type"));
+            }
+        }
+    }
+
+    #[test]
+    fn ph_4_seed_h6_event_streams_keep_their_own_headers() {
+        let sse = ("content-type", "Text/Event-Stream; charset=utf-8");
+        let headers = left(&mcp(), &[sse, ("cache-control", "no-cache")], PLAIN);
+        assert_eq!(headers["cache-control"], "no-cache");
+        assert_eq!(headers["x-accel-buffering"], "no");
+        let headers = left(&mcp(), &[sse, ("x-accel-buffering", "yes")], PLAIN);
+        assert_eq!(headers["cache-control"], "no-store");
+        assert_eq!(headers["x-accel-buffering"], "yes");
+        let json = [("content-type", "application/json")];
+        assert!(!left(&mcp(), &json, PLAIN).contains_key("x-accel-buffering"));
+    }
+
+    #[test]
+    fn sh_2_a_public_answer_to_an_authorized_request_becomes_no_store() {
+        for rules in all() {
+            let lines = [
+                ("cache-control", "private"),
+                ("cache-control", "public, s-maxage=9"),
+            ];
+            let headers = left(&rules, &lines, AUTHORIZED);
+            let values: Vec<_> = headers.get_all("cache-control").iter().collect();
+            assert_eq!(values, ["no-store"]);
+        }
+    }
+
+    #[test]
+    fn sh_2_no_rule_of_the_user_can_make_it_public_again() {
+        let mut rules = mcp();
+        rules.set("cache-control", "public", true).unwrap();
+        assert_eq!(left(&rules, &[], PLAIN)["cache-control"], "public");
+        assert_eq!(left(&rules, &[], AUTHORIZED)["cache-control"], "no-store");
+    }
+
+    #[test]
+    fn sh_2_fields_for_the_shared_cache_alone_go_too() {
+        for name in &TARGETED {
+            let lines = [
+                (name.as_str(), "max-age=60"),
+                ("cache-control", "max-age=60"),
+            ];
+            let headers = left(&mcp(), &lines, AUTHORIZED);
+            assert!(!headers.contains_key(name), "{name}");
+            assert_eq!(headers["cache-control"], "no-store");
+            assert!(left(&mcp(), &lines, PLAIN).contains_key(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn sh_1_public_metadata_keeps_its_cache_headers() {
+        let lines = [("cache-control", "public, max-age=3600")];
+        let headers = left(&mcp(), &lines, PLAIN);
+        assert_eq!(headers["cache-control"], "public, max-age=3600");
+    }
+
+    #[test]
+    fn sh_2_private_caching_of_an_authorized_answer_stays() {
+        let lines = [("cache-control", "private, max-age=60")];
+        let headers = left(&mcp(), &lines, AUTHORIZED);
+        assert_eq!(headers["cache-control"], "private, max-age=60");
+    }
+
+    #[test]
+    fn sh_3_an_answer_with_a_nonce_is_not_stored() {
+        for rules in all() {
+            for lines in [
+                &[("dpop-nonce", "n")][..],
+                &[
+                    ("dpop-nonce", "n"),
+                    ("cache-control", "private, max-age=60"),
+                ],
+                &[("dpop-nonce", "n"), ("cache-control", "public")],
+                &[("dpop-nonce", "n"), ("cdn-cache-control", "max-age=60")],
+            ] {
+                let headers = left(&rules, lines, PLAIN);
+                assert_eq!(headers["cache-control"], "no-store");
+                assert!(!headers.contains_key("cdn-cache-control"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_full_map_is_reported_and_not_a_panic() {
+        let mut headers = HeaderMap::new();
+        while headers.try_reserve(4).is_ok() {
+            let name = format!("x-{}", headers.len());
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            if headers.try_insert(name, NO.clone()).is_err() {
+                break;
+            }
+        }
+        assert!(mcp().apply(&mut headers, PLAIN).is_err());
+    }
+}

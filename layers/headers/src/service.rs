@@ -1,0 +1,195 @@
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bartizan_core::{
+    Denial, DenialKind, Finding, ResponseBody, SecurityContext, Transport, Verdict, refuse, scrub,
+};
+use http::{Request, Response, header::AUTHORIZATION};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use crate::{apply::Asked, panics, rules::Rules};
+
+/// Puts security headers on every answer of the inner service; made by
+/// [`SecurityHeadersLayer`](crate::SecurityHeadersLayer).
+#[derive(Debug, Clone)]
+pub struct SecurityHeaders<S> {
+    inner: S,
+    rules: Arc<Rules>,
+}
+
+impl<S> SecurityHeaders<S> {
+    pub(crate) fn new(inner: S, rules: Arc<Rules>) -> Self {
+        Self { inner, rules }
+    }
+
+    /// The inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, without the layer.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, ReqB, ResB> Service<Request<ReqB>> for SecurityHeaders<S>
+where
+    S: Service<Request<ReqB>, Response = Response<ResB>>,
+{
+    type Response = Response<ResponseBody<ResB>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
+        let authorized = request.headers().contains_key(AUTHORIZATION);
+        let context = SecurityContext::of(&mut request);
+        let state = match panics::caught(|| self.inner.call(request)) {
+            Ok(inner) => State::Forward { inner },
+            Err(payload) => {
+                panics::report(payload, &context);
+                State::Panicked
+            }
+        };
+        ResponseFuture {
+            state,
+            exchange: Exchange {
+                rules: Arc::clone(&self.rules),
+                context,
+                authorized,
+            },
+        }
+    }
+}
+
+pin_project! {
+    /// The answer of [`SecurityHeaders`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        state: State<F>,
+        exchange: Exchange,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    #[derive(Debug)]
+    enum State<F> {
+        Forward { #[pin] inner: F },
+        Panicked,
+        Answered,
+    }
+}
+
+impl<F, ResB, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<ResB>, E>>,
+{
+    type Output = Result<Response<ResponseBody<ResB>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let exchange = &*this.exchange;
+        let result = match this.state.as_mut().project() {
+            StateProj::Forward { inner } => {
+                // Scrubbing drops the inner body, whose destructor is foreign code too.
+                let polled = || {
+                    inner
+                        .poll(cx)
+                        .map_ok(|response| exchange.scrubbed(response))
+                };
+                match panics::caught(polled) {
+                    Ok(Poll::Pending) => return Poll::Pending,
+                    Ok(Poll::Ready(result)) => result,
+                    Err(payload) => {
+                        panics::report(payload, &exchange.context);
+                        Ok(panics::answer(&exchange.context))
+                    }
+                }
+            }
+            StateProj::Panicked => Ok(panics::answer(&exchange.context)),
+            // Polled after it completed, which the contract of `Future` forbids.
+            StateProj::Answered => return Poll::Pending,
+        };
+        // Inner layers learn from the drop that they were left; the refusal is recorded by then.
+        if let Err(payload) = panics::caught(|| this.state.set(State::Answered)) {
+            panics::report(payload, &exchange.context);
+        }
+        Poll::Ready(result.map(|response| exchange.finished(response)))
+    }
+}
+
+/// One request's side of the matter.
+#[derive(Debug)]
+struct Exchange {
+    rules: Arc<Rules>,
+    context: SecurityContext,
+    authorized: bool,
+}
+
+impl Exchange {
+    fn scrubbed<B>(&self, response: Response<B>) -> Response<ResponseBody<B>> {
+        let response = response.map(ResponseBody::inner);
+        let status = response.status();
+        let ours = response.extensions().get::<Denial>().is_some();
+        if self.rules.keep_inner_5xx_bodies || !status.is_server_error() || ours {
+            return response;
+        }
+        tracing::warn!(
+            target: "bartizan::headers",
+            correlation_id = self.context.correlation_id().as_str(),
+            status = status.as_u16(),
+            "an inner server error lost its text"
+        );
+        self.context.record(|| {
+            let reason = format!("the inner service answered {}", status.as_u16());
+            Finding::new("headers", Verdict::Noted, "scrubbed", reason)
+        });
+        scrub(response, &self.context)
+    }
+
+    fn finished<B>(&self, mut response: Response<ResponseBody<B>>) -> Response<ResponseBody<B>> {
+        if self
+            .rules
+            .apply(response.headers_mut(), self.asked())
+            .is_err()
+        {
+            let denial = Denial::new(
+                DenialKind::Internal,
+                "the inner answer has too many headers",
+            );
+            response = refuse!("headers", &self.context, denial);
+            // A refusal's few headers always fit.
+            let _ = self.rules.apply(response.headers_mut(), self.asked());
+        }
+        response
+    }
+
+    fn asked(&self) -> Asked {
+        let identified = self.context.principal().is_some_and(|p| !p.is_anonymous());
+        Asked {
+            over_tls: match self.context.transport() {
+                Some(Transport::Tls) => true,
+                Some(_) => false,
+                None => self.rules.tls_terminated_here,
+            },
+            authorized: self.authorized || identified,
+        }
+    }
+}
