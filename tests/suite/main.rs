@@ -8,6 +8,12 @@
     reason = "all of this is tests, helpers included"
 )]
 
+mod answers;
+mod clients;
+mod contracts;
 mod conventions;
 mod dependency_rule;
+mod secrecy;
+mod server;
+mod streams;
 mod workspace;

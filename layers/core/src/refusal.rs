@@ -150,13 +150,10 @@ mod tests {
 
     use super::*;
 
-    fn text(denial: Denial) -> String {
-        denial.body(&SecurityContext::default())
-    }
-
     #[test]
     fn ph_5_a_refusal_without_a_known_id_omits_it() {
-        let body = text(Denial::new(DenialKind::OriginRefused, "evil"));
+        let denial = Denial::new(DenialKind::OriginRefused, "evil");
+        let body = denial.body(&SecurityContext::default());
         assert_eq!(
             body,
             r#"{"jsonrpc":"2.0","error":{"code":403,"message":"origin not allowed"}}"#

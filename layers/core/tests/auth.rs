@@ -1,5 +1,12 @@
 //! `AuthLayer` from outside, over authenticators that need no cryptography.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "all of this is tests, helpers included"
+)]
+
 use std::{
     convert::Infallible,
     future::poll_fn,

@@ -1,5 +1,12 @@
 //! `CallLayer` from outside: what reaches the inner service, and what is answered instead.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "all of this is tests, helpers included"
+)]
+
 use std::{
     collections::BTreeMap,
     convert::Infallible,

@@ -1,0 +1,156 @@
+//! The real thing: an rmcp server behind every layer, on a real socket, with a real issuer.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::Router;
+use bartizan::{
+    CallLayer, Caller, CorsLayer, JwtLayer, JwtVerifier, NetworkLayer, SecurityHeadersLayer,
+};
+use bartizan_kit::{Issuer, Token};
+use rmcp::{
+    ErrorData, RoleServer, ServerHandler,
+    handler::server::router::tool::ToolRouter,
+    model::{ServerCapabilities, ServerConfig},
+    service::RequestContext,
+    tool, tool_handler, tool_router,
+    transport::streamable_http_server::{
+        StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
+    },
+};
+use serde_json::json;
+use tokio::{net::TcpListener, sync::Notify};
+use tower::ServiceBuilder;
+
+pub const ALLOWED_ORIGIN: &str = "https://app.example.com";
+
+/// How the rmcp service behind the layers answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Sessions for the legacy revisions, answers as event streams.
+    Sessions,
+    /// No sessions, answers as one JSON object.
+    Json,
+    /// No sessions, answers as event streams.
+    Streams,
+}
+
+pub struct Server {
+    pub url: String,
+    pub issuer: Issuer,
+    pub probe: Arc<Probe>,
+}
+
+/// What the tools let a test see.
+#[derive(Debug, Default)]
+pub struct Probe {
+    pub started: Notify,
+    pub cancelled: Notify,
+    pub go_on: Notify,
+}
+
+impl Server {
+    pub async fn start(mode: Mode) -> Self {
+        let issuer = Issuer::start().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+        let jwt = JwtVerifier::builder()
+            .issuer(issuer.url())
+            .audience(&url)
+            .build()
+            .unwrap();
+        let probe = Arc::new(Probe::default());
+        let app = app(jwt, mode, Arc::clone(&probe));
+        let app = app.into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Self { url, issuer, probe }
+    }
+
+    /// A good token for a subject.
+    pub fn token(&self, subject: &str) -> Token {
+        let token = self
+            .issuer
+            .mint()
+            .token()
+            .sub(subject)
+            .aud(self.url.as_str());
+        token.claim("roles", json!(["admin"]))
+    }
+
+    pub fn origin(&self) -> &str {
+        self.url.trim_end_matches("/mcp")
+    }
+}
+
+fn app(jwt: JwtVerifier, mode: Mode, probe: Arc<Probe>) -> Router {
+    let config = StreamableHttpServerConfig::default()
+        .with_legacy_session_mode(mode == Mode::Sessions)
+        .with_json_response(mode == Mode::Json)
+        .with_sse_keep_alive(Some(Duration::from_millis(100)));
+    let tools = Tools {
+        probe,
+        tool_router: Tools::tool_router(),
+    };
+    let mcp = StreamableHttpService::new(
+        move || Ok(tools.clone()),
+        LocalSessionManager::default().into(),
+        config,
+    );
+    let cors = CorsLayer::new().allow_origin(ALLOWED_ORIGIN).unwrap();
+    let guards = ServiceBuilder::new()
+        .layer(NetworkLayer::new())
+        .layer(cors)
+        .layer(JwtLayer::new(jwt.clone()))
+        .layer(CallLayer::new());
+    Router::new()
+        .nest_service("/mcp", mcp)
+        .route_layer(guards)
+        .merge(jwt.metadata_router())
+        .layer(SecurityHeadersLayer::mcp())
+}
+
+#[derive(Clone)]
+struct Tools {
+    probe: Arc<Probe>,
+    #[allow(dead_code, reason = "read by the code that the macro writes")]
+    tool_router: ToolRouter<Self>,
+}
+
+#[tool_router]
+impl Tools {
+    #[tool(description = "Says who is calling")]
+    fn whoami(&self, caller: Caller) -> String {
+        format!("{} of {}", caller.subject(), caller.issuer())
+    }
+
+    #[tool(description = "Runs until it is cancelled")]
+    async fn wait(&self, context: RequestContext<RoleServer>) -> String {
+        self.probe.started.notify_one();
+        context.ct.cancelled().await;
+        self.probe.cancelled.notify_one();
+        "cancelled".to_owned()
+    }
+
+    #[tool(description = "Says something, waits for a sign, says the rest")]
+    async fn two_steps(&self, context: RequestContext<RoleServer>) -> Result<String, ErrorData> {
+        let token = context.meta.get_progress_token();
+        if let Some(token) = token {
+            let progress = rmcp::model::ProgressNotificationParam::new(token, 1.0);
+            let _ = context.peer.notify_progress(progress).await;
+        }
+        self.probe.started.notify_one();
+        self.probe.go_on.notified().await;
+        Ok("done".to_owned())
+    }
+
+    #[tool(description = "Fails with a secret in its panic")]
+    fn crash(&self) -> String {
+        panic!("the database password is hunter2")
+    }
+}
+
+#[tool_handler]
+impl ServerHandler for Tools {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+    }
+}
