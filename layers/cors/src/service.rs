@@ -1,0 +1,150 @@
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bartizan_core::{
+    Denial, DenialKind, Finding, GuardFuture, ResponseBody, SecurityContext, Verdict, refuse,
+};
+use http::{HeaderValue, Request, Response};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use crate::{
+    policy::{Policy, shown},
+    preflight::is_preflight,
+    response::vary_by_origin,
+};
+
+/// The service of [`CorsLayer`](crate::CorsLayer).
+#[derive(Debug, Clone)]
+pub struct Cors<S> {
+    inner: S,
+    policy: Arc<Policy>,
+}
+
+impl<S> Cors<S> {
+    pub(crate) fn new(inner: S, policy: Arc<Policy>) -> Self {
+        Self { inner, policy }
+    }
+
+    /// The inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service, to change it.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, without the layer.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, ReqB, ResB> Service<Request<ReqB>> for Cors<S>
+where
+    S: Service<Request<ReqB>, Response = Response<ResB>>,
+{
+    type Response = Response<ResponseBody<ResB>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, ResB>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
+        let origin = match self.policy.judge(request.headers()) {
+            Ok(origin) => origin.cloned(),
+            Err(reason) => return ResponseFuture::answer(refusal(&mut request, reason)),
+        };
+        if let Some(origin) = &origin {
+            let preflight = is_preflight(request.method(), request.headers());
+            note(&request, origin, preflight);
+            if preflight {
+                let answer = self.policy.preflight(origin.clone(), request.headers());
+                return ResponseFuture::answer(answer);
+            }
+        }
+        ResponseFuture {
+            inner: GuardFuture::forward(self.inner.call(request)),
+            mark: Some(Mark {
+                policy: Arc::clone(&self.policy),
+                origin,
+            }),
+        }
+    }
+}
+
+fn refusal<ReqB, ResB>(
+    request: &mut Request<ReqB>,
+    reason: String,
+) -> Response<ResponseBody<ResB>> {
+    let context = SecurityContext::of(request);
+    let denial = Denial::new(DenialKind::OriginRefused, reason);
+    let mut response = refuse!("cors", &context, denial);
+    vary_by_origin(response.headers_mut());
+    response
+}
+
+fn note<B>(request: &Request<B>, origin: &HeaderValue, preflight: bool) {
+    let Some(context) = SecurityContext::find(request.extensions()) else {
+        return;
+    };
+    context.record(|| {
+        let kind = if preflight {
+            "preflight"
+        } else {
+            "origin_allowed"
+        };
+        Finding::new("cors", Verdict::Allowed, kind, shown(origin))
+    });
+}
+
+pin_project! {
+    /// The future of [`Cors`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F, B> {
+        #[pin]
+        inner: GuardFuture<F, B>,
+        mark: Option<Mark>,
+    }
+}
+
+/// What an inner answer is marked with once it is there.
+#[derive(Debug)]
+struct Mark {
+    policy: Arc<Policy>,
+    origin: Option<HeaderValue>,
+}
+
+impl<F, B> ResponseFuture<F, B> {
+    fn answer(response: Response<ResponseBody<B>>) -> Self {
+        Self {
+            inner: GuardFuture::refuse(response),
+            mark: None,
+        }
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F, B>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+{
+    type Output = Result<Response<ResponseBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut response = ready!(this.inner.poll(cx))?;
+        if let Some(mark) = this.mark.take() {
+            mark.policy.mark(response.headers_mut(), mark.origin);
+        }
+        Poll::Ready(Ok(response))
+    }
+}
