@@ -8,6 +8,14 @@
 //! of both. `inner` is the service without any layer, so a layer's own cost is its figure less
 //! that one. Allocations are printed once per case, before the timing.
 
+#![allow(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a bench stops at what goes wrong, prints its counts, and is no API"
+)]
+
 use std::{
     convert::Infallible,
     hint::black_box,
@@ -61,7 +69,7 @@ fn verifier(key: &SigningKey) -> JwtVerifier {
     JwtVerifier::builder()
         .issuer(ISSUER)
         .audience(AUDIENCE)
-        .jwk_set(&json!({"keys": [key.jwk()]}).to_string())
+        .jwk_set(json!({"keys": [key.jwk()]}).to_string())
         .build()
         .unwrap()
 }
@@ -102,7 +110,7 @@ where
 }
 
 fn layers(c: &mut Criterion) {
-    let key = SigningKey::shared(Algorithm::RS256);
+    let key = SigningKey::shared(Algorithm::Rs256);
     let jwt = verifier(&key);
     let token = TokenMint::new(ISSUER, AUDIENCE)
         .token()

@@ -7,6 +7,12 @@
 //! curl -si -H 'Origin: https://evil.example' http://127.0.0.1:8080/  # 403
 //! ```
 
+#![allow(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "an example talks to its terminal"
+)]
+
 use std::{convert::Infallible, error::Error};
 
 use bartizan::{CorsLayer, NetworkLayer, SecurityContext, SecurityHeadersLayer, network::PeerAddr};

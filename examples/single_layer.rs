@@ -5,6 +5,12 @@
 //! curl -si http://127.0.0.1:8080/
 //! ```
 
+#![allow(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "an example talks to its terminal"
+)]
+
 use std::error::Error;
 
 use axum::{Router, routing::get};

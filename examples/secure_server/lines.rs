@@ -12,17 +12,17 @@ use crate::{
 };
 
 /// What a demonstration needs to know of the running server.
-pub struct Demo {
-    pub url: String,
-    pub issuer: String,
-    pub audience: String,
-    pub metadata: String,
-    pub limits: CallLimits,
-    pub tokens: Option<Tokens>,
+pub(crate) struct Demo {
+    pub(crate) url: String,
+    pub(crate) issuer: String,
+    pub(crate) audience: String,
+    pub(crate) metadata: String,
+    pub(crate) limits: CallLimits,
+    pub(crate) tokens: Option<Tokens>,
 }
 
 impl Demo {
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let tokens = self.tokens.as_ref().map(|tokens| {
             json!({
                 "admin": tokens.admin,

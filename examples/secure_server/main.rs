@@ -8,6 +8,12 @@
 //! layer. `PORT` chooses the port (default 8080, 0 picks one). `--issuer URL --audience URL`
 //! trusts an issuer of yours instead. `--json` prints one line for scripts and nothing else.
 
+#![allow(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "an example talks to its terminal"
+)]
+
 mod lines;
 mod notes;
 mod options;
@@ -100,7 +106,7 @@ fn app(jwt: JwtVerifier) -> Result<Router, Box<dyn Error>> {
 
 fn metadata_url(url: &str, jwt: &JwtVerifier) -> String {
     let origin = url.trim_end_matches("/mcp");
-    format!("{origin}{}", jwt.metadata_path())
+    format!("{origin}{}", jwt.metadata().path())
 }
 
 /// Completes at ctrl-c or SIGTERM.

@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// The tools, by what they do.
-pub const TOOLS: [&str; 5] = [
+pub(crate) const TOOLS: [&str; 5] = [
     "whoami",
     "list_notes",
     "read_note",
@@ -24,13 +24,13 @@ pub const TOOLS: [&str; 5] = [
     "delete_note",
 ];
 /// A tool that only reads.
-pub const READ_TOOL: &str = "list_notes";
+pub(crate) const READ_TOOL: &str = "list_notes";
 /// A tool that destroys.
-pub const DESTRUCTIVE_TOOL: &str = "delete_note";
+pub(crate) const DESTRUCTIVE_TOOL: &str = "delete_note";
 
 /// A notebook, shared by everybody who may call it.
 #[derive(Debug, Clone)]
-pub struct Notes {
+pub(crate) struct Notes {
     notes: Arc<Mutex<BTreeMap<String, String>>>,
     #[allow(dead_code, reason = "read by the code that the macro writes")]
     tool_router: ToolRouter<Self>,
@@ -38,13 +38,13 @@ pub struct Notes {
 
 /// Which note.
 #[derive(Debug, Deserialize, JsonSchema)]
-pub struct Title {
+pub(crate) struct Title {
     title: String,
 }
 
 /// A note.
 #[derive(Debug, Deserialize, JsonSchema)]
-pub struct Note {
+pub(crate) struct Note {
     title: String,
     text: String,
 }
@@ -52,7 +52,7 @@ pub struct Note {
 #[tool_router]
 impl Notes {
     /// A notebook with one note.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let first = ("welcome".to_owned(), "Write your own.".to_owned());
         Self {
             notes: Arc::new(Mutex::new(BTreeMap::from([first]))),

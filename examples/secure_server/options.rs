@@ -3,15 +3,15 @@
 use lexopt::prelude::*;
 
 /// What the command line asks for.
-pub struct Options {
+pub(crate) struct Options {
     /// An issuer and an audience to trust instead of embedded ones.
-    pub trusted: Option<(String, String)>,
+    pub(crate) trusted: Option<(String, String)>,
     /// One line for scripts instead of a text for people.
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 impl Options {
-    pub fn parse() -> Result<Self, lexopt::Error> {
+    pub(crate) fn parse() -> Result<Self, lexopt::Error> {
         let (mut issuer, mut audience, mut json) = (None, None, false);
         let mut parser = lexopt::Parser::from_env();
         while let Some(argument) = parser.next()? {

@@ -4,16 +4,16 @@ use bartizan_kit::{Issuer, Token};
 use serde_json::json;
 
 /// A token for each part in the demonstration; they live for an hour.
-pub struct Tokens {
-    pub admin: String,
-    pub developer: String,
-    pub viewer: String,
-    pub expired: String,
-    pub wrong_audience: String,
+pub(crate) struct Tokens {
+    pub(crate) admin: String,
+    pub(crate) developer: String,
+    pub(crate) viewer: String,
+    pub(crate) expired: String,
+    pub(crate) wrong_audience: String,
 }
 
 impl Tokens {
-    pub fn mint(issuer: &Issuer, audience: &str) -> Self {
+    pub(crate) fn mint(issuer: &Issuer, audience: &str) -> Self {
         let token = |subject: &str, role: &str| -> Token {
             let token = issuer.mint().token().sub(subject).aud(audience);
             token.claim("roles", json!([role])).expires_in(3600)

@@ -232,6 +232,22 @@ async fn ta_4_ambiguous_and_lying_calls_do_not_reach_the_tool() {
     }
 }
 
+/// A refusal is an HTTP status that clients act on, never a result that a model reads.
+#[tokio::test]
+async fn seed_a12_refusals_are_http_statuses_and_not_tool_results() {
+    let server = Server::start(Mode::Json).await;
+    for (request, status) in [
+        (whoami(), 401),
+        (whoami().bearer("abc"), 401),
+        (whoami().origin("https://evil.example"), 403),
+    ] {
+        let response = send(&server, request).await;
+        assert_eq!(response.status(), status);
+        let body: Value = response.json().await.unwrap();
+        assert!(body.get("result").is_none(), "TR-14: {body}");
+    }
+}
+
 #[tokio::test]
 async fn sh_4_a_crashing_tool_leaks_nothing() {
     let server = Server::start(Mode::Json).await;

@@ -2,7 +2,7 @@
 
 use rmcp::{
     ClientHandler, ClientLifecycleMode, ClientServiceExt,
-    model::{CallToolRequestParams, ClientInfo, ProtocolVersion},
+    model::{CallToolRequestParams, ClientConfig, ProtocolVersion},
     service::RunningService,
     transport::{
         StreamableHttpClientTransport, streamable_http_client::StreamableHttpClientTransportConfig,
@@ -15,8 +15,8 @@ use crate::server::{Mode, Server};
 struct Client(ProtocolVersion);
 
 impl ClientHandler for Client {
-    fn get_info(&self) -> ClientInfo {
-        let mut info = ClientInfo::default();
+    fn get_info(&self) -> ClientConfig {
+        let mut info = ClientConfig::default();
         info.protocol_version = self.0.clone();
         info
     }

@@ -13,17 +13,17 @@ const AUDIENCE: &str = "https://mcp.example.com/mcp";
 const ORIGIN: &str = "https://app.example.com";
 
 fn verifier() -> JwtVerifier {
-    let key = SigningKey::shared(Algorithm::ES256);
+    let key = SigningKey::shared(Algorithm::Es256);
     JwtVerifier::builder()
         .issuer(ISSUER)
         .audience(AUDIENCE)
-        .jwk_set(&json!({"keys": [key.jwk()]}).to_string())
+        .jwk_set(json!({"keys": [key.jwk()]}).to_string())
         .build()
         .unwrap()
 }
 
 fn token() -> String {
-    let key = SigningKey::shared(Algorithm::ES256);
+    let key = SigningKey::shared(Algorithm::Es256);
     TokenMint::new(ISSUER, AUDIENCE)
         .token()
         .signed_by(&key)

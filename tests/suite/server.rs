@@ -21,11 +21,11 @@ use serde_json::json;
 use tokio::{net::TcpListener, sync::Notify};
 use tower::ServiceBuilder;
 
-pub const ALLOWED_ORIGIN: &str = "https://app.example.com";
+pub(crate) const ALLOWED_ORIGIN: &str = "https://app.example.com";
 
 /// How the rmcp service behind the layers answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// Sessions for the legacy revisions, answers as event streams.
     Sessions,
     /// No sessions, answers as one JSON object.
@@ -34,22 +34,22 @@ pub enum Mode {
     Streams,
 }
 
-pub struct Server {
-    pub url: String,
-    pub issuer: Issuer,
-    pub probe: Arc<Probe>,
+pub(crate) struct Server {
+    pub(crate) url: String,
+    pub(crate) issuer: Issuer,
+    pub(crate) probe: Arc<Probe>,
 }
 
 /// What the tools let a test see.
 #[derive(Debug, Default)]
-pub struct Probe {
-    pub started: Notify,
-    pub cancelled: Notify,
-    pub go_on: Notify,
+pub(crate) struct Probe {
+    pub(crate) started: Notify,
+    pub(crate) cancelled: Notify,
+    pub(crate) go_on: Notify,
 }
 
 impl Server {
-    pub async fn start(mode: Mode) -> Self {
+    pub(crate) async fn start(mode: Mode) -> Self {
         let issuer = Issuer::start().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/mcp", listener.local_addr().unwrap());
@@ -66,7 +66,7 @@ impl Server {
     }
 
     /// A good token for a subject.
-    pub fn token(&self, subject: &str) -> Token {
+    pub(crate) fn token(&self, subject: &str) -> Token {
         let token = self
             .issuer
             .mint()
@@ -76,7 +76,7 @@ impl Server {
         token.claim("roles", json!(["admin"]))
     }
 
-    pub fn origin(&self) -> &str {
+    pub(crate) fn origin(&self) -> &str {
         self.url.trim_end_matches("/mcp")
     }
 }

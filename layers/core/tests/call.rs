@@ -139,6 +139,37 @@ async fn every_message_vector_is_judged_as_written() {
     }
 }
 
+/// Size, depth, repeated keys, batches, lying headers, media type and UTF-8: one body each.
+#[tokio::test]
+async fn seed_v9_size_depth_duplicates_batches_headers_media_and_utf8_are_checked() {
+    let with = |name: &'static str, value: &'static str| {
+        let mut request = post(CALL);
+        let value = http::HeaderValue::from_static(value);
+        request.headers_mut().insert(name, value);
+        request
+    };
+    for (status, request) in [
+        (413, post(vec![b' '; (4 << 20) + 1])),
+        (400, post("[".repeat(100))),
+        (
+            400,
+            post(r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#),
+        ),
+        (400, post(format!("[{CALL}]"))),
+        (400, with("mcp-method", "tools/list")),
+        (400, with("mcp-name", "y")),
+        (415, with("content-type", "text/plain")),
+        (
+            400,
+            post(&b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}"[..]),
+        ),
+    ] {
+        let (response, seen) = send(CallLayer::new(), request).await;
+        assert_eq!(response.status(), status);
+        assert!(seen.is_none());
+    }
+}
+
 #[tokio::test]
 async fn n_3_an_unknown_version_names_the_supported_ones() {
     let mut request = post(CALL);
