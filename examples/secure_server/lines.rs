@@ -53,18 +53,87 @@ impl Demo {
 
 const POST: &str = "curl -si -X POST -H 'Content-Type: application/json' \
                     -H 'Accept: application/json, text/event-stream'";
+const ADMIN: &str = "-H \"Authorization: Bearer $ADMIN\"";
+const PREFLIGHT: &str = "curl -si -X OPTIONS -H 'Access-Control-Request-Method: POST' \
+    -H 'Access-Control-Request-Headers: authorization,content-type,mcp-method,mcp-name,mcp-protocol-version'";
+const CALL: &str = r#"'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami"}}'"#;
+const TWICE: &str = r#"'{"jsonrpc":"2.0","id":1,"method":"tools/list","method":"tools/call","params":{"name":"delete_note"}}'"#;
+
+impl Demo {
+    /// A yes and a no of each layer, outermost first: what to expect, and the command.
+    fn lines(&self) -> Vec<(&'static str, String)> {
+        let (url, metadata) = (&self.url, &self.metadata);
+        let admin = |rest: &str| format!("{POST} {ADMIN} {rest} -d {CALL} {url}");
+        let mut lines = vec![
+            (
+                "headers, yes: a policy on the answer",
+                admin("") + " | grep -i '^content-security-policy'",
+            ),
+            (
+                "headers, no: 0 lines that name the server, or promise TLS over plain HTTP",
+                admin("") + " | grep -ciE '^(server|x-powered-by|strict-transport-security)'",
+            ),
+            (
+                "network, yes: 200, a host name of this machine",
+                admin("-H 'Host: localhost'"),
+            ),
+            (
+                "network, no: 403, a rebound host name",
+                admin("-H 'Host: evil.example'"),
+            ),
+            (
+                "cors, yes: 204, a listed page may ask",
+                format!("{PREFLIGHT} -H 'Origin: {ALLOWED_ORIGIN}' {url}"),
+            ),
+            (
+                "cors, no: 403, any other page may not, whatever it knows",
+                admin("-H 'Origin: https://evil.example'"),
+            ),
+            ("jwt, yes: 200, and the tool says who is calling", admin("")),
+            (
+                "jwt, no: 401 without a token, and where to get one",
+                format!("{POST} -d {CALL} {url}"),
+            ),
+        ];
+        if self.tokens.is_some() {
+            let bearer =
+                |token| format!("{POST} -H \"Authorization: Bearer ${token}\" -d {CALL} {url}");
+            lines.push(("jwt, no: 401 invalid_token, expired", bearer("EXPIRED")));
+            lines.push((
+                "jwt, no: 401 invalid_token, for another server",
+                bearer("WRONG_AUDIENCE"),
+            ));
+        }
+        lines.extend([
+            (
+                "metadata, yes: 200 without a token",
+                format!("curl -si {metadata}"),
+            ),
+            (
+                "call, yes: 200, headers that tell the truth about the body",
+                admin("-H 'Mcp-Method: tools/call' -H 'Mcp-Name: whoami'"),
+            ),
+            (
+                "call, no: 400, a header that lies about the body",
+                admin("-H 'Mcp-Name: list_notes'"),
+            ),
+            (
+                "call, no: 400, a body that two parsers read differently",
+                format!("{POST} {ADMIN} -d {TWICE} {url}"),
+            ),
+        ]);
+        lines
+    }
+}
 
 impl fmt::Display for Demo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            url,
-            issuer,
-            audience,
-            metadata,
-            ..
-        } = self;
-        writeln!(f, "A secured MCP server listens on {url}")?;
-        writeln!(f, "It trusts {issuer} for the audience {audience}")?;
+        writeln!(f, "A secured MCP server listens on {}", self.url)?;
+        writeln!(
+            f,
+            "It trusts {} for the audience {}",
+            self.issuer, self.audience
+        )?;
         writeln!(f, "Tools: {}\n", TOOLS.join(", "))?;
         match &self.tokens {
             Some(tokens) => {
@@ -79,63 +148,11 @@ impl fmt::Display for Demo {
                     writeln!(f, "{name}={token}")?;
                 }
             }
-            None => writeln!(f, "Set ADMIN to a token of your issuer.\n")?,
+            None => writeln!(f, "Set ADMIN to a token of your issuer.")?,
         }
-        let call = json!({
-            "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "whoami"},
-        });
-        let twice = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","method":"tools/call","params":{"name":"delete_note"}}"#;
-        let mut line = |what: &str, command: String| writeln!(f, "\n# {what}\n{command}");
-        let admin = "-H \"Authorization: Bearer $ADMIN\"";
-        line(
-            "jwt, yes: 200, and the tool says who is calling",
-            format!("{POST} {admin} -d '{call}' {url}"),
-        )?;
-        line(
-            "jwt, no: 401 without a token, and the challenge says where to get one",
-            format!("{POST} -d '{call}' {url}"),
-        )?;
-        if self.tokens.is_some() {
-            line(
-                "jwt, no: 401 invalid_token, expired",
-                format!("{POST} -H \"Authorization: Bearer $EXPIRED\" -d '{call}' {url}"),
-            )?;
-            line(
-                "jwt, no: 401 invalid_token, for somebody else",
-                format!("{POST} -H \"Authorization: Bearer $WRONG_AUDIENCE\" -d '{call}' {url}"),
-            )?;
+        for (what, command) in self.lines() {
+            writeln!(f, "\n# {what}\n{command}")?;
         }
-        line(
-            "metadata, yes: 200 without a token",
-            format!("curl -si {metadata}"),
-        )?;
-        line(
-            "cors, yes: 204, a browser may ask",
-            format!(
-                "curl -si -X OPTIONS -H 'Origin: {ALLOWED_ORIGIN}' -H 'Access-Control-Request-Method: POST' \
-             -H 'Access-Control-Request-Headers: authorization,content-type,mcp-protocol-version,mcp-method,mcp-name' {url}"
-            ),
-        )?;
-        line(
-            "cors, no: 403, a foreign page may not",
-            format!("{POST} {admin} -H 'Origin: https://evil.example' -d '{call}' {url}"),
-        )?;
-        line(
-            "network, no: 403, a rebound host name",
-            format!("{POST} {admin} -H 'Host: evil.example' -d '{call}' {url}"),
-        )?;
-        line(
-            "call, no: 400, a body that two parsers read differently",
-            format!("{POST} {admin} -d '{twice}' {url}"),
-        )?;
-        line(
-            "call, no: 400, a header that lies about the body",
-            format!("{POST} {admin} -H 'Mcp-Name: list_notes' -d '{call}' {url}"),
-        )?;
-        line(
-            "headers, yes: on every answer above, refusals too",
-            format!("{POST} {admin} -d '{call}' {url} | grep -i '^content-security-policy'"),
-        )?;
         write!(f, "\nCtrl-c stops it.")
     }
 }
