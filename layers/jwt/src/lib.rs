@@ -1,1 +1,38 @@
-//! x
+#![doc = include_str!("../README.md")]
+
+mod algorithm;
+mod audience;
+mod builder;
+mod challenges;
+mod claims;
+mod config;
+mod crypto;
+mod error;
+mod fetch;
+#[cfg(feature = "http")]
+mod http_fetch;
+mod identity;
+mod json;
+mod key_source;
+mod keys;
+mod layer;
+mod metadata;
+mod metadata_service;
+mod profile;
+mod resource;
+mod token;
+mod url;
+mod verifier;
+
+pub use algorithm::Algorithm;
+pub use builder::JwtVerifierBuilder;
+pub use config::{JwtConfig, PublicKeyConfig};
+pub use error::{ConfigError, KeysUnavailable};
+pub use fetch::{FetchDocument, FetchError, Fetching};
+#[cfg(feature = "http")]
+pub use http_fetch::HttpFetch;
+pub use layer::JwtLayer;
+pub use metadata::ProtectedResourceMetadata;
+pub use metadata_service::MetadataService;
+pub use profile::TokenProfile;
+pub use verifier::JwtVerifier;

@@ -1,0 +1,266 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use bartizan_core::{Clock, Events, SystemClock};
+
+use crate::{
+    Algorithm, ConfigError, FetchDocument, JwtConfig, JwtVerifier, ProtectedResourceMetadata,
+    TokenProfile,
+    audience::Audiences,
+    challenges::Challenges,
+    claims::ClaimRules,
+    config::PublicKeyConfig,
+    identity::ClaimMap,
+    resource::Resource,
+    url::{WebUrl, check_fetchable},
+    verifier::Inner,
+};
+
+/// Builds a [`JwtVerifier`]. Made by [`JwtVerifier::builder`], or from a [`JwtConfig`].
+#[derive(Clone)]
+#[must_use]
+pub struct JwtVerifierBuilder {
+    pub(crate) config: JwtConfig,
+    clock: Option<Arc<dyn Clock>>,
+    pub(crate) events: Events,
+    pub(crate) fetcher: Option<Arc<dyn FetchDocument>>,
+}
+
+impl From<JwtConfig> for JwtVerifierBuilder {
+    fn from(config: JwtConfig) -> Self {
+        Self {
+            config,
+            clock: None,
+            events: Events::default(),
+            fetcher: None,
+        }
+    }
+}
+
+/// Setters of what [`JwtConfig`] documents. Durations count in whole seconds.
+impl JwtVerifierBuilder {
+    /// The issuer identifier, compared exactly (TV-4). Required.
+    pub fn issuer(self, issuer: impl Into<String>) -> Self {
+        self.with(|c| c.issuer = issuer.into())
+    }
+
+    /// Adds an audience (TV-2, TV-3). At least one is required.
+    pub fn audience(self, audience: impl Into<String>) -> Self {
+        self.with(|c| c.audience.push(audience.into()))
+    }
+
+    /// The resource identifier, where it is not the first audience that is a URL (MD-3).
+    pub fn resource(self, url: impl Into<String>) -> Self {
+        self.with(|c| c.resource = Some(url.into()))
+    }
+
+    /// Fetches keys from this URL instead of discovering it.
+    pub fn jwks_url(self, url: impl Into<String>) -> Self {
+        self.with(|c| c.jwks_url = Some(url.into()))
+    }
+
+    /// Uses the keys of this JWK set and fetches nothing.
+    pub fn jwk_set(self, json: impl Into<String>) -> Self {
+        self.with(|c| c.jwk_set = Some(json.into()))
+    }
+
+    /// Adds a public key in PEM form, and fetches nothing. A key without `kid` is for tokens of
+    /// any key id, if it is the only such key.
+    pub fn public_key_pem(
+        self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+        pem: impl Into<String>,
+    ) -> Self {
+        let key = PublicKeyConfig {
+            kid: kid.map(str::to_owned),
+            algorithm,
+            pem: pem.into(),
+        };
+        self.with(|c| c.public_keys.push(key))
+    }
+
+    /// The algorithms that may be used, instead of [`Algorithm::DEFAULT`].
+    pub fn algorithms(self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.with(|c| c.algorithms = algorithms.into_iter().collect())
+    }
+
+    /// Which sort of token is an access token (TV-7).
+    pub fn profile(self, profile: TokenProfile) -> Self {
+        self.with(|c| c.profile = profile)
+    }
+
+    /// Requires `client_id`, `iat` and `jti` too (TV-8).
+    pub fn strict_rfc9068(self) -> Self {
+        self.with(|c| c.strict_rfc9068 = true)
+    }
+
+    /// How far clocks may differ; 60 s by default, at most 300 s.
+    pub fn leeway(self, leeway: Duration) -> Self {
+        self.with(|c| c.leeway_seconds = leeway.as_secs())
+    }
+
+    /// The longest token that is read; 16 KiB by default.
+    pub fn max_token_bytes(self, bytes: usize) -> Self {
+        self.with(|c| c.max_token_bytes = bytes)
+    }
+
+    /// How long fetched keys are fresh; 3600 s by default, 60 s to 24 h.
+    pub fn jwks_cache_ttl(self, ttl: Duration) -> Self {
+        self.with(|c| c.jwks_cache_ttl_seconds = ttl.as_secs())
+    }
+
+    /// How long beyond that they serve while the issuer cannot be reached; 24 h by default.
+    pub fn jwks_max_stale(self, bound: Duration) -> Self {
+        self.with(|c| c.jwks_max_stale_seconds = bound.as_secs())
+    }
+
+    /// The least time between two fetches; 30 s by default.
+    pub fn jwks_refetch_floor(self, floor: Duration) -> Self {
+        self.with(|c| c.jwks_refetch_floor_seconds = floor.as_secs())
+    }
+
+    /// How long one fetch of keys, with discovery, may take; 10 s by default.
+    pub fn fetch_timeout(self, timeout: Duration) -> Self {
+        self.with(|c| c.fetch_timeout_seconds = timeout.as_secs())
+    }
+
+    /// The claim with the roles; by default `roles`, or else `role`.
+    pub fn roles_claim(self, path: impl Into<String>) -> Self {
+        self.with(|c| c.roles_claim = Some(path.into()))
+    }
+
+    /// The claim with the tenant.
+    pub fn tenant_claim(self, path: impl Into<String>) -> Self {
+        self.with(|c| c.tenant_claim = Some(path.into()))
+    }
+
+    /// The `realm` of challenges (AC-13).
+    pub fn realm(self, realm: impl Into<String>) -> Self {
+        self.with(|c| c.realm = Some(realm.into()))
+    }
+
+    /// The scopes that challenges name (AC-3). Nothing is required by them: that is a policy's
+    /// business.
+    pub fn challenge_scopes<I: IntoIterator<Item: Into<String>>>(self, scopes: I) -> Self {
+        self.with(|c| c.challenge_scopes = scopes.into_iter().map(Into::into).collect())
+    }
+
+    /// `scopes_supported` in the metadata (MD-5).
+    pub fn scopes_supported<I: IntoIterator<Item: Into<String>>>(self, scopes: I) -> Self {
+        self.with(|c| c.scopes_supported = scopes.into_iter().map(Into::into).collect())
+    }
+
+    /// `authorization_servers` in the metadata, instead of the issuer (MD-1).
+    pub fn authorization_servers<I: IntoIterator<Item: Into<String>>>(self, urls: I) -> Self {
+        self.with(|c| c.authorization_servers = urls.into_iter().map(Into::into).collect())
+    }
+
+    /// `resource_name` in the metadata.
+    pub fn resource_name(self, name: impl Into<String>) -> Self {
+        self.with(|c| c.resource_name = Some(name.into()))
+    }
+
+    /// `resource_documentation` in the metadata.
+    pub fn resource_documentation(self, url: impl Into<String>) -> Self {
+        self.with(|c| c.resource_documentation = Some(url.into()))
+    }
+
+    /// Permits an issuer, and its keys, over plain HTTP from other machines: whoever is on the
+    /// way can then make tokens. Issuers on this machine need no permission.
+    pub fn danger_allow_http_issuer(self) -> Self {
+        self.with(|c| c.danger_allow_http_issuer = true)
+    }
+
+    /// Where the time comes from.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// Where events go: keys refreshed or skipped, the issuer down.
+    pub fn events(mut self, events: Events) -> Self {
+        self.events = events;
+        self
+    }
+
+    /// Fetches documents by other means than the feature `http`.
+    pub fn fetcher(mut self, fetcher: impl FetchDocument) -> Self {
+        self.fetcher = Some(Arc::new(fetcher));
+        self
+    }
+
+    /// The verifier.
+    ///
+    /// # Errors
+    ///
+    /// If a setting is missing, unsafe or out of range, or settings contradict each other; the
+    /// error names which.
+    pub fn build(self) -> Result<JwtVerifier, ConfigError> {
+        let config = &self.config;
+        config.check()?;
+        check_issuer(&config.issuer, config.danger_allow_http_issuer)?;
+        let audiences = Audiences::new(&config.audience)?;
+        let resource = match config.resource.as_deref().or(audiences.first_url()) {
+            Some(url) => Resource::new(url)?,
+            None => {
+                return Err(ConfigError::of(
+                    "resource",
+                    "is missing, and no audience is a URL",
+                ));
+            }
+        };
+        let clock = self.clock.clone();
+        let clock = clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
+        let challenges = Challenges::new(
+            config.realm.as_deref(),
+            &config.challenge_scopes,
+            &resource.metadata_url,
+        )?;
+        let metadata = ProtectedResourceMetadata::new(&resource, config)?;
+        let claim_map = ClaimMap::new(
+            config.roles_claim.as_deref(),
+            config.tenant_claim.as_deref(),
+        )?;
+        let keys = self.keys(&clock)?;
+        Ok(JwtVerifier::new(Inner {
+            rules: ClaimRules {
+                issuer: config.issuer.clone(),
+                audiences,
+                leeway: Duration::from_secs(config.leeway_seconds),
+                profile: config.profile,
+                strict_rfc9068: config.strict_rfc9068,
+            },
+            algorithms: config.algorithms.clone(),
+            max_token_bytes: config.max_token_bytes,
+            claim_map,
+            keys,
+            clock,
+            challenges,
+            metadata,
+        }))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut JwtConfig)) -> Self {
+        change(&mut self.config);
+        self
+    }
+}
+
+impl fmt::Debug for JwtVerifierBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JwtVerifierBuilder")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+fn check_issuer(issuer: &str, allow_http: bool) -> Result<(), ConfigError> {
+    if issuer.is_empty() {
+        return Err(ConfigError::missing("issuer"));
+    }
+    check_fetchable("issuer", issuer, allow_http)?;
+    if WebUrl::parse(issuer).is_some_and(|url| url.query.is_some()) {
+        return Err(ConfigError::new("issuer", issuer, "has a query"));
+    }
+    Ok(())
+}

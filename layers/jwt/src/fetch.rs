@@ -1,0 +1,34 @@
+use std::{error::Error, fmt, future::Future, pin::Pin};
+
+use bytes::Bytes;
+
+/// The future of [`FetchDocument::fetch`].
+pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Bytes, FetchError>> + Send + 'a>>;
+
+/// Fetches key sets and metadata. With the feature `http` there is [`HttpFetch`](crate::HttpFetch).
+///
+/// An implementation follows no redirects, answers only what came with status 200, and reads no
+/// more than `max_bytes`. It is called for one URL at a time, under a deadline that the caller sets.
+pub trait FetchDocument: Send + Sync + 'static {
+    /// Gets the document at `url`.
+    fn fetch<'a>(&'a self, url: &'a str, max_bytes: usize) -> Fetching<'a>;
+}
+
+/// Why a document could not be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchError(String);
+
+impl FetchError {
+    /// For operators, who read it in events.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for FetchError {}

@@ -1,0 +1,241 @@
+use bartizan_core::{Principal, PrincipalBuilder};
+use serde_json::{Map, Value};
+
+use crate::{claims::Judged, error::ConfigError, token::Fault};
+
+/// More roles or scopes than a policy can mean.
+const MAX_NAMES: usize = 256;
+const MAX_ID_BYTES: usize = 1024;
+
+/// How claims become a principal.
+#[derive(Debug)]
+pub(crate) struct ClaimMap {
+    roles: Option<ClaimPath>,
+    tenant: Option<ClaimPath>,
+}
+
+/// A claim, possibly inside others: `realm_access.roles`. A name with `://` in it is taken whole.
+#[derive(Debug)]
+struct ClaimPath(Vec<String>);
+
+impl ClaimMap {
+    pub(crate) fn new(roles: Option<&str>, tenant: Option<&str>) -> Result<Self, ConfigError> {
+        let path =
+            |setting, text: Option<&str>| text.map(|t| ClaimPath::new(setting, t)).transpose();
+        Ok(Self {
+            roles: path("roles_claim", roles)?,
+            tenant: path("tenant_claim", tenant)?,
+        })
+    }
+
+    /// The principal of judged claims, yet without them.
+    ///
+    /// A claim that is there and not of its type refuses the token: leaving out a role might be
+    /// leaving out what a policy forbids.
+    pub(crate) fn principal(
+        &self,
+        issuer: &str,
+        judged: &Judged<'_>,
+        claims: &Map<String, Value>,
+    ) -> Result<PrincipalBuilder, Fault> {
+        let roles = self.roles(claims)?;
+        let scopes = scopes(claims)?;
+        let client_id = match id(claims.get("client_id"))? {
+            Some(client_id) => Some(client_id),
+            None => id(claims.get("azp"))?,
+        };
+        let mut principal = if client_id == Some(judged.subject) {
+            Principal::service(issuer, judged.subject)
+        } else {
+            Principal::user(issuer, judged.subject)
+        };
+        if let Some(client_id) = client_id {
+            principal = principal.client_id(client_id);
+        }
+        if let Some(jti) = id(claims.get("jti"))? {
+            principal = principal.credential_id(jti);
+        }
+        let tenant = self.tenant.as_ref().and_then(|path| path.find(claims));
+        if let Some(tenant) = id(tenant)? {
+            principal = principal.tenant(tenant);
+        }
+        Ok(principal
+            .roles(roles)
+            .scopes(scopes)
+            .expires_at(judged.expires_at))
+    }
+
+    /// Unless configured, `roles`, or `role` if there is no such claim.
+    fn roles<'a>(&self, claims: &'a Map<String, Value>) -> Result<Vec<&'a str>, Fault> {
+        let claim = match &self.roles {
+            Some(path) => path.find(claims),
+            None => claims.get("roles").or_else(|| claims.get("role")),
+        };
+        match claim {
+            None | Some(Value::Null) => Ok(Vec::new()),
+            Some(Value::String(role)) if !role.is_empty() => Ok(vec![role]),
+            Some(Value::Array(roles)) => names(roles),
+            Some(_) => Err("the roles are neither a name nor a list of names"),
+        }
+    }
+}
+
+impl ClaimPath {
+    fn new(setting: &'static str, text: &str) -> Result<Self, ConfigError> {
+        let names: Vec<_> = if text.contains("://") {
+            vec![text.to_owned()]
+        } else {
+            text.split('.').map(str::to_owned).collect()
+        };
+        if names.iter().any(String::is_empty) {
+            return Err(ConfigError::new(setting, text, "is no path of claim names"));
+        }
+        Ok(Self(names))
+    }
+
+    fn find<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {
+        let (first, inner) = self.0.split_first()?;
+        inner
+            .iter()
+            .try_fold(claims.get(first)?, |value, name| value.get(name))
+    }
+}
+
+/// Whatever `scope`, `scp` and `scopes` grant, as one list (TV-17).
+fn scopes(claims: &Map<String, Value>) -> Result<Vec<&str>, Fault> {
+    let mut scopes: Vec<&str> = Vec::new();
+    for name in ["scope", "scp", "scopes"] {
+        let more = match claims.get(name) {
+            None | Some(Value::Null) => continue,
+            Some(Value::String(text)) => text.split(' ').filter(|s| !s.is_empty()).collect(),
+            Some(Value::Array(list)) => names(list)?,
+            Some(_) => return Err("the scopes are neither text nor a list of names"),
+        };
+        for scope in more {
+            if scopes.len() == MAX_NAMES {
+                return Err("too many roles or scopes");
+            }
+            if !scopes.contains(&scope) {
+                scopes.push(scope);
+            }
+        }
+    }
+    Ok(scopes)
+}
+
+fn names(list: &[Value]) -> Result<Vec<&str>, Fault> {
+    if list.len() > MAX_NAMES {
+        return Err("too many roles or scopes");
+    }
+    let name = |value: &'_ Value| matches!(value.as_str(), Some(name) if !name.is_empty());
+    if !list.iter().all(name) {
+        return Err("a list of roles or scopes holds something that is no name");
+    }
+    Ok(list.iter().filter_map(Value::as_str).collect())
+}
+
+fn id(claim: Option<&Value>) -> Result<Option<&str>, Fault> {
+    match claim {
+        None => Ok(None),
+        Some(Value::String(id)) if (1..=MAX_ID_BYTES).contains(&id.len()) => Ok(Some(id)),
+        Some(_) => Err("an identifier is no string of reasonable length"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bartizan_core::PrincipalKind;
+    use serde_json::json;
+
+    use super::*;
+
+    fn map(roles: Option<&str>, claims: &Value) -> Result<Principal, Fault> {
+        let map = ClaimMap::new(roles, Some("tid")).unwrap();
+        let judged = Judged {
+            subject: "ann",
+            expires_at: Duration::from_secs(1_800_000_300),
+        };
+        map.principal("https://a.example", &judged, claims.as_object().unwrap())
+            .map(|principal| principal.build("jwt"))
+    }
+
+    fn roles(path: Option<&str>, claims: &Value) -> Vec<String> {
+        let principal = map(path, claims).unwrap();
+        principal.roles().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn seed_a17_roles_and_role_as_list_or_single_name() {
+        assert_eq!(roles(None, &json!({"roles": ["a", "b"]})), ["a", "b"]);
+        assert_eq!(roles(None, &json!({"roles": "a b"})), ["a b"]);
+        assert_eq!(roles(None, &json!({"role": "admin"})), ["admin"]);
+        assert_eq!(roles(None, &json!({"roles": [], "role": "admin"})), [""; 0]);
+        assert_eq!(roles(None, &json!({"roles": null})), [""; 0]);
+        let keycloak = json!({"realm_access": {"roles": ["x"]}, "roles": ["no"]});
+        assert_eq!(roles(Some("realm_access.roles"), &keycloak), ["x"]);
+        let namespaced = json!({"https://example.com/roles": ["x"]});
+        assert_eq!(roles(Some("https://example.com/roles"), &namespaced), ["x"]);
+        assert_eq!(roles(Some("a.b.c"), &json!({"a": {"b": 1}})), [""; 0]);
+    }
+
+    #[test]
+    fn seed_a17_claims_of_the_wrong_type_refuse_the_token() {
+        for claims in [
+            json!({"roles": 7}),
+            json!({"roles": {"a": 1}}),
+            json!({"roles": ["a", 7]}),
+            json!({"roles": [""]}),
+            json!({"roles": ""}),
+            json!({"scope": 7}),
+            json!({"scp": [["a"]]}),
+            json!({"client_id": 7}),
+            json!({"client_id": ""}),
+            json!({"azp": ["a"]}),
+            json!({"jti": 7}),
+            json!({"tid": 7}),
+            json!({"roles": vec!["r"; 257]}),
+            json!({"scope": (0..257).map(|n| n.to_string()).collect::<Vec<_>>().join(" ")}),
+        ] {
+            assert!(map(None, &claims).is_err(), "{claims}");
+        }
+    }
+
+    #[test]
+    fn tv_17_three_encodings_of_one_grant_are_alike() {
+        for claims in [
+            json!({"scope": "a b"}),
+            json!({"scp": "a b"}),
+            json!({"scp": ["a", "b"]}),
+            json!({"scopes": ["a", "b"]}),
+            json!({"scope": " a  b ", "scp": ["b", "a"]}),
+        ] {
+            assert!(
+                map(None, &claims).unwrap().scopes().eq(["a", "b"]),
+                "{claims}"
+            );
+        }
+        assert_eq!(map(None, &json!({})).unwrap().scopes().len(), 0);
+    }
+
+    #[test]
+    fn tv_16_a_client_that_acts_for_itself_is_a_service() {
+        let kind = |claims| map(None, &claims).unwrap().kind();
+        assert_eq!(kind(json!({"client_id": "ann"})), PrincipalKind::Service);
+        assert_eq!(kind(json!({"azp": "ann"})), PrincipalKind::Service);
+        assert_eq!(kind(json!({"client_id": "agent"})), PrincipalKind::User);
+        assert_eq!(
+            kind(json!({"client_id": "agent", "azp": "ann"})),
+            PrincipalKind::User
+        );
+        assert_eq!(kind(json!({})), PrincipalKind::User);
+    }
+
+    #[test]
+    fn paths_with_empty_names_do_not_build() {
+        for path in ["", ".", "a.", ".a", "a..b"] {
+            assert!(ClaimMap::new(Some(path), None).is_err(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+use std::{sync::Arc, time::Duration};
+
+use arc_swap::ArcSwapOption;
+use bartizan_core::Clock;
+
+use crate::{
+    ConfigError, FetchDocument, JwtVerifierBuilder,
+    config::PublicKeyConfig,
+    keys::{self, Flight, KeySet, Origin, Remote, Schedule},
+    url::check_fetchable,
+    verifier::Keys,
+};
+
+/// Where the configuration says that keys come from.
+impl JwtVerifierBuilder {
+    pub(crate) fn keys(&self, clock: &Arc<dyn Clock>) -> Result<Keys, ConfigError> {
+        let config = &self.config;
+        if let Some(json) = &config.jwk_set {
+            return self.keys_of_set(json);
+        }
+        if !config.public_keys.is_empty() {
+            return self.keys_of_pem();
+        }
+        let origin = match &config.jwks_url {
+            Some(url) => {
+                check_fetchable("jwks_url", url, config.danger_allow_http_issuer)?;
+                Origin::Jwks { url: url.clone() }
+            }
+            None => Origin::Discovery {
+                issuer: config.issuer.clone(),
+            },
+        };
+        let fetcher = match &self.fetcher {
+            Some(fetcher) => Arc::clone(fetcher),
+            None => default_fetcher(config.fetch_timeout())?,
+        };
+        Ok(Keys::Remote(Arc::new(Remote {
+            origin,
+            fetcher,
+            clock: Arc::clone(clock),
+            events: self.events.clone(),
+            allowed: config.algorithms.clone(),
+            schedule: Schedule {
+                ttl: Duration::from_secs(config.jwks_cache_ttl_seconds),
+                max_stale: Duration::from_secs(config.jwks_max_stale_seconds),
+                floor: Duration::from_secs(config.jwks_refetch_floor_seconds),
+                timeout: config.fetch_timeout(),
+            },
+            allow_http: config.danger_allow_http_issuer,
+            snapshot: ArcSwapOption::empty(),
+            flight: std::sync::Mutex::new(Flight::default()),
+        })))
+    }
+
+    fn keys_of_set(&self, json: &str) -> Result<Keys, ConfigError> {
+        let (set, skipped) = KeySet::from_jwks(json.as_bytes(), &self.config.algorithms)
+            .map_err(|problem| ConfigError::new("jwk_set", problem, "cannot be helped"))?;
+        if skipped.iter().any(|key| key.is_private()) {
+            return Err(ConfigError::of("jwk_set", "holds private key material"));
+        }
+        keys::emit_skipped(&self.events, &skipped);
+        Ok(Keys::Fixed(Arc::new(set)))
+    }
+
+    fn keys_of_pem(&self) -> Result<Keys, ConfigError> {
+        let mut keys = Vec::new();
+        for PublicKeyConfig {
+            kid,
+            algorithm,
+            pem,
+        } in &self.config.public_keys
+        {
+            let name = kid.as_deref().unwrap_or("without kid");
+            if !self.config.algorithms.contains(algorithm) {
+                return Err(ConfigError::new(
+                    "public_keys",
+                    name,
+                    "is for an algorithm that is not allowed",
+                ));
+            }
+            let key = keys::from_pem(kid.clone(), *algorithm, pem)
+                .map_err(|problem| ConfigError::new("public_keys", name, problem))?;
+            keys.push(key);
+        }
+        let mut repeated = Vec::new();
+        let set = KeySet::new(keys, &mut repeated);
+        if let Some(key) = repeated.first() {
+            let name = key.kid.as_deref().unwrap_or_default();
+            return Err(ConfigError::new("public_keys", name, "is given twice"));
+        }
+        Ok(Keys::Fixed(Arc::new(set)))
+    }
+}
+
+#[cfg(feature = "http")]
+fn default_fetcher(timeout: Duration) -> Result<Arc<dyn FetchDocument>, ConfigError> {
+    Ok(Arc::new(crate::HttpFetch::new(timeout)?))
+}
+
+#[cfg(not(feature = "http"))]
+fn default_fetcher(_: Duration) -> Result<Arc<dyn FetchDocument>, ConfigError> {
+    Err(ConfigError::of(
+        "fetcher",
+        "is missing, and the feature `http` is off",
+    ))
+}

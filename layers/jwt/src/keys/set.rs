@@ -1,0 +1,219 @@
+use serde_json::Value;
+
+use super::jwk;
+use crate::{Algorithm, crypto::PreparedKey, json};
+
+/// More keys than any issuer publishes.
+const MAX_KEYS: usize = 64;
+
+/// A key with the one algorithm that it may check (TV-5).
+pub(crate) struct Key {
+    pub(crate) kid: Option<String>,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) prepared: PreparedKey,
+}
+
+/// The keys of one issuer at one time.
+pub(crate) struct KeySet(Vec<Key>);
+
+/// A key of a published set that cannot be used, and why.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct SkippedKey {
+    pub(crate) kid: Option<String>,
+    pub(crate) reason: &'static str,
+}
+
+impl SkippedKey {
+    pub(crate) fn is_private(&self) -> bool {
+        self.reason == jwk::PRIVATE
+    }
+}
+
+pub(crate) enum Found<'a> {
+    Key(&'a Key),
+    /// A newer set may have it.
+    UnknownKid,
+    /// No newer set will help.
+    Mismatch(&'static str),
+}
+
+impl KeySet {
+    /// Reads a JWK set. Keys that cannot be used are skipped one by one; a set of which nothing
+    /// remains is refused.
+    pub(crate) fn from_jwks(
+        document: &[u8],
+        allowed: &[Algorithm],
+    ) -> Result<(Self, Vec<SkippedKey>), &'static str> {
+        let document = json::object(document)?;
+        let Some(Value::Array(jwks)) = document.get("keys") else {
+            return Err("no list of keys");
+        };
+        if jwks.len() > MAX_KEYS {
+            return Err("too many keys");
+        }
+        let mut keys = Vec::with_capacity(jwks.len());
+        let mut skipped = Vec::new();
+        for jwk in jwks {
+            match jwk::read(jwk, allowed) {
+                Ok(key) => keys.push(key),
+                Err(reason) => skipped.push(SkippedKey {
+                    kid: jwk.get("kid").and_then(Value::as_str).map(str::to_owned),
+                    reason,
+                }),
+            }
+        }
+        let set = Self::new(keys, &mut skipped);
+        if set.0.is_empty() {
+            return Err("no usable key");
+        }
+        Ok((set, skipped))
+    }
+
+    /// A set of these keys, without those that share id and algorithm: which one is meant?
+    pub(crate) fn new(keys: Vec<Key>, skipped: &mut Vec<SkippedKey>) -> Self {
+        let name = |key: &Key| key.kid.clone().map(|kid| (kid, key.algorithm));
+        let names: Vec<_> = keys.iter().map(name).collect();
+        let is_single =
+            |key: &Key| key.kid.is_none() || names.iter().filter(|n| **n == name(key)).count() == 1;
+        let (single, repeated) = keys.into_iter().partition::<Vec<_>, _>(is_single);
+        skipped.extend(repeated.into_iter().map(|key| SkippedKey {
+            kid: key.kid,
+            reason: "another key has the same id",
+        }));
+        Self(single)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The key for a token with this header.
+    ///
+    /// A token without key id is checked if exactly one key fits; a key without id fits every
+    /// token, if it is the only such key.
+    pub(crate) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Found<'_> {
+        let fitting = || self.0.iter().filter(|key| key.algorithm == algorithm);
+        let Some(kid) = kid else {
+            return match (fitting().next(), fitting().nth(1)) {
+                (Some(key), None) => Found::Key(key),
+                (None, _) => Found::Mismatch("no key for the algorithm"),
+                (Some(_), Some(_)) => Found::Mismatch("no key id, and several keys fit"),
+            };
+        };
+        let has_kid = |key: &&Key| key.kid.as_deref() == Some(kid);
+        if let Some(key) = fitting().find(has_kid) {
+            return Found::Key(key);
+        }
+        if self.0.iter().any(|key| has_kid(&key)) {
+            return Found::Mismatch("the key is for another algorithm");
+        }
+        let mut nameless = fitting().filter(|key| key.kid.is_none());
+        match (nameless.next(), nameless.next()) {
+            (Some(key), None) => Found::Key(key),
+            (None, _) => Found::UnknownKid,
+            (Some(_), Some(_)) => Found::Mismatch("several keys without id fit"),
+        }
+    }
+}
+
+impl std::fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let keys = self.0.iter().map(|key| (&key.kid, key.algorithm));
+        f.debug_list().entries(keys).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bartizan_kit::{Algorithm as Alg, Jwks, SigningKey};
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(jwks: &Jwks) -> Result<(KeySet, Vec<SkippedKey>), &'static str> {
+        KeySet::from_jwks(jwks.to_string().as_bytes(), &Algorithm::DEFAULT)
+    }
+
+    fn all() -> Jwks {
+        Jwks::of(&Alg::ALL.map(SigningKey::shared))
+    }
+
+    #[test]
+    fn tr_20_one_broken_key_does_not_spoil_the_good_ones() {
+        let (set, skipped) = read(&all().with_junk().with_oct("o", b"secret")).unwrap();
+        assert_eq!(set.len(), 3);
+        assert_eq!(skipped.len(), 6);
+    }
+
+    #[test]
+    fn a_set_without_usable_keys_is_refused() {
+        for set in [
+            all().set("use", "enc"),
+            Jwks::of([]),
+            Jwks::of([]).with_oct("o", b"s"),
+        ] {
+            assert_eq!(read(&set).err(), Some("no usable key"));
+        }
+        for text in [
+            "{}",
+            "[]",
+            r#"{"keys":{}}"#,
+            r#"{"keys":[],"keys":[]}"#,
+            "<html>",
+        ] {
+            assert!(KeySet::from_jwks(text.as_bytes(), &Algorithm::DEFAULT).is_err());
+        }
+        let many = (0..65).fold(all(), |set, _| set.with(json!({})));
+        assert_eq!(read(&many).err(), Some("too many keys"));
+    }
+
+    #[test]
+    fn keys_that_share_id_and_algorithm_are_both_skipped() {
+        let twins = [1, 2].map(|_| SigningKey::generate(Alg::Es256).with_kid("twin"));
+        let other = SigningKey::shared(Alg::EdDsa).with_kid("twin");
+        let (set, skipped) = read(&Jwks::of(&twins).with(other.jwk())).unwrap();
+        assert_eq!((set.len(), skipped.len()), (1, 2));
+        assert!(matches!(
+            set.find(Some("twin"), Algorithm::EdDSA),
+            Found::Key(_)
+        ));
+        assert!(matches!(
+            set.find(Some("twin"), Algorithm::ES256),
+            Found::Mismatch(_)
+        ));
+    }
+
+    #[test]
+    fn tv_5_a_key_serves_one_algorithm_only() {
+        let rsa = SigningKey::shared(Alg::Rs256);
+        let (set, _) = read(&all()).unwrap();
+        assert!(matches!(
+            set.find(Some(rsa.kid()), Algorithm::RS256),
+            Found::Key(_)
+        ));
+        assert!(matches!(
+            set.find(Some(rsa.kid()), Algorithm::PS256),
+            Found::Mismatch(_)
+        ));
+        assert!(matches!(
+            set.find(Some("x"), Algorithm::RS256),
+            Found::UnknownKid
+        ));
+    }
+
+    #[test]
+    fn a_token_without_key_id_needs_a_single_fitting_key() {
+        let (set, _) = read(&all()).unwrap();
+        assert!(matches!(set.find(None, Algorithm::ES256), Found::Key(_)));
+        assert!(matches!(
+            set.find(None, Algorithm::ES384),
+            Found::Mismatch(_)
+        ));
+        let second = all().with(SigningKey::generate(Alg::Es256).jwk());
+        let (set, _) = read(&second).unwrap();
+        assert!(matches!(
+            set.find(None, Algorithm::ES256),
+            Found::Mismatch(_)
+        ));
+    }
+}

@@ -1,0 +1,45 @@
+use bartizan_core::{AuthLayer, auth::Auth};
+use tower_layer::Layer;
+
+use crate::JwtVerifier;
+
+/// Lets requests pass whose bearer token verifies, with their [`Principal`](bartizan_core::Principal)
+/// stamped on the [`SecurityContext`](bartizan_core::SecurityContext).
+///
+/// This is [`AuthLayer`] over one [`JwtVerifier`]. See the [crate](crate) for what it decides.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct JwtLayer(AuthLayer);
+
+impl JwtLayer {
+    /// A layer over this verifier.
+    pub fn new(verifier: JwtVerifier) -> Self {
+        Self(AuthLayer::new(verifier))
+    }
+
+    /// Lets requests pass that present no credential of any kind; inner layers must then answer
+    /// for what they permit [`Principal::anonymous`](bartizan_core::Principal::anonymous).
+    pub fn allow_anonymous(self) -> Self {
+        Self(self.0.allow_anonymous())
+    }
+
+    /// Leaves the token on the request that goes on (TV-15). Only right where the inner service
+    /// is itself the token's audience.
+    pub fn danger_forward_credentials(self) -> Self {
+        Self(self.0.danger_forward_credentials())
+    }
+}
+
+impl<S> Layer<S> for JwtLayer {
+    type Service = Auth<S>;
+
+    fn layer(&self, inner: S) -> Auth<S> {
+        self.0.layer(inner)
+    }
+}
+
+impl From<JwtLayer> for AuthLayer {
+    fn from(layer: JwtLayer) -> Self {
+        layer.0
+    }
+}

@@ -1,0 +1,139 @@
+use bartizan_jwt::{FetchDocument, FetchError, Fetching, HttpFetch};
+
+use super::*;
+
+/// What a scripted fetcher does next.
+#[derive(Clone)]
+enum Next {
+    Answer(String),
+    Fail,
+    Hang,
+}
+
+/// Answers every URL alike, and remembers which it was asked for.
+#[derive(Clone)]
+struct Scripted {
+    next: Arc<Mutex<Next>>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Scripted {
+    fn new(next: Next) -> Self {
+        Self {
+            next: Arc::new(Mutex::new(next)),
+            asked: Arc::default(),
+        }
+    }
+
+    fn then(&self, next: Next) {
+        *self.next.lock().unwrap() = next;
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+impl FetchDocument for Scripted {
+    fn fetch<'a>(&'a self, url: &'a str, _: usize) -> Fetching<'a> {
+        self.asked.lock().unwrap().push(url.to_owned());
+        let next = self.next.lock().unwrap().clone();
+        Box::pin(async {
+            match next {
+                Next::Answer(text) => Ok(Bytes::from(text)),
+                Next::Fail => Err(FetchError::new("refused")),
+                Next::Hang => std::future::pending().await,
+            }
+        })
+    }
+}
+
+fn remote(clock: &FakeClock, fetcher: &Scripted) -> JwtVerifierBuilder {
+    JwtVerifier::builder()
+        .issuer(I)
+        .audience(U)
+        .clock(clock.clone())
+        .fetcher(fetcher.clone())
+}
+
+const JWKS: &str = "https://auth.example.com/jwks";
+
+#[tokio::test]
+async fn ss_1_an_issuer_elsewhere_cannot_point_us_at_this_machine() {
+    for uri in [
+        "https://127.0.0.1/jwks",
+        "http://127.0.0.1/jwks",
+        "https://localhost/jwks",
+        "https://[::1]/jwks",
+        "http://auth.example.com/jwks",
+    ] {
+        let document = format!(r#"{{"issuer":"{I}","jwks_uri":"{uri}"}}"#);
+        let fetcher = Scripted::new(Next::Answer(document));
+        let verifier = remote(&clock(), &fetcher).build().unwrap();
+        assert!(verifier.warm_up().await.is_err());
+        assert!(!fetcher.asked().contains(&uri.to_owned()), "{uri}");
+        assert_eq!(fetcher.asked().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn in_a_known_outage_nobody_waits_for_the_next_attempt() {
+    let clock = clock();
+    let mint = mint(&clock);
+    let fetcher = Scripted::new(Next::Answer(mint.jwks().to_string()));
+    let verifier = remote(&clock, &fetcher).jwks_url(JWKS).build().unwrap();
+    verifier.warm_up().await.unwrap();
+    let token = mint.token().expires_in(100_000).encode();
+    fetcher.then(Next::Fail);
+    clock.advance(Duration::from_secs(7200));
+    assert_eq!(reason(verifier.verify(&token).await), "accepted");
+    fetcher.then(Next::Hang);
+    clock.advance(Duration::from_secs(31));
+    let at_once = tokio::time::timeout(Duration::from_millis(200), verifier.verify(&token));
+    assert_eq!(reason(at_once.await.expect("no wait")), "accepted");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(fetcher.asked().len(), 3);
+}
+
+#[tokio::test]
+async fn a_fetcher_that_hangs_is_cut_off() {
+    let clock = clock();
+    let fetcher = Scripted::new(Next::Hang);
+    let verifier = remote(&clock, &fetcher)
+        .jwks_url(JWKS)
+        .fetch_timeout(Duration::from_secs(1))
+        .build()
+        .unwrap();
+    let token = mint(&clock).token().encode();
+    let cut = tokio::time::timeout(Duration::from_secs(3), verifier.verify(&token));
+    let denial = cut.await.expect("cut off").unwrap_err();
+    assert_eq!(denial.kind(), DenialKind::Unavailable);
+    assert_eq!(denial.retry_after(), Some(Duration::from_secs(5)));
+}
+
+#[tokio::test]
+async fn a_fetcher_that_ignores_the_size_limit_is_not_believed() {
+    let clock = clock();
+    let mint = mint(&clock);
+    let padded = format!("{}{}", " ".repeat(64 * 1024), mint.jwks());
+    let fetcher = Scripted::new(Next::Answer(padded));
+    let verifier = remote(&clock, &fetcher).jwks_url(JWKS).build().unwrap();
+    let error = verifier.warm_up().await.unwrap_err().to_string();
+    assert!(error.ends_with("too large"), "{error}");
+}
+
+#[tokio::test]
+async fn http_stops_reading_at_the_size_limit() {
+    let issuer = Issuer::start().await;
+    let url = issuer.url_of(Endpoint::Jwks);
+    let fetch = HttpFetch::new(Duration::from_secs(5)).unwrap();
+    assert!(fetch.fetch(&url, 64 * 1024).await.is_ok());
+    let endless = Behaviour::good()
+        .padded(10 << 20)
+        .drip(1024, Duration::from_millis(1));
+    issuer.behave(Endpoint::Jwks, endless);
+    let begun = Instant::now();
+    let error = fetch.fetch(&url, 64 * 1024).await.unwrap_err();
+    assert_eq!(error.to_string(), "larger than 65536 bytes");
+    assert!(begun.elapsed() < Duration::from_secs(4));
+}
