@@ -108,17 +108,24 @@ impl SecurityContext {
     ///
     /// # Errors
     ///
-    /// [`AlreadyStamped`] if a different party is there; the same party again is fine.
+    /// [`AlreadyStamped`] if a different party is there, or the same with another tenant, other
+    /// roles, scopes or expiry: which of the two counted would depend on the order of layers.
     pub fn set_principal(&self, principal: Principal) -> Result<(), AlreadyStamped> {
         match self.0.principal.set(principal) {
             Ok(()) => Ok(()),
-            Err(again) if self.principal().is_some_and(|p| p.is_same_party(&again)) => Ok(()),
+            Err(again)
+                if self
+                    .principal()
+                    .is_some_and(|p| p.has_same_authority(&again)) =>
+            {
+                Ok(())
+            }
             Err(_) => Err(AlreadyStamped { slot: "principal" }),
         }
     }
 
-    /// The challenges that a layer which let somebody pass anonymously would have sent, for an
-    /// inner layer that needs somebody.
+    /// The challenges of the authentication layer that let the request pass, for an inner layer
+    /// that needs somebody, or somebody else.
     pub fn challenges(&self) -> &[HeaderValue] {
         self.0.challenges.get().map_or(&[], |c| c)
     }

@@ -140,6 +140,15 @@ impl Principal {
     pub fn is_same_party(&self, other: &Self) -> bool {
         self.account() == other.account() && self.0.client_id == other.0.client_id
     }
+
+    /// Whether `other` is the same party with the same authority, so that either may be kept.
+    pub(crate) fn has_same_authority(&self, other: &Self) -> bool {
+        self.is_same_party(other)
+            && self.0.tenant == other.0.tenant
+            && self.0.roles == other.0.roles
+            && self.0.scopes == other.0.scopes
+            && self.0.expires_at == other.0.expires_at
+    }
 }
 
 impl fmt::Debug for Principal {

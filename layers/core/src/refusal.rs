@@ -25,7 +25,9 @@ impl Denial {
             headers.append(WWW_AUTHENTICATE, challenge.clone());
         }
         if let Some(after) = self.retry_after() {
-            let whole = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+            let whole = after
+                .as_secs()
+                .saturating_add(u64::from(after.subsec_nanos() > 0));
             headers.insert(RETRY_AFTER, whole.max(1).into());
         }
         for (name, value) in self.headers() {
@@ -62,7 +64,9 @@ impl Denial {
 
 #[cfg(feature = "call")]
 fn call_id(context: &SecurityContext) -> Option<&str> {
-    context.call().and_then(crate::Call::id)
+    // The id of a posted response is the server's own: a client would take it for one of its requests.
+    let call = context.call()?;
+    (call.kind() == crate::CallKind::Request).then(|| call.id())?
 }
 
 #[cfg(not(feature = "call"))]
@@ -185,6 +189,16 @@ mod tests {
             assert_eq!(response.headers()[RETRY_AFTER], sent, "{after} ms");
             assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
         }
+    }
+
+    #[test]
+    fn an_endless_wait_is_rendered() {
+        let denial = Denial::new(DenialKind::RateLimited, "").with_retry_after(Duration::MAX);
+        let response = denial.into_response::<String>(&SecurityContext::default());
+        assert_eq!(
+            response.headers()[RETRY_AFTER],
+            u64::MAX.to_string().as_str()
+        );
     }
 
     #[test]

@@ -424,3 +424,102 @@ async fn tv_15_debug_of_layer_and_credentials_shows_no_token() {
     let shown = shown.lock().unwrap();
     assert!(!shown.is_empty() && !shown.contains("s3cret"), "{shown}");
 }
+
+#[tokio::test]
+async fn a_strict_layer_inside_an_anonymous_one_still_wants_a_credential() {
+    let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(())) });
+    let strict = bearer().layer(inner);
+    let service = AuthLayer::new(Key).allow_anonymous().layer(strict);
+    let response = service.oneshot(with(&[])).await.unwrap();
+    assert_eq!(response.status(), 401);
+}
+
+#[tokio::test]
+async fn tv_15_credentials_of_every_kind_are_removed_whoever_judged() {
+    let inner = || {
+        service_fn(|request: Request<()>| async move {
+            let shown = format!("{:?}", request.headers());
+            assert!(!shown.contains("s3cret"), "{shown}");
+            assert!(request.headers().is_empty(), "{shown}");
+            Ok::<_, Infallible>(Response::new(()))
+        })
+    };
+    let mut identified = with(&[("authorization", "Negotiate s3cret")]);
+    identify(&mut identified, Principal::user("sso", "eve").build("sso")).unwrap();
+    for request in [
+        identified,
+        with(&[
+            ("authorization", "Bearer good"),
+            ("x-api-key", "s3cret"),
+            ("proxy-authorization", "Basic s3cret"),
+            ("dpop", "s3cret"),
+        ]),
+    ] {
+        let response = bearer().layer(inner()).oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 200);
+    }
+}
+
+#[tokio::test]
+async fn ac_6_an_outer_layer_does_not_swallow_a_second_credential() {
+    let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(())) });
+    let service = AuthLayer::new(Key).layer(bearer().layer(inner));
+    let both = with(&[("authorization", "Bearer good"), ("x-api-key", "good")]);
+    assert_eq!(service.oneshot(both).await.unwrap().status(), 400);
+}
+
+#[tokio::test]
+async fn the_same_party_with_other_authority_is_400() {
+    for stamped in [
+        Principal::user("https://issuer.example", "ann").roles(["admin"]),
+        Principal::user("https://issuer.example", "ann").scopes(["all"]),
+        Principal::user("https://issuer.example", "ann").tenant("other"),
+    ] {
+        let mut request = with(&[("authorization", "Bearer good")]);
+        identify(&mut request, stamped.build("sso")).unwrap();
+        let (response, seen) = send(bearer(), request).await;
+        assert_eq!(response.status(), 400);
+        assert!(seen.is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_full_header_map_is_judged_and_does_not_panic() {
+    let mut request = with(&[]);
+    for index in 0..24_576 {
+        let name: HeaderName = format!("a{index}").parse().unwrap();
+        let value = HeaderValue::from_static("");
+        request.headers_mut().append(name, value);
+    }
+    assert_eq!(send(bearer(), request).await.0.status(), 401);
+}
+
+/// Refuses without a word.
+struct Mute;
+
+impl Authenticator for Mute {
+    fn name(&self) -> &'static str {
+        "mute"
+    }
+
+    fn recognizes(&self, credentials: &Credentials<'_>) -> Option<CredentialPlace> {
+        credentials
+            .authorization()
+            .map(|_| CredentialPlace::Authorization)
+    }
+
+    fn authenticate(&self, _: &Credentials<'_>, _: &SecurityContext) -> Verification {
+        Verification::Refused(Denial::new(DenialKind::CredentialsInvalid, "no"))
+    }
+
+    fn challenges(&self) -> &[HeaderValue] {
+        &API_KEY_CHALLENGE
+    }
+}
+
+#[tokio::test]
+async fn ac_1_a_401_always_has_a_challenge() {
+    let (response, _) = send(AuthLayer::new(Mute), with(&[("authorization", "x y")])).await;
+    assert_eq!(response.status(), 401);
+    assert_eq!(challenges(&response), [r#"ApiKey realm="mcp""#]);
+}

@@ -18,6 +18,7 @@ use std::{
 
 use bartizan_core::{
     Call, CallKind, CallLayer, CallLimits, Denial, DenialKind, RequestBody, SecurityContext,
+    call::{Begun, ReadCall, Subject},
 };
 use bytes::Bytes;
 use http::{Method, Request, Response};
@@ -416,6 +417,85 @@ async fn a_refusal_names_its_kind_and_leaks_no_input() {
     let denial = response.extensions().get::<Denial>().unwrap();
     assert_eq!(denial.kind(), DenialKind::MessageInvalid);
     assert!(!String::from_utf8_lossy(response.body()).contains("s3cret"));
+}
+
+/// As over HTTP/2, where no header need announce a body.
+#[tokio::test]
+async fn a_get_brings_no_unread_body_inwards() {
+    for method in [Method::GET, Method::DELETE] {
+        let (request, _) = streamed(vec![Bytes::from(CALL)], false);
+        let mut request = request;
+        request.headers_mut().clear();
+        *request.method_mut() = method;
+        let (response, seen) = send(CallLayer::new(), request).await;
+        assert_eq!(response.status(), 200);
+        assert!(seen.unwrap().body.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_method_changed_between_two_layers_brings_no_unread_body_inwards() {
+    let inner = service_fn(
+        |request: Request<RequestBody<RequestBody<Frames>>>| async move {
+            let body = request.into_body().collect().await.unwrap().to_bytes();
+            Ok::<_, Infallible>(Response::new(Full::new(body)))
+        },
+    );
+    let inner = CallLayer::new().layer(inner);
+    let overriding = service_fn(move |mut request: Request<RequestBody<Frames>>| {
+        *request.method_mut() = Method::POST;
+        inner.clone().oneshot(request)
+    });
+    let (mut request, _) = streamed(vec![Bytes::from(CALL)], false);
+    request.headers_mut().clear();
+    *request.method_mut() = Method::GET;
+    let response = CallLayer::new()
+        .layer(overriding)
+        .oneshot(request)
+        .await
+        .unwrap();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert!(body.is_empty());
+}
+
+#[tokio::test]
+async fn two_requests_on_one_context_cannot_show_one_call_and_send_another() {
+    let context = SecurityContext::default();
+    let begin = |body: String| {
+        let mut request = post(body);
+        request.extensions_mut().insert(context.clone());
+        match ReadCall::begin(request, &context, CallLimits::new()).unwrap() {
+            Begun::Read(read) => read,
+            Begun::Known(_) => unreachable!("nothing is known yet"),
+        }
+    };
+    let (first, second) = (begin(CALL.into()), begin(CALL.replace("\"x\"", "\"evil\"")));
+    first.await.unwrap();
+    let body = second.await.unwrap().into_body();
+    let body = body.collect().await.unwrap().to_bytes();
+    assert_eq!(&body, context.call().unwrap().body());
+}
+
+#[tokio::test]
+async fn endless_empty_frames_end() {
+    let (request, polled) = streamed(vec![Bytes::new(); 5000], false);
+    let (response, _) = send(CallLayer::new(), request).await;
+    assert_eq!(response.status(), 400);
+    assert!(*polled.lock().unwrap() < 2000);
+}
+
+#[tokio::test]
+async fn a_completion_tells_prompt_from_resource() {
+    for (kind, member, subject) in [
+        ("ref/prompt", "name", Subject::Prompt),
+        ("ref/resource", "uri", Subject::Resource),
+    ] {
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{{"ref":{{"type":"{kind}","{member}":"x"}}}}}}"#
+        );
+        let (_, seen) = send(CallLayer::new(), post(body)).await;
+        assert_eq!(seen.unwrap().call.subject(), Some(subject));
+    }
 }
 
 /// A JSON text of any shape.

@@ -68,6 +68,9 @@ impl ClaimRules {
     fn judge_dates(&self, claims: &Map<String, Value>, now: Duration) -> Result<Duration, Fault> {
         let date = |name| claims.get(name).map(numeric_date).transpose();
         let expires_at = date("exp")?.ok_or("no expiry")?;
+        if expires_at.subsec_nanos() > 0 {
+            return Err("the expiry is not a whole number of seconds");
+        }
         if now >= expires_at.saturating_add(self.leeway) {
             return Err("the token has expired");
         }
@@ -182,11 +185,11 @@ mod tests {
         ] {
             assert!(with("exp", wrong.clone()).is_err(), "{wrong}");
         }
-        let fraction = with("exp", json!(NOW as f64 + 0.5)).unwrap();
-        assert_eq!(
-            fraction,
-            Duration::from_secs(NOW) + Duration::from_millis(500)
+        assert!(
+            with("exp", json!(NOW as f64 + 300.5)).is_err(),
+            "TV-6: a float"
         );
+        assert!(with("iat", json!(NOW as f64 - 0.5)).is_ok(), "RFC 7519 §2");
     }
 
     #[test]

@@ -2,18 +2,21 @@
 //!
 //! What the layer decides, in this order:
 //!
-//! 1. Credentials are marked sensitive, so that no `Debug` of the headers shows them.
+//! 1. Credentials are marked sensitive, so that no `Debug` of the headers shows them:
+//!    `Authorization`, `Proxy-Authorization`, `DPoP`, `X-API-Key`, `API-Key`, and whatever fields
+//!    the authenticators name.
 //! 2. A repeated `Authorization` field, one that is not visible ASCII, and a recognized scheme
 //!    without a value: 400 `invalid_request` (AC-6).
 //! 3. No credential that an authenticator recognizes:
-//!    - a principal was stamped by another layer: forward;
+//!    - a principal other than the anonymous was stamped by another layer: forward;
 //!    - [`allow_anonymous`](AuthLayer::allow_anonymous) and no credential of any kind: forward as
 //!      [`Principal::anonymous`](crate::Principal::anonymous);
 //!    - otherwise 401 with every authenticator's challenge, Bearer first, and no error (AC-1, AC-4).
 //! 4. Credentials in two places: 400 `invalid_request` (AC-6).
 //! 5. The authenticator judges the credential; its refusal is the answer.
-//! 6. A different principal was stamped by another layer: 400.
-//! 7. The credentials are removed, the principal is stamped, the request goes on (TV-15).
+//! 6. Another layer stamped a different principal, or the same with other authority: 400.
+//! 7. The principal is stamped, and the request goes on without credentials of any kind (TV-15).
+//!    So combine authenticators with [`or`](AuthLayer::or), not by stacking layers.
 //!
 //! The layer never reads the body, so a bad token wins over a bad body (TV-1), and it knows no
 //! connection or session, so every request is judged on its own (AC-10). Tokens in the query or

@@ -137,7 +137,13 @@ impl Shared {
         };
         let (judge, authenticator) = match self.choose(&credentials) {
             Ok(Some(chosen)) => chosen,
-            Ok(None) => return self.without_credential(&credentials, context),
+            Ok(None) => {
+                let decision = self.without_credential(&credentials, context);
+                if matches!(decision, Decision::Forward(_)) {
+                    self.remove_credentials(parts);
+                }
+                return decision;
+            }
             Err(reason) => return Decision::Refuse(self.malformed(reason)),
         };
         let result = match authenticator.authenticate(&credentials, context) {
@@ -170,6 +176,19 @@ impl Shared {
         let Some((index, authenticator, place)) = chosen else {
             return Ok(None);
         };
+        // A field that nobody recognizes, or a second one of the same authenticator, is a second
+        // credential too; a DPoP proof belongs to its token.
+        let elsewhere = if place == CredentialPlace::Authorization {
+            self.authenticators
+                .iter()
+                .flat_map(|a| a.credential_headers())
+                .any(|name| *name != DPOP && credentials.headers().contains_key(name))
+        } else {
+            credentials.authorization().is_some()
+        };
+        if elsewhere {
+            return Err("credentials in two places");
+        }
         let has_no_value = credentials
             .authorization()
             .is_some_and(|a| a.value().is_empty());
@@ -189,7 +208,7 @@ impl Shared {
         credentials: &Credentials<'_>,
         context: &SecurityContext,
     ) -> Decision {
-        if context.principal().is_some() {
+        if context.principal().is_some_and(|p| !p.is_anonymous()) {
             return Decision::Forward(Vec::new());
         }
         let presented = self.presented(credentials);
@@ -234,23 +253,29 @@ impl Shared {
         context
             .set_principal(principal)
             .map_err(|taken| self.malformed(taken.to_string()))?;
+        context.offer_challenges(Arc::clone(&self.challenges));
         context.record(|| Finding::new("auth", Verdict::Allowed, method, "identified"));
+        self.remove_credentials(parts);
+        Ok(response_headers)
+    }
+
+    fn remove_credentials(&self, parts: &mut Parts) {
         if !self.forward_credentials {
             for name in self.credential_fields() {
                 parts.headers.remove(name);
             }
         }
-        Ok(response_headers)
     }
 
     /// Adds the other authenticators' challenges to a 401, Bearer first (AC-12).
     fn challenged(&self, judge: usize, denial: Denial) -> Denial {
-        if denial.status() != http::StatusCode::UNAUTHORIZED || self.authenticators.len() == 1 {
+        if denial.status() != http::StatusCode::UNAUTHORIZED {
             return denial;
         }
         let mut challenges = denial.challenges().to_vec();
+        let has_own = !challenges.is_empty();
         for (index, authenticator) in self.authenticators.iter().enumerate() {
-            if index != judge {
+            if index != judge || !has_own {
                 challenges.extend_from_slice(authenticator.challenges());
             }
         }
@@ -268,11 +293,9 @@ impl Shared {
     }
 
     fn hide_credentials(&self, parts: &mut Parts) {
-        for name in self.credential_fields() {
-            if let http::header::Entry::Occupied(mut fields) = parts.headers.entry(name) {
-                for value in fields.iter_mut() {
-                    value.set_sensitive(true);
-                }
+        for (name, value) in &mut parts.headers {
+            if self.credential_fields().any(|field| field == name) {
+                value.set_sensitive(true);
             }
         }
     }
@@ -282,7 +305,10 @@ impl Shared {
             .authenticators
             .iter()
             .flat_map(|a| a.credential_headers());
-        [&AUTHORIZATION, &DPOP].into_iter().chain(own)
+        [&AUTHORIZATION]
+            .into_iter()
+            .chain(&OTHER_CREDENTIAL_FIELDS)
+            .chain(own)
     }
 }
 

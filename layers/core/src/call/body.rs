@@ -23,10 +23,14 @@ pin_project! {
         #[pin]
         deadline: Option<Sleep>,
         limits: CallLimits,
+        empty_frames: u32,
         first: Bytes,
         rest: BytesMut,
     }
 }
+
+/// Empty frames count towards no limit of bytes, and a peer could send them for ever.
+const MAX_EMPTY_FRAMES: u32 = 1000;
 
 impl<B: Body> BodyReader<B> {
     pub(super) fn new(body: B, limits: CallLimits) -> Self {
@@ -34,6 +38,7 @@ impl<B: Body> BodyReader<B> {
             body,
             deadline: None,
             limits,
+            empty_frames: 0,
             first: Bytes::new(),
             rest: BytesMut::new(),
         }
@@ -78,6 +83,14 @@ impl<B: Body> BodyReader<B> {
             let Ok(mut data) = frame.into_data() else {
                 continue;
             };
+            if !data.has_remaining() {
+                *this.empty_frames += 1;
+                if *this.empty_frames > MAX_EMPTY_FRAMES {
+                    let reason = "the body has too many empty frames";
+                    return Poll::Ready(Err(Denial::new(DenialKind::MessageInvalid, reason)));
+                }
+                continue;
+            }
             let received = this.first.len() + this.rest.len();
             if data.remaining() > this.limits.body_bytes() - received {
                 return Poll::Ready(Err(too_large()));

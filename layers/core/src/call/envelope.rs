@@ -3,7 +3,7 @@ use std::ops::Range;
 use jiter::Peek;
 
 use super::{
-    CallKind, CallLimits, Measures,
+    CallKind, CallLimits, Measures, Subject,
     json::{Walker, invalid, malformed},
 };
 use crate::{Denial, DenialKind};
@@ -13,6 +13,7 @@ use crate::{Denial, DenialKind};
 pub(super) struct Envelope {
     pub(super) kind: CallKind,
     pub(super) method: Box<str>,
+    pub(super) subject: Option<Subject>,
     pub(super) name: Option<Box<str>>,
     pub(super) id: Option<Range<usize>>,
     pub(super) params: Option<Range<usize>>,
@@ -52,7 +53,7 @@ impl Envelope {
             member = walker.next(&mut object, MessageMember::of)?;
         }
         message.envelope.measures = walker.finish()?;
-        let id = message.envelope.id.clone();
+        let id = message.envelope.id.clone().filter(|_| message.answers == 0);
         let echoed = id.and_then(|range| text.get(range));
         message
             .complete()
@@ -76,7 +77,7 @@ struct Params {
     name: Option<Box<str>>,
     uri: Option<Box<str>>,
     task: Option<Box<str>>,
-    reference: Option<Box<str>>,
+    reference: Option<(Subject, Box<str>)>,
 }
 
 #[derive(Clone, Copy)]
@@ -153,6 +154,7 @@ impl Message {
             MessageMember::Id => self.envelope.id = Some(read_id(walker, text)?),
             MessageMember::Method => {
                 let method = walker.string(CallLimits::METHOD_BYTES)?;
+                let method = method.filter(|method| !method.contains('\0'));
                 self.method = Some(method.ok_or_else(|| invalid("the method is not a name"))?);
             }
             MessageMember::Params => self.take_params(walker)?,
@@ -205,32 +207,30 @@ impl Message {
             _ => return Err(invalid("neither a request, a notification nor a response")),
         };
         self.envelope.method = self.method.unwrap_or_default();
-        self.envelope.name = match subject_of(&self.envelope.method) {
-            Subject::Nothing => None,
-            Subject::Name => Some(self.params.name.ok_or_else(|| missing("name"))?),
-            Subject::Uri => Some(self.params.uri.ok_or_else(|| missing("uri"))?),
-            Subject::Task => Some(self.params.task.ok_or_else(|| missing("taskId"))?),
-            Subject::Reference => Some(self.params.reference.ok_or_else(|| missing("ref"))?),
+        let (subject, member, name) = match &*self.envelope.method {
+            "tools/call" => (Subject::Tool, "name", self.params.name),
+            "prompts/get" => (Subject::Prompt, "name", self.params.name),
+            "resources/read"
+            | "resources/subscribe"
+            | "resources/unsubscribe"
+            | "resources/directory/read"
+            | "skills/get" => (Subject::Resource, "uri", self.params.uri),
+            "tasks/get" | "tasks/update" | "tasks/cancel" | "tasks/result" => {
+                (Subject::Task, "taskId", self.params.task)
+            }
+            "completion/complete" => match self.params.reference {
+                Some((subject, name)) => (subject, "ref", Some(name)),
+                None => return Err(missing("ref")),
+            },
+            _ => return Ok(self.envelope),
         };
+        let name = name.ok_or_else(|| missing(member))?;
+        if name.contains('\0') {
+            return Err(params("a name has a null character"));
+        }
+        self.envelope.subject = Some(subject);
+        self.envelope.name = Some(name);
         Ok(self.envelope)
-    }
-}
-
-enum Subject {
-    Nothing,
-    Name,
-    Uri,
-    Task,
-    Reference,
-}
-
-fn subject_of(method: &str) -> Subject {
-    match method {
-        "tools/call" | "prompts/get" => Subject::Name,
-        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => Subject::Uri,
-        "tasks/get" | "tasks/update" | "tasks/cancel" | "tasks/result" => Subject::Task,
-        "completion/complete" => Subject::Reference,
-        _ => Subject::Nothing,
     }
 }
 
@@ -250,7 +250,7 @@ fn read_id(walker: &mut Walker<'_>, text: &str) -> Result<Range<usize>, Denial> 
 }
 
 /// The `ref` of a completion: a prompt's name or a resource's URI, as its type says.
-fn read_reference(walker: &mut Walker<'_>) -> Result<Option<Box<str>>, Denial> {
+fn read_reference(walker: &mut Walker<'_>) -> Result<Option<(Subject, Box<str>)>, Denial> {
     if walker.peek()? != Peek::Object {
         walker.skip()?;
         return Ok(None);
@@ -276,8 +276,8 @@ fn read_reference(walker: &mut Walker<'_>) -> Result<Option<Box<str>>, Denial> {
         member = walker.next(&mut object, known)?;
     }
     Ok(match kind.as_deref() {
-        Some("ref/prompt") => name,
-        Some("ref/resource") => uri,
+        Some("ref/prompt") => name.map(|name| (Subject::Prompt, name)),
+        Some("ref/resource") => uri.map(|uri| (Subject::Resource, uri)),
         _ => None,
     })
 }
@@ -287,14 +287,17 @@ fn read_meta(walker: &mut Walker<'_>) -> Result<Meta, Denial> {
         return Err(params("_meta is not an object"));
     }
     let mut meta = Meta::default();
+    const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+    const CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
     let known = |key: &str| match key {
-        "io.modelcontextprotocol/protocolVersion" => 0,
-        "io.modelcontextprotocol/clientCapabilities" => 1,
-        _ => 2,
+        VERSION => Some(0),
+        CAPABILITIES => Some(1),
+        _ if is_like(key, &[VERSION, CAPABILITIES]) => None,
+        _ => Some(2),
     };
     let (mut object, mut member) = walker.open(known)?;
     while let Some(found) = member {
-        match found {
+        match found.ok_or_else(ambiguous)? {
             0 => {
                 let version = walker.string(TEXT_BYTES)?;
                 meta.version =

@@ -13,6 +13,13 @@ use crate::{Denial, DenialKind, printable, text::write_json_string};
 static VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 static METHOD: HeaderName = HeaderName::from_static("mcp-method");
 static NAME: HeaderName = HeaderName::from_static("mcp-name");
+/// Methods with a name that no revision asks to mirror.
+const UNMIRRORED: [&str; 4] = [
+    "completion/complete",
+    "resources/directory/read",
+    "skills/get",
+    "tasks/result",
+];
 const PARAM_PREFIX: &str = "mcp-param-";
 
 /// MCP headers of which there is one at most (PH-6).
@@ -116,7 +123,7 @@ fn agree_on_name(headers: &HeaderMap, envelope: &Envelope, modern: bool) -> Resu
         (None, Some(_))
             if modern
                 && envelope.kind == CallKind::Request
-                && &*envelope.method != "completion/complete" =>
+                && !UNMIRRORED.contains(&&*envelope.method) =>
         {
             Err(mismatch("Mcp-Name is missing"))
         }

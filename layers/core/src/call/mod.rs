@@ -16,7 +16,10 @@
 //! | an unknown protocol version | 400, −32022 |
 //! | MCP headers beyond a limit | 431 |
 //!
-//! What passes is handed on byte for byte (IV-12). `GET` and `DELETE` are calls too.
+//! What passes is handed on byte for byte (IV-12). `GET` and `DELETE` are calls too; a body that one
+//! of them brings unannounced, as HTTP/2 permits, is dropped unread. A null character in a method or
+//! name is refused; arguments may hold one. `X-HTTP-Method-Override` and its like are not looked at:
+//! nothing inside may act on them.
 
 mod body;
 #[cfg(feature = "serde")]
@@ -55,6 +58,7 @@ struct Inner {
     kind: CallKind,
     revision: Option<Revision>,
     method: Box<str>,
+    subject: Option<Subject>,
     name: Option<Box<str>>,
     id: Option<Range<usize>>,
     params: Option<Range<usize>>,
@@ -80,6 +84,20 @@ pub enum CallKind {
     EndSession,
 }
 
+/// What sort of thing a method acts on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Subject {
+    /// A tool, by name.
+    Tool,
+    /// A prompt, by name.
+    Prompt,
+    /// A resource, by URI or URI template.
+    Resource,
+    /// A task, by id.
+    Task,
+}
+
 impl Call {
     /// The shape of the call.
     pub fn kind(&self) -> CallKind {
@@ -89,6 +107,11 @@ impl Call {
     /// The JSON-RPC method, as `tools/call`; empty for anything but requests and notifications.
     pub fn method(&self) -> &str {
         &self.0.method
+    }
+
+    /// What sort of thing [`name`](Self::name) names; `None` if the method acts on nothing named.
+    pub fn subject(&self) -> Option<Subject> {
+        self.0.subject
     }
 
     /// What the method acts on, unescaped: the name of the tool or prompt, the URI of the

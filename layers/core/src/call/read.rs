@@ -83,10 +83,10 @@ impl<B: Body<Data = Bytes>> ReadCall<B> {
                 }
             },
         };
-        Ok(Begun::Known(request.map(|body| match known.kind() {
-            CallKind::Stream | CallKind::EndSession => RequestBody::untouched(body),
-            _ => RequestBody::buffered(known.body().clone()),
-        })))
+        // Also for `GET` and `DELETE`: over HTTP/2 they can bring a body that no header announces.
+        Ok(Begun::Known(
+            request.map(|_| RequestBody::buffered(known.body().clone())),
+        ))
     }
 }
 
@@ -103,7 +103,10 @@ impl<B: Body<Data = Bytes>> Future for ReadCall<B> {
             return Poll::Pending;
         };
         let call = parse(&parts.headers, bytes.clone(), this.limits)?;
-        SecurityContext::of_extensions(&mut parts.extensions).set_call(call);
+        let context = SecurityContext::of_extensions(&mut parts.extensions);
+        context.set_call(call);
+        // If the slot was taken meanwhile, what goes on is still what inner layers will judge.
+        let bytes = context.call().map_or(bytes, |call| call.body().clone());
         let request = Request::from_parts(parts, RequestBody::buffered(bytes));
         Poll::Ready(Ok(request))
     }
@@ -150,7 +153,10 @@ fn bodiless<B>(request: &Request<B>, limits: CallLimits) -> Result<Option<Call>,
 
 fn parse(headers: &HeaderMap, body: Bytes, limits: &CallLimits) -> Result<Call, Denial> {
     let envelope = Envelope::read(&body, limits)?;
-    let id = envelope.id.clone();
+    let id = envelope
+        .id
+        .clone()
+        .filter(|_| envelope.kind == CallKind::Request);
     let revision = mirror::agree(headers, Some(&envelope)).map_err(|denial| {
         let id = id.and_then(|range| body.get(range));
         denial.with_rpc_id(id.and_then(|id| std::str::from_utf8(id).ok()))
@@ -159,6 +165,7 @@ fn parse(headers: &HeaderMap, body: Bytes, limits: &CallLimits) -> Result<Call, 
         kind: envelope.kind,
         revision,
         method: envelope.method,
+        subject: envelope.subject,
         name: envelope.name,
         id: envelope.id,
         params: envelope.params,
@@ -191,9 +198,13 @@ fn is_json(media: &str) -> bool {
     let is_utf8 = |parameter: &str| {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         let value = value.trim_matches('"');
-        !name.eq_ignore_ascii_case("charset") || value.eq_ignore_ascii_case("utf-8")
+        // `charset =` and `charset*=` are charsets to lenient readers.
+        let is_charset = name
+            .get(..7)
+            .is_some_and(|n| n.eq_ignore_ascii_case("charset"));
+        !is_charset || name.len() == 7 && value.eq_ignore_ascii_case("utf-8")
     };
-    essence.eq_ignore_ascii_case("application/json") && parts.all(is_utf8)
+    essence.eq_ignore_ascii_case("application/json") && !media.contains(',') && parts.all(is_utf8)
 }
 
 /// The declared length; `None` if there is none or it cannot be read.
