@@ -9,6 +9,7 @@ use crate::{
     challenges::Challenges,
     claims::ClaimRules,
     config::PublicKeyConfig,
+    crypto,
     identity::ClaimMap,
     resource::Resource,
     url::{WebUrl, check_fetchable},
@@ -196,6 +197,10 @@ impl JwtVerifierBuilder {
     /// If a setting is missing, unsafe or out of range, or settings contradict each other; the
     /// error names which.
     pub fn build(self) -> Result<JwtVerifier, ConfigError> {
+        if !crypto::AVAILABLE {
+            let problem = "needs one of the crate's features `aws-lc-rs` and `rust-crypto`";
+            return Err(ConfigError::of("algorithms", problem));
+        }
         let config = &self.config;
         config.check()?;
         check_issuer(&config.issuer, config.danger_allow_http_issuer)?;

@@ -1,6 +1,9 @@
 //! The layer as its users see it.
 
-#![expect(clippy::unwrap_used, reason = "the helpers of these tests are tests too")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of these tests are tests too"
+)]
 
 use std::{convert::Infallible, net::SocketAddr, str::FromStr};
 

@@ -1,9 +1,9 @@
 //! Signatures. Keys are prepared once, when a key set is read.
 //!
-//! `jsonwebtoken` panics at the first token if both of its backends are switched on anywhere in
-//! the dependency graph. So its global choice is never consulted: aws-lc-rs is called directly,
-//! which also leaves `jsonwebtoken` without a backend by default, and the other backend's
-//! factory is called by name.
+//! `jsonwebtoken` chooses its backend once for a whole process, by the features of everybody in
+//! the dependency graph. That choice is the application's, so it is neither consulted nor
+//! influenced: aws-lc-rs is called directly, which leaves `jsonwebtoken` without a backend by
+//! default, and the other backend's factory is called by name.
 
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc;
@@ -16,10 +16,19 @@ mod rust_crypto;
 pub(crate) use rust_crypto::{PreparedKey, rsa_components};
 
 #[cfg(not(any(feature = "aws-lc-rs", feature = "rust-crypto")))]
-compile_error!("bartizan-jwt needs one of the features `aws-lc-rs` and `rust-crypto`");
+mod none;
+#[cfg(not(any(feature = "aws-lc-rs", feature = "rust-crypto")))]
+pub(crate) use none::{PreparedKey, rsa_components};
+
+/// Whether signatures can be checked at all.
+pub(crate) const AVAILABLE: bool = cfg!(any(feature = "aws-lc-rs", feature = "rust-crypto"));
 
 /// The public half of a key, its parts already checked for size.
 #[derive(Clone)]
+#[cfg_attr(
+    not(any(feature = "aws-lc-rs", feature = "rust-crypto")),
+    allow(dead_code, reason = "nothing reads it without a backend")
+)]
 pub(crate) enum Material {
     /// Modulus and exponent, big endian, without leading zeros.
     Rsa { n: Vec<u8>, e: Vec<u8> },
