@@ -1,0 +1,38 @@
+//! What each fuzz target feeds to a layer, and what must hold afterwards.
+//!
+//! Every function takes arbitrary bytes, sends them through a public layer, and panics if an
+//! independent reading of the same bytes says that the layer was wrong. `cargo fuzz` calls them
+//! without end, `tests/seeds.rs` for a few seconds.
+
+mod call_body;
+mod call_headers;
+mod claims;
+mod forwarded;
+mod host;
+mod json;
+mod lines;
+mod origin;
+mod send;
+mod token;
+
+pub use call_body::call_body;
+pub use call_headers::call_headers;
+pub use claims::claims;
+pub use forwarded::forwarded;
+pub use host::host;
+pub use origin::origin;
+pub use token::token;
+
+/// An oracle: it panics if a layer broke a promise.
+pub type Oracle = fn(&[u8]);
+
+/// Every target by its name, which is also that of its seeds and of its dictionary.
+pub const TARGETS: &[(&str, Oracle)] = &[
+    ("call_body", call_body),
+    ("call_headers", call_headers),
+    ("claims", claims),
+    ("forwarded", forwarded),
+    ("host", host),
+    ("origin", origin),
+    ("token", token),
+];
