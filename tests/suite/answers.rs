@@ -232,6 +232,35 @@ async fn ta_4_ambiguous_and_lying_calls_do_not_reach_the_tool() {
     }
 }
 
+#[tokio::test]
+async fn seed_z1_identity_comes_from_the_token_and_never_from_arguments() {
+    let server = Server::start(Mode::Json).await;
+    let token = server
+        .token("ann")
+        .claim("roles", json!(["viewer"]))
+        .encode();
+    let forged = json!({"user_context": {"role": "admin", "user_id": "root"}, "role": "admin"});
+    let request = call_tool(Revision::V2025_11_25, "whoami", forged).bearer(token);
+    let text = send(&server, request).await.text().await.unwrap();
+    assert!(
+        text.contains("ann of") && text.contains("as viewer"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn seed_z4_several_roles_in_a_list_reach_the_tool() {
+    let server = Server::start(Mode::Json).await;
+    let roles = json!(["developer", "viewer"]);
+    let token = server.token("ann").claim("roles", roles).encode();
+    let text = send(&server, whoami().bearer(token))
+        .await
+        .text()
+        .await
+        .unwrap();
+    assert!(text.contains("as developer+viewer"), "{text}");
+}
+
 /// A refusal is an HTTP status that clients act on, never a result that a model reads.
 #[tokio::test]
 async fn seed_a12_refusals_are_http_statuses_and_not_tool_results() {

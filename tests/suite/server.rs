@@ -119,7 +119,13 @@ struct Tools {
 impl Tools {
     #[tool(description = "Says who is calling")]
     fn whoami(&self, caller: Caller) -> String {
-        format!("{} of {}", caller.subject(), caller.issuer())
+        let roles: Vec<_> = caller.roles().collect();
+        format!(
+            "{} of {} as {}",
+            caller.subject(),
+            caller.issuer(),
+            roles.join("+")
+        )
     }
 
     #[tool(description = "Runs until it is cancelled")]
