@@ -68,7 +68,7 @@ impl ClaimRules {
     fn judge_dates(&self, claims: &Map<String, Value>, now: Duration) -> Result<Duration, Fault> {
         let date = |name| claims.get(name).map(numeric_date).transpose();
         let expires_at = date("exp")?.ok_or("no expiry")?;
-        if expires_at.subsec_nanos() > 0 {
+        if !claims.get("exp").is_some_and(Value::is_u64) {
             return Err("the expiry is not a whole number of seconds");
         }
         if now >= expires_at.saturating_add(self.leeway) {

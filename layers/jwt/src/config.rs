@@ -43,7 +43,8 @@ pub struct JwtConfig {
     /// How long beyond that they serve while the issuer cannot be reached; 86400 by default, at
     /// most 604800.
     pub jwks_max_stale_seconds: u64,
-    /// The least time between two fetches, whatever key ids tokens name; 30 by default, 1 to 3600.
+    /// The least time between two fetches, whatever key ids tokens name; 30 by default, 1 to 3600,
+    /// and no longer than keys are fresh.
     pub jwks_refetch_floor_seconds: u64,
     /// How long one fetch of keys, with discovery, may take; 10 by default, 1 to 60.
     pub fetch_timeout_seconds: u64,
@@ -161,6 +162,12 @@ impl JwtConfig {
             self.jwks_refetch_floor_seconds,
             1..=3600,
         )?;
+        if self.jwks_refetch_floor_seconds > self.jwks_cache_ttl_seconds {
+            return Err(ConfigError::of(
+                "jwks_refetch_floor_seconds",
+                "is longer than jwks_cache_ttl_seconds: keys could not be renewed in time",
+            ));
+        }
         in_range("fetch_timeout_seconds", self.fetch_timeout_seconds, 1..=60)?;
         for scope in self.challenge_scopes.iter().chain(&self.scopes_supported) {
             check_scope(scope)?;

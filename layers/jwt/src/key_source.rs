@@ -82,6 +82,15 @@ impl JwtVerifierBuilder {
                 .map_err(|problem| ConfigError::new("public_keys", name, problem))?;
             keys.push(key);
         }
+        let nameless = |key: &&keys::Key| key.kid.is_none();
+        let has_twin = |key: &keys::Key| {
+            let twins = keys.iter().filter(nameless);
+            twins.filter(|twin| twin.algorithm == key.algorithm).count() > 1
+        };
+        if keys.iter().filter(nameless).any(has_twin) {
+            let problem = "hold several keys without kid for one algorithm: none could be chosen";
+            return Err(ConfigError::of("public_keys", problem));
+        }
         let mut repeated = Vec::new();
         let set = KeySet::new(keys, &mut repeated);
         if let Some(key) = repeated.first() {

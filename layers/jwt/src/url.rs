@@ -1,9 +1,12 @@
-use std::{borrow::Cow, net::Ipv4Addr};
+use std::{
+    borrow::Cow,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use crate::error::ConfigError;
 
 /// An `http` or `https` URL of the plain sort, in which every parser sees the same host: visible
-/// ASCII, no user information, no fragment, no backslash.
+/// ASCII, no user information, no fragment, no backslash, no IPv4 address in another spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct WebUrl<'a> {
     pub(crate) is_https: bool,
@@ -52,6 +55,22 @@ impl<'a> WebUrl<'a> {
                 .is_ok_and(|ip| ip.is_loopback())
     }
 
+    /// Whether the host may name this machine or its link, in whatever spelling (SS-2).
+    pub(crate) fn may_be_local(&self) -> bool {
+        let host = self.host.strip_suffix('.').unwrap_or(self.host);
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse();
+        match address.map(|ip: IpAddr| ip.to_canonical()) {
+            Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_unspecified() || ip.is_link_local(),
+            Ok(IpAddr::V6(ip)) => {
+                ip.is_loopback() || ip.is_unspecified() || ip.is_unicast_link_local()
+            }
+            Err(_) => host
+                .rsplit('.')
+                .next()
+                .is_some_and(|label| label.eq_ignore_ascii_case("localhost")),
+        }
+    }
+
     /// Scheme, host and port in canonical form: lower case, no default port.
     pub(crate) fn origin(&self) -> String {
         let scheme = if self.is_https { "https" } else { "http" };
@@ -73,7 +92,8 @@ fn split_authority(authority: &str) -> Option<(&str, Option<&str>)> {
     let is_name = !host.is_empty()
         && host
             .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+        && (!ends_in_number(host) || host.parse::<Ipv4Addr>().is_ok());
     let is_v6 = host
         .strip_prefix('[')
         .and_then(|h| h.strip_suffix(']'))
@@ -81,6 +101,20 @@ fn split_authority(authority: &str) -> Option<(&str, Option<&str>)> {
     let port_is_number =
         port.is_none_or(|p| (1..=5).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_digit()));
     ((is_name || is_v6) && port_is_number).then_some((host, port))
+}
+
+/// Whether browsers and HTTP clients take the name for an IPv4 address: `127.1`, `0x7f000001`.
+fn ends_in_number(host: &str) -> bool {
+    let last = host.strip_suffix('.').unwrap_or(host).rsplit('.').next();
+    last.is_some_and(|label| {
+        let hex = label
+            .strip_prefix("0x")
+            .or_else(|| label.strip_prefix("0X"));
+        match hex {
+            Some(digits) => digits.bytes().all(|b| b.is_ascii_hexdigit()),
+            None => !label.is_empty() && label.bytes().all(|b| b.is_ascii_digit()),
+        }
+    })
 }
 
 /// The form in which resource identifiers are compared: scheme and host in lower case, no default
@@ -172,6 +206,12 @@ mod tests {
             "https://a:123456/",
             "https://a/\r\n",
             "https://a#b",
+            "https://127.1/",
+            "https://2130706433/",
+            "https://0x7f000001/",
+            "https://0177.0.0.1/",
+            "https://127.0.0.1./",
+            "https://a.0X/",
         ] {
             assert_eq!(WebUrl::parse(url), None, "{url}");
         }

@@ -67,7 +67,7 @@ impl JwtVerifier {
         match self.inner.judge(token) {
             Judgement::Done(result) => result,
             Judgement::Wait(waiter) => {
-                landed(waiter).await;
+                waiter.landed().await;
                 self.inner.judge_settled(token)
             }
         }
@@ -83,7 +83,7 @@ impl JwtVerifier {
             return Ok(());
         };
         if let Current::Wait(waiter) = remote.current() {
-            landed(waiter).await;
+            waiter.landed().await;
         }
         remote.settled().map(drop).map_err(|_| KeysUnavailable {
             reason: remote.failure().unwrap_or_default(),
@@ -190,11 +190,6 @@ fn unavailable(after: Duration) -> Denial {
     Denial::new(DenialKind::Unavailable, "no verification keys").with_retry_after(after)
 }
 
-/// Waits until the fetch has ended. Its end is that the sender goes, which is an error here.
-async fn landed(mut waiter: Waiter) {
-    while waiter.changed().await.is_ok() {}
-}
-
 impl Authenticator for JwtVerifier {
     fn name(&self) -> &'static str {
         "jwt"
@@ -214,7 +209,7 @@ impl Authenticator for JwtVerifier {
             Judgement::Wait(waiter) => {
                 let (inner, token) = (Arc::clone(&self.inner), token.to_owned());
                 Verification::Pending(Box::pin(async move {
-                    landed(waiter).await;
+                    waiter.landed().await;
                     inner.judge_settled(&token).map(Identified::new)
                 }))
             }

@@ -77,6 +77,78 @@ mod tests {
     }
 
     #[test]
+    fn the_backend_that_verifies_no_larger_rsa_key_than_4096_bits_takes_none() {
+        let material = |bytes: usize| Material::Rsa {
+            n: vec![0xff; bytes],
+            e: vec![1, 0, 1],
+        };
+        let takes = |bytes| {
+            (
+                aws_lc::PreparedKey::new(Algorithm::RS256, &material(bytes)).is_some(),
+                rust_crypto::PreparedKey::new(Algorithm::RS256, &material(bytes)).is_some(),
+            )
+        };
+        assert_eq!(takes(512), (true, true));
+        assert_eq!(takes(513), (true, false));
+    }
+
+    #[test]
+    fn tv_5_both_backends_check_every_other_algorithm_and_take_none_for_another() {
+        use aws_lc_rs::{encoding::AsDer, rand::SystemRandom, rsa, signature as s};
+        let random = SystemRandom::new();
+        let rsa = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).unwrap();
+        let public = s::KeyPair::public_key(&rsa).as_der().unwrap();
+        let (n, e) = rust_crypto::rsa_components(
+            jsonwebtoken::DecodingKey::from_rsa_pem(pem("PUBLIC KEY", public.as_ref()).as_bytes())
+                .unwrap()
+                .try_get_as_bytes()
+                .unwrap(),
+        )
+        .unwrap();
+        let rsa_key = Material::Rsa { n, e };
+        let ec = s::EcdsaKeyPair::generate(&s::ECDSA_P384_SHA384_FIXED_SIGNING).unwrap();
+        let ec_key = Material::Ec(s::KeyPair::public_key(&ec).as_ref().to_vec());
+        let sign = |padding: &'static dyn s::RsaEncoding| {
+            let mut signature = vec![0; rsa.public_modulus_len()];
+            rsa.sign(padding, &random, b"m", &mut signature).unwrap();
+            signature
+        };
+        let signed = [
+            (Algorithm::RS256, &rsa_key, sign(&s::RSA_PKCS1_SHA256)),
+            (Algorithm::RS384, &rsa_key, sign(&s::RSA_PKCS1_SHA384)),
+            (Algorithm::RS512, &rsa_key, sign(&s::RSA_PKCS1_SHA512)),
+            (Algorithm::PS256, &rsa_key, sign(&s::RSA_PSS_SHA256)),
+            (Algorithm::PS384, &rsa_key, sign(&s::RSA_PSS_SHA384)),
+            (Algorithm::PS512, &rsa_key, sign(&s::RSA_PSS_SHA512)),
+            (
+                Algorithm::ES384,
+                &ec_key,
+                ec.sign(&random, b"m").unwrap().as_ref().to_vec(),
+            ),
+        ];
+        for (own, key, _) in &signed {
+            let one = aws_lc::PreparedKey::new(*own, key).unwrap();
+            let other = rust_crypto::PreparedKey::new(*own, key).unwrap();
+            for (algorithm, _, signature) in &signed {
+                let name = format!("{algorithm} as {own}");
+                assert_eq!(one.verifies(b"m", signature), algorithm == own, "{name}");
+                assert_eq!(other.verifies(b"m", signature), algorithm == own, "{name}");
+            }
+        }
+    }
+
+    fn pem(label: &str, der: &[u8]) -> String {
+        let text = base64::engine::general_purpose::STANDARD.encode(der);
+        let lines: Vec<_> = text
+            .as_bytes()
+            .chunks(64)
+            .map(String::from_utf8_lossy)
+            .collect();
+        let body = lines.join("\n");
+        format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n")
+    }
+
+    #[test]
     fn both_backends_read_the_same_parts_of_an_rsa_key() {
         let pem = SigningKey::shared(Alg::Rs256).public_pem();
         let key = jsonwebtoken::DecodingKey::from_rsa_pem(pem.as_bytes()).unwrap();

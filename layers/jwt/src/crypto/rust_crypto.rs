@@ -3,6 +3,9 @@ use jsonwebtoken::{DecodingKey, crypto::rust_crypto::DEFAULT_PROVIDER};
 use super::Material;
 use crate::Algorithm;
 
+/// The backend refuses every signature of a larger RSA key, so such a key is not taken at all.
+const MAX_MODULUS_BYTES: usize = 512;
+
 /// A key ready to check signatures of its one algorithm.
 ///
 /// The backend's verifier is not `Send`, so it is built anew for each signature.
@@ -14,6 +17,7 @@ pub(crate) struct PreparedKey {
 impl PreparedKey {
     pub(crate) fn new(algorithm: Algorithm, material: &Material) -> Option<Self> {
         let key = match material {
+            Material::Rsa { n, .. } if n.len() > MAX_MODULUS_BYTES => return None,
             Material::Rsa { n, e } => DecodingKey::from_rsa_raw_components(n, e),
             Material::Ec(point) => DecodingKey::from_ec_der(point),
             Material::Ed25519(bytes) => DecodingKey::from_ed_der(bytes),

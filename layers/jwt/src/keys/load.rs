@@ -15,11 +15,18 @@ const MAX_DOCUMENT_BYTES: usize = 64 * 1024;
 /// How keys get here; when they do is decided elsewhere.
 impl Remote {
     pub(super) async fn load(&self, rediscover: bool) -> Result<Snapshot, String> {
-        let known = self.snapshot.load_full().filter(|_| !rediscover);
-        let jwks_url = match (&self.origin, known) {
-            (Origin::Jwks { url }, _) => url.clone(),
-            (Origin::Discovery { .. }, Some(known)) => known.jwks_url.clone(),
-            (Origin::Discovery { issuer }, None) => self.discover(issuer).await?,
+        let now = self.clock.monotonic();
+        // Fetches for unknown kids renew the keys, but do not put off the next look at the metadata.
+        let is_due = |known: &Snapshot| {
+            rediscover || now.saturating_sub(known.discovered_at) >= self.schedule.ttl
+        };
+        let known = self.snapshot.load_full().filter(|known| !is_due(known));
+        let (jwks_url, discovered_at) = match (&self.origin, known) {
+            (Origin::Jwks { url }, _) => (url.clone(), now),
+            (Origin::Discovery { .. }, Some(known)) => {
+                (known.jwks_url.clone(), known.discovered_at)
+            }
+            (Origin::Discovery { issuer }, None) => (self.discover(issuer).await?, now),
         };
         let document = self.fetch(&jwks_url).await?;
         let (keys, skipped) = KeySet::from_jwks(&document, &self.allowed)
@@ -28,6 +35,7 @@ impl Remote {
         Ok(Snapshot {
             keys: Arc::new(keys),
             jwks_url,
+            discovered_at,
             fetched_at: self.clock.monotonic(),
         })
     }
@@ -73,11 +81,11 @@ impl Remote {
             Origin::Discovery { issuer } => issuer,
             Origin::Jwks { url } => url,
         };
-        let is_local = |url: &str| WebUrl::parse(url).is_some_and(|url| url.is_loopback());
+        let is_local = |url: &str| WebUrl::parse(url).is_some_and(|url| url.may_be_local());
         let refuse = |problem| Err(format!("`{}` {problem}", printable(url, 200)));
         match WebUrl::parse(url) {
             None => refuse("is not a plain URL"),
-            Some(target) if target.is_loopback() && !is_local(configured) => {
+            Some(target) if target.may_be_local() && !is_local(configured) => {
                 refuse("is on this machine, and the issuer is not")
             }
             Some(target) if target.is_https || target.is_loopback() || self.allow_http => Ok(()),

@@ -15,8 +15,34 @@ const GRACE: Duration = Duration::from_secs(60);
 /// How soon a failed fetch is repeated while there are no keys at all.
 const COLD_FLOOR: Duration = Duration::from_secs(5);
 
-/// Becomes ready (with an error) when the fetch has ended, whatever came of it.
-pub(crate) type Waiter = watch::Receiver<()>;
+/// A fetch that took so much longer than it may is on a runtime that nobody drives.
+const STALLED: Duration = Duration::from_secs(1);
+
+const NOT_ENDED: &str = "the fetch did not end";
+
+/// Waits for a fetch.
+#[derive(Clone)]
+pub(crate) struct Waiter {
+    /// Its sender goes when the fetch has ended, which is an error here.
+    ended: watch::Receiver<()>,
+    at_most: Duration,
+}
+
+impl Waiter {
+    /// Until the fetch has ended, whatever came of it, or will not end any more.
+    pub(crate) async fn landed(mut self) {
+        let ended = async { while self.ended.changed().await.is_ok() {} };
+        if Handle::try_current().is_ok() {
+            let _ = timeout(self.at_most, ended).await;
+        } else {
+            ended.await;
+        }
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.ended.has_changed().is_ok()
+    }
+}
 
 /// Where keys come from.
 pub(crate) enum Origin {
@@ -56,11 +82,13 @@ pub(crate) struct Remote {
 pub(crate) struct Snapshot {
     pub(super) keys: Arc<KeySet>,
     pub(super) jwks_url: String,
+    pub(super) discovered_at: Duration,
     pub(super) fetched_at: Duration,
 }
 
 #[derive(Default)]
 pub(crate) struct Flight {
+    number: u64,
     running: Option<Waiter>,
     started_at: Option<Duration>,
     failure: Option<String>,
@@ -128,16 +156,19 @@ impl Remote {
         let now = self.clock.monotonic();
         let floor = self.floor();
         let mut flight = self.lock();
-        let failed = flight.failure.is_some();
-        if let Some(waiter) = flight.running.clone()
-            && waiter.has_changed().is_ok()
-        {
-            return Refresh::Running {
-                waiter,
-                failed_before: failed,
-            };
-        }
         let passed = flight.started_at.map(|at| now.saturating_sub(at));
+        if let Some(waiter) = flight.running.take() {
+            if waiter.is_waiting() && passed.is_some_and(|passed| passed < waiter.at_most) {
+                flight.running = Some(waiter.clone());
+                return Refresh::Running {
+                    waiter,
+                    failed_before: flight.failure.is_some(),
+                };
+            }
+            // Its runtime stands still, or went before the fetch began.
+            flight.failure = Some(NOT_ENDED.into());
+        }
+        let failed = flight.failure.is_some();
         if let Some(passed) = passed.filter(|passed| *passed < floor) {
             return Refresh::Cooling {
                 remaining: floor.saturating_sub(passed),
@@ -151,26 +182,40 @@ impl Remote {
                 failed: true,
             };
         };
-        let (done, waiter) = watch::channel(());
+        let (done, ended) = watch::channel(());
+        let at_most = self.schedule.timeout.saturating_add(STALLED);
+        let waiter = Waiter { ended, at_most };
+        flight.number += 1;
         flight.running = Some(waiter.clone());
         flight.started_at = Some(now);
+        let number = flight.number;
+        // What failed long ago tells nothing of now.
+        if passed.is_none_or(|passed| passed >= floor.saturating_add(GRACE)) {
+            flight.failure = None;
+        }
+        let failed_before = flight.failure.is_some();
         // A runtime that is shutting down drops the task here.
         drop(flight);
-        runtime.spawn(Arc::clone(self).fly(rediscover, done));
+        runtime.spawn(Arc::clone(self).fly(rediscover, number, done));
         Refresh::Running {
             waiter,
-            failed_before: failed,
+            failed_before,
         }
     }
 
-    /// Why the last fetch failed, if it did.
+    /// Why the last fetch failed, if it did. To be asked once it was waited for.
     pub(crate) fn failure(&self) -> Option<String> {
-        self.lock().failure.clone()
+        let flight = self.lock();
+        match flight.running {
+            Some(_) => Some(NOT_ENDED.into()),
+            None => flight.failure.clone(),
+        }
     }
 
-    async fn fly(self: Arc<Self>, rediscover: bool, done: watch::Sender<()>) {
+    async fn fly(self: Arc<Self>, rediscover: bool, number: u64, done: watch::Sender<()>) {
         let mut landing = Landing {
             remote: &self,
+            number,
             failure: Some("the fetch was interrupted".into()),
             _done: done,
         };
@@ -217,6 +262,7 @@ impl Remote {
 /// Ends a flight however its task ends.
 struct Landing<'a> {
     remote: &'a Remote,
+    number: u64,
     failure: Option<String>,
     /// Dropped after the flight's outcome was written down.
     _done: watch::Sender<()>,
@@ -225,7 +271,9 @@ struct Landing<'a> {
 impl Drop for Landing<'_> {
     fn drop(&mut self) {
         let mut flight = self.remote.lock();
-        flight.running = None;
-        flight.failure = self.failure.take();
+        if flight.number == self.number {
+            flight.running = None;
+            flight.failure = self.failure.take();
+        }
     }
 }

@@ -137,6 +137,36 @@ fn contradictory_private_weak_and_unusable_keys_do_not_build() {
     assert_eq!(setting(twice.build()), "public_keys");
 }
 
+#[test]
+fn pem_keys_of_which_none_could_ever_be_chosen_do_not_build() {
+    let new = || JwtVerifier::builder().issuer(I).audience(U);
+    let pems = [1, 2].map(|_| SigningKey::generate(Alg::Es256).public_pem());
+    let nameless = new()
+        .public_key_pem(None, Algorithm::ES256, &pems[0])
+        .public_key_pem(None, Algorithm::ES256, &pems[1]);
+    assert_eq!(setting(nameless.build()), "public_keys");
+    let of_two_types = new()
+        .public_key_pem(None, Algorithm::ES256, &pems[0])
+        .public_key_pem(
+            None,
+            Algorithm::EdDSA,
+            SigningKey::shared(Alg::EdDsa).public_pem(),
+        );
+    assert!(of_two_types.build().is_ok());
+}
+
+#[test]
+fn keys_that_may_not_be_fetched_again_before_they_are_outdated_do_not_build() {
+    let of = |floor, ttl| {
+        builder(&clock())
+            .jwks_refetch_floor(Duration::from_secs(floor))
+            .jwks_cache_ttl(Duration::from_secs(ttl))
+            .build()
+    };
+    assert_eq!(setting(of(61, 60)), "jwks_refetch_floor_seconds");
+    assert!(of(60, 60).is_ok());
+}
+
 #[tokio::test]
 async fn a_pem_key_verifies_tokens_of_its_algorithm_only() {
     let clock = clock();

@@ -1,4 +1,5 @@
 use bartizan_jwt::{FetchDocument, FetchError, Fetching, HttpFetch};
+use bartizan_kit::Algorithm as Alg;
 
 use super::*;
 
@@ -73,6 +74,105 @@ async fn ss_1_an_issuer_elsewhere_cannot_point_us_at_this_machine() {
         assert!(verifier.warm_up().await.is_err());
         assert!(!fetcher.asked().contains(&uri.to_owned()), "{uri}");
         assert_eq!(fetcher.asked().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn ss_2_this_machine_is_not_reached_by_another_spelling_of_its_address() {
+    for host in [
+        "[0:0:0:0:0:0:0:1]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[::]",
+        "0.0.0.0",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "0x7f.1",
+        "0177.0.0.1",
+        "127.0.0.1.",
+        "localhost.",
+        "LOCALHOST.",
+        "jwks.localhost",
+        "169.254.169.254",
+        "[fe80::1]",
+        "[::ffff:169.254.169.254]",
+    ] {
+        let uri = format!("https://{host}/jwks");
+        let document = format!(r#"{{"issuer":"{I}","jwks_uri":"{uri}"}}"#);
+        let fetcher = Scripted::new(Next::Answer(document));
+        let verifier = remote(&clock(), &fetcher).build().unwrap();
+        assert!(verifier.warm_up().await.is_err());
+        assert!(!fetcher.asked().contains(&uri), "{uri}");
+    }
+}
+
+#[test]
+fn a_fetch_on_a_runtime_that_stands_still_holds_nobody_for_long() {
+    let clock = clock();
+    let mint = mint(&clock);
+    let fetcher = Scripted::new(Next::Hang);
+    let verifier = remote(&clock, &fetcher)
+        .jwks_url(JWKS)
+        .fetch_timeout(Duration::from_secs(1))
+        .build()
+        .unwrap();
+    let token = mint.token().expires_in(1_000_000).encode();
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().unwrap()
+    };
+    // It has the fetch's task, and nobody drives it any more.
+    let stalled = runtime();
+    let briefly = Duration::from_millis(20);
+    let warmed =
+        stalled.block_on(async { tokio::time::timeout(briefly, verifier.warm_up()).await });
+    assert!(warmed.is_err());
+    runtime().block_on(async {
+        let waited = tokio::time::timeout(Duration::from_secs(5), verifier.verify(&token));
+        let denial = waited.await.expect("a bounded wait").unwrap_err();
+        assert_eq!(denial.kind(), DenialKind::Unavailable);
+        fetcher.then(Next::Answer(mint.jwks().to_string()));
+        clock.advance(Duration::from_secs(6));
+        let waited = tokio::time::timeout(Duration::from_secs(5), verifier.verify(&token));
+        assert_eq!(reason(waited.await.expect("another fetch")), "accepted");
+    });
+    fetcher.then(Next::Hang);
+    clock.advance(Duration::from_secs(31));
+    let unknown = mint.token().kid("unknown").encode();
+    let begun = async { tokio::time::timeout(briefly, verifier.verify(&unknown)).await };
+    assert!(stalled.block_on(begun).is_err());
+    runtime().block_on(async {
+        let denial = verifier.verify(&unknown).await.unwrap_err();
+        assert_eq!(denial.kind(), DenialKind::Unavailable, "AC-16");
+        assert_eq!(reason(verifier.verify(&token).await), "accepted");
+    });
+    drop(stalled);
+}
+
+#[tokio::test]
+async fn a_failure_of_long_ago_is_no_outage_now() {
+    let clock = clock();
+    let mint = mint(&clock);
+    let fetcher = Scripted::new(Next::Answer(mint.jwks().to_string()));
+    let verifier = remote(&clock, &fetcher).jwks_url(JWKS).build().unwrap();
+    verifier.warm_up().await.unwrap();
+    let retired = mint.token().expires_in(100_000).encode();
+    fetcher.then(Next::Fail);
+    clock.advance(Duration::from_secs(31));
+    let unknown = mint.token().kid("unknown").encode();
+    assert_eq!(
+        reason(verifier.verify(&unknown).await),
+        "no verification keys"
+    );
+    let rotated = mint.impostor().jwks().to_string();
+    fetcher.then(Next::Answer(
+        rotated.replace(mint.key(Alg::Es256).kid(), "new"),
+    ));
+    clock.advance(Duration::from_secs(8 * 3600));
+    let both = tokio::join!(verifier.verify(&retired), verifier.verify(&retired));
+    for result in [both.0, both.1] {
+        assert_eq!(reason(result), "no key has the token's key id", "TV-13");
     }
 }
 

@@ -146,6 +146,24 @@ async fn seed_a9_a_rotated_key_is_fetched_for_the_first_token_that_names_it() {
 }
 
 #[tokio::test]
+async fn tv_13_unknown_kids_do_not_put_off_the_next_look_at_the_metadata() {
+    let scene = Scene::new().await;
+    let verifier = scene.verifier();
+    verifier.warm_up().await.unwrap();
+    let moved = Issuer::start().await;
+    scene
+        .issuer
+        .set_metadata("jwks_uri", moved.url_of(Endpoint::Jwks));
+    moved.publish(&scene.mint.jwks());
+    for n in 0..4 {
+        scene.clock.advance(Duration::from_secs(1800));
+        let token = scene.mint.token().kid(&format!("random-{n}")).encode();
+        assert_eq!(reason(verifier.verify(&token).await), UNKNOWN);
+    }
+    assert!(moved.requests(Endpoint::Jwks) > 0);
+}
+
+#[tokio::test]
 async fn seed_a9_an_outage_after_the_ttl_does_not_refuse_good_tokens() {
     let mut scene = Scene::new().await;
     let (events, seen) = collected();
