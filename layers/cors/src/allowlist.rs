@@ -6,12 +6,19 @@ use crate::{error::CorsError, host::Host, origin::Origin};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Allowlist {
     exact: BTreeSet<Origin<'static>>,
+    /// The same as browsers spell them, to be found without parsing.
+    spelled: BTreeSet<Box<[u8]>>,
     /// Each stands for every origin below its host, never for itself.
     parents: BTreeSet<Origin<'static>>,
     loopback: bool,
 }
 
 impl Allowlist {
+    /// Whether a field is, byte for byte, what a listed origin serializes to.
+    pub(crate) fn spells(&self, field: &[u8]) -> bool {
+        self.spelled.contains(field)
+    }
+
     pub(crate) fn contains(&self, origin: &Origin<'_>) -> bool {
         self.exact.contains(origin)
             || self.parents.iter().any(|parent| is_below(origin, parent))
@@ -26,6 +33,7 @@ impl Allowlist {
         }
         let Some((scheme, parent)) = entry.split_once("://*.") else {
             let origin = Origin::parse(entry.as_bytes()).map_err(error)?;
+            self.spelled.insert(origin.to_string().into_bytes().into());
             self.exact.insert(origin.into_owned());
             return Ok(());
         };

@@ -38,10 +38,11 @@ static ALLOW_PRIVATE_NETWORK: HeaderName =
 
 /// Whether a request whose Origin is allowed asks for permission only.
 pub(crate) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
+    if *method != Method::OPTIONS {
+        return false;
+    }
     let mut asked = headers.get_all(ACCESS_CONTROL_REQUEST_METHOD).iter();
-    *method == Method::OPTIONS
-        && asked.next().is_some_and(|m| is_token(m.as_bytes()))
-        && asked.next().is_none()
+    asked.next().is_some_and(|m| is_token(m.as_bytes())) && asked.next().is_none()
 }
 
 impl Policy {
