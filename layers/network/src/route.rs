@@ -56,6 +56,10 @@ impl<'a> Route<'a> {
                 route.follow(proxies, hops, |entry| {
                     Element::parse(entry).map(|element| (element.client, element.transport))
                 });
+                // The last element that could be read speaks of another hop than the client's.
+                if route.doubt.is_some() {
+                    route.transport = Transport::Plain;
+                }
             }
         }
         route
@@ -177,6 +181,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn tv_18_https_of_a_hop_is_not_lent_to_the_one_that_cannot_be_read() {
+        let proxies = proxies(ForwardedHeader::Forwarded);
+        let trusted = ", for=10.0.0.2;proto=https";
+        for line in [
+            format!("for=_hidden;proto=http{trusted}"),
+            format!("for=unknown{trusted}"),
+            trusted.to_owned(),
+            format!("for=192.0.2.1;proto=http{}", trusted.repeat(MAX_HOPS)),
+        ] {
+            let headers = headers(&FORWARDED, &[line.clone().into_bytes()]);
+            let route = walk(&proxies, &headers);
+            assert_eq!(route.client, IpAddr::from([10, 0, 0, 2]), "{line}");
+            assert!(route.doubt.is_some(), "{line}");
+            assert_eq!(route.transport, Transport::Plain, "{line}");
+        }
+    }
+
     fn line() -> impl Strategy<Value = Vec<u8>> {
         let byte = prop_oneof![Just(b'\t'), 0x20..=0x7e_u8, 0x80..=0xff_u8];
         let shaped =
@@ -191,6 +213,7 @@ mod tests {
                 let (headers, proxies) = (headers(&name, &lines), proxies(header));
                 let route = walk(&proxies, &headers);
                 prop_assert!(route.doubt.is_none() || proxies.trusts(route.client));
+                prop_assert!(route.doubt.is_none() || route.transport == Transport::Plain);
             }
         }
 
