@@ -122,6 +122,7 @@ mod rmcp {
     use http::{Extensions, request::Parts};
 
     use super::Caller;
+    use crate::{SecurityContext, refuse};
 
     impl<C: AsRequestContext> FromContextPart<C> for Caller {
         fn from_context_part(context: &mut C) -> Result<Self, ErrorData> {
@@ -129,8 +130,13 @@ mod rmcp {
             let extensions = &context.as_request_context().extensions;
             let found = extensions.get::<Parts>().map_or(&none, |p| &p.extensions);
             Self::find(found).map_err(|denial| {
-                let code = denial.kind().rpc_code();
-                ErrorData::new(ErrorCode(code), denial.message(), None)
+                let error =
+                    ErrorData::new(ErrorCode(denial.kind().rpc_code()), denial.message(), None);
+                // There is no response to render here, but the refusal is logged and recorded.
+                let context = SecurityContext::find(found).cloned().unwrap_or_default();
+                let _: http::Response<crate::ResponseBody<()>> =
+                    refuse!("caller", &context, denial);
+                error
             })
         }
     }

@@ -92,16 +92,16 @@ fn app(jwt: JwtVerifier) -> Result<Router, Box<dyn Error>> {
         LocalSessionManager::default().into(),
         config,
     );
-    let stack = ServiceBuilder::new()
-        .layer(SecurityHeadersLayer::mcp())
+    let guards = ServiceBuilder::new()
         .layer(NetworkLayer::new())
         .layer(CorsLayer::new().allow_origin(ALLOWED_ORIGIN)?)
         .layer(JwtLayer::new(jwt.clone()))
         .layer(CallLayer::new());
     Ok(Router::new()
         .nest_service("/mcp", mcp)
-        .layer(stack)
-        .merge(jwt.metadata_router()))
+        .route_layer(guards)
+        .merge(jwt.metadata_router())
+        .layer(SecurityHeadersLayer::mcp()))
 }
 
 fn metadata_url(url: &str, jwt: &JwtVerifier) -> String {

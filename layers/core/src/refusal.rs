@@ -110,13 +110,14 @@ pub fn record_refusal(layer: &'static str, context: &SecurityContext, denial: &D
 /// Replaces the text of an inner service's server error, which may hold anything, by a body that
 /// names only the correlation id (SH-4).
 ///
-/// Status and protocol headers stay; what describes the lost body goes. A refusal of ours and any
-/// answer below 500 pass untouched.
+/// Status and protocol headers stay; what describes the lost body goes, and so do the response's
+/// extensions, among which may be a reason phrase that a server writes out. A refusal of ours and
+/// any answer below 500 pass untouched.
 pub fn scrub<B>(
     response: Response<ResponseBody<B>>,
     context: &SecurityContext,
 ) -> Response<ResponseBody<B>> {
-    if !response.status().is_server_error() || response.extensions().get::<Denial>().is_some() {
+    if !tells_too_much(&response) {
         return response;
     }
     let (mut parts, _) = response.into_parts();
@@ -125,16 +126,8 @@ pub fn scrub<B>(
         "the inner service answered a server error",
     );
     let body = denial.body(context);
-    for described in [
-        http::header::CONTENT_LENGTH,
-        http::header::CONTENT_ENCODING,
-        http::header::CONTENT_LANGUAGE,
-        http::header::CONTENT_RANGE,
-        http::header::TRANSFER_ENCODING,
-        http::header::TRAILER,
-        http::header::ETAG,
-        http::header::LAST_MODIFIED,
-    ] {
+    parts.extensions.clear();
+    for described in DESCRIBES_THE_BODY {
         parts.headers.remove(described);
     }
     parts
@@ -145,6 +138,27 @@ pub fn scrub<B>(
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Response::from_parts(parts, ResponseBody::refusal(body))
 }
+
+/// Whether [`scrub`] would replace the answer's text: a server error that is no refusal of ours.
+pub fn tells_too_much<B>(response: &Response<B>) -> bool {
+    let denial = response.extensions().get::<Denial>();
+    let ours = denial.is_some_and(|denial| denial.status() == response.status());
+    response.status().as_u16() >= 500 && !ours
+}
+
+const DESCRIBES_THE_BODY: [&str; 11] = [
+    "content-digest",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-length",
+    "content-md5",
+    "content-range",
+    "etag",
+    "last-modified",
+    "trailer",
+    "transfer-encoding",
+];
 
 #[cfg(test)]
 mod tests {
@@ -208,6 +222,8 @@ mod tests {
             .header("content-length", "5")
             .header("content-encoding", "gzip")
             .header("retry-after", "7")
+            .header("content-digest", "sha-256=:x:")
+            .extension(Denial::new(DenialKind::Forbidden, "of another status"))
             .body(ResponseBody::inner("stack".to_owned()))
             .unwrap();
         let context = SecurityContext::default();
@@ -216,6 +232,8 @@ mod tests {
         assert_eq!(scrubbed.headers()["retry-after"], "7");
         assert!(!scrubbed.headers().contains_key("content-length"));
         assert!(!scrubbed.headers().contains_key("content-encoding"));
+        assert!(!scrubbed.headers().contains_key("content-digest"));
+        assert!(scrubbed.extensions().is_empty());
         let expected = Denial::new(DenialKind::Internal, "").body(&context).len();
         assert_eq!(scrubbed.body().size_hint().exact(), Some(expected as u64));
     }

@@ -1,16 +1,15 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header::CACHE_CONTROL};
 
-/// Fields that speak to a shared cache over the head of `Cache-Control` (RFC 9213 and its elders).
-pub(crate) static TARGETED: [HeaderName; 8] = [
-    HeaderName::from_static("akamai-cache-control"),
-    HeaderName::from_static("cdn-cache-control"),
-    HeaderName::from_static("cloudflare-cdn-cache-control"),
-    HeaderName::from_static("edge-control"),
-    HeaderName::from_static("netlify-cdn-cache-control"),
-    HeaderName::from_static("surrogate-control"),
-    HeaderName::from_static("vercel-cdn-cache-control"),
-    HeaderName::from_static("x-accel-expires"),
-];
+/// Whether a field speaks to a shared cache over the head of `Cache-Control`: those that RFC 9213
+/// provides for end alike, their elders do not.
+pub(crate) fn is_targeted(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name.ends_with("-cache-control")
+        || matches!(
+            name,
+            "edge-control" | "surrogate-control" | "x-accel-expires"
+        )
+}
 
 /// Whether a shared cache may keep the answer to an authorized request (RFC 9111 §3.5, SH-2).
 ///

@@ -1,7 +1,7 @@
 use http::{HeaderName, HeaderValue, header::STRICT_TRANSPORT_SECURITY};
 
 use crate::{
-    HeadersError, Hsts,
+    HeadersError, Hsts, cache,
     profile::{CLASSIC, FINGERPRINTS, HTML, MCP, Preset},
     values,
 };
@@ -23,6 +23,8 @@ pub(crate) struct Set {
     pub(crate) name: HeaderName,
     pub(crate) value: HeaderValue,
     pub(crate) overriding: bool,
+    /// It speaks to shared caches, which must not keep what belongs to one caller (SH-2, SH-3).
+    pub(crate) targeted: bool,
 }
 
 impl Rules {
@@ -31,6 +33,7 @@ impl Rules {
             name: name.clone(),
             value: value.clone(),
             overriding: false,
+            targeted: false,
         };
         Self {
             set: presets.iter().map(set).collect(),
@@ -58,10 +61,12 @@ impl Rules {
         }
         let value = HeaderValue::from_str(text).map_err(|_| error("is not a header value"))?;
         self.set.retain(|set| set.name != header);
+        let targeted = cache::is_targeted(&header);
         self.set.push(Set {
             name: header,
             value,
             overriding,
+            targeted,
         });
         Ok(())
     }

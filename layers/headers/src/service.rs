@@ -1,5 +1,6 @@
 use std::{
     future::Future,
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -7,6 +8,7 @@ use std::{
 
 use bartizan_core::{
     Denial, DenialKind, Finding, ResponseBody, SecurityContext, Transport, Verdict, refuse, scrub,
+    tells_too_much,
 };
 use http::{Request, Response, header::AUTHORIZATION};
 use pin_project_lite::pin_project;
@@ -147,8 +149,7 @@ impl Exchange {
     fn scrubbed<B>(&self, response: Response<B>) -> Response<ResponseBody<B>> {
         let response = response.map(ResponseBody::inner);
         let status = response.status();
-        let ours = response.extensions().get::<Denial>().is_some();
-        if self.rules.keep_inner_5xx_bodies || !status.is_server_error() || ours {
+        if self.rules.keep_inner_5xx_bodies || !tells_too_much(&response) {
             return response;
         }
         tracing::warn!(
@@ -174,7 +175,10 @@ impl Exchange {
                 DenialKind::Internal,
                 "the inner answer has too many headers",
             );
-            response = refuse!("headers", &self.context, denial);
+            let full = mem::replace(&mut response, refuse!("headers", &self.context, denial));
+            if let Err(payload) = panics::caught(|| drop(full)) {
+                panics::report(payload, &self.context);
+            }
             // A refusal's few headers always fit.
             let _ = self.rules.apply(response.headers_mut(), self.asked());
         }

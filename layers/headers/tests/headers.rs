@@ -25,6 +25,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
+use hyper::ext::ReasonPhrase;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_test::{assert_request_eq, mock};
 use tracing_subscriber::fmt::MakeWriter;
@@ -232,6 +233,25 @@ async fn sh_4_an_inner_server_error_names_an_id_instead_of_its_text() {
 }
 
 #[tokio::test]
+async fn sh_4_an_inner_reason_phrase_goes_with_the_text() {
+    let mut inner = answering(502);
+    let phrase = ReasonPhrase::from_static(b"NullPointerException at Db.java:7");
+    inner.extensions_mut().insert(phrase);
+    let answer = through(SecurityHeadersLayer::mcp(), inner).await;
+    assert_eq!(answer.status(), 502);
+    assert!(answer.extensions().get::<ReasonPhrase>().is_none());
+}
+
+#[tokio::test]
+async fn sh_4_a_status_beyond_the_known_ones_is_a_server_error() {
+    for status in [599, 600, 999] {
+        let answer = through(SecurityHeadersLayer::mcp(), answering(status)).await;
+        assert_eq!(answer.status(), status);
+        assert!(!text(answer).await.contains("inner text"), "{status}");
+    }
+}
+
+#[tokio::test]
 async fn sh_4_inner_bodies_below_500_or_in_danger_stay() {
     let danger = SecurityHeadersLayer::mcp().danger_keep_inner_5xx_bodies();
     assert_eq!(
@@ -282,6 +302,33 @@ async fn an_answer_whose_headers_fill_the_map_is_a_500_and_not_a_panic() {
     assert_eq!(answer.status(), 500);
     assert_secured(answer.headers());
     assert!(!text(answer).await.contains("inner text"));
+}
+
+#[tokio::test]
+async fn a_body_that_panics_when_it_is_dropped_for_a_full_map_is_still_answered() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("hunter2");
+        }
+    }
+    let service = SecurityHeadersLayer::mcp().layer(service_fn(|_: Request<()>| async move {
+        let mut answer = Response::new(Bomb);
+        let full = |index| {
+            answer
+                .headers_mut()
+                .try_insert(numbered(index), "a".parse().unwrap())
+        };
+        (0..).map(full).find(Result::is_err);
+        Ok::<_, Infallible>(answer)
+    }));
+    let answer = service.oneshot(Request::new(())).await.unwrap();
+    assert_eq!(answer.status(), 500);
+    assert_secured(answer.headers());
+}
+
+fn numbered(index: usize) -> http::HeaderName {
+    format!("x-{index}").parse().unwrap()
 }
 
 async fn assert_answered<S>(service: S)
