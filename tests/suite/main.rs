@@ -13,6 +13,7 @@ mod clients;
 mod contracts;
 mod conventions;
 mod dependency_rule;
+mod order;
 mod secrecy;
 mod server;
 mod streams;

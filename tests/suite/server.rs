@@ -6,7 +6,7 @@ use axum::Router;
 use bartizan::{
     CallLayer, Caller, CorsLayer, JwtLayer, JwtVerifier, NetworkLayer, SecurityHeadersLayer,
 };
-use bartizan_kit::{Issuer, Token};
+use bartizan_kit::{Issuer, Token, TokenMint};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     handler::server::router::tool::ToolRouter,
@@ -79,6 +79,19 @@ impl Server {
     pub(crate) fn origin(&self) -> &str {
         self.url.trim_end_matches("/mcp")
     }
+}
+
+/// The same stack without a socket, with keys at hand, and a good token for it.
+pub(crate) fn guarded() -> (Router, String) {
+    let mint = TokenMint::new("https://auth.example.com", "https://mcp.example.com/mcp");
+    let jwt = JwtVerifier::builder()
+        .issuer(mint.issuer())
+        .audience(mint.audience())
+        .jwk_set(mint.jwks().to_string())
+        .build()
+        .unwrap();
+    let app = app(jwt, Mode::Json, Arc::default());
+    (app, mint.token().encode())
 }
 
 fn app(jwt: JwtVerifier, mode: Mode, probe: Arc<Probe>) -> Router {

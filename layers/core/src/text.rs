@@ -66,6 +66,15 @@ mod tests {
     }
 
     #[test]
+    fn seed_u15_what_a_stranger_sends_is_encoded_and_bounded() {
+        let agent = format!("curl\nAUDIT admin deleted{}", "x".repeat(10_000));
+        let shown = printable(&agent, 200).to_string();
+        assert!(!shown.contains('\n'));
+        assert_eq!(shown.chars().count(), 200 + r"\u{a}".len());
+        assert!(shown.ends_with('…'));
+    }
+
+    #[test]
     fn json_strings_hold_quotes_backslashes_and_controls() {
         let mut out = String::new();
         write_json_string(&mut out, "a\"b\\c\n\u{7f}é");

@@ -3,7 +3,7 @@ use std::ops::Range;
 use jiter::Peek;
 
 use super::{
-    CallKind, CallLimits, Measures, Subject,
+    CallKind, CallLimits, Measures, Revision, Subject,
     json::{Walker, invalid, malformed},
 };
 use crate::{Denial, DenialKind};
@@ -25,7 +25,8 @@ pub(super) struct Envelope {
 /// The members of `_meta` that revision 2026-07-28 requires.
 #[derive(Debug, Default)]
 pub(super) struct Meta {
-    pub(super) version: Option<Box<str>>,
+    /// The revision that the body states, or the text that names none.
+    pub(super) version: Option<Result<Revision, Box<str>>>,
     pub(super) has_capabilities: bool,
 }
 
@@ -149,7 +150,7 @@ impl Message {
     ) -> Result<(), Denial> {
         match member {
             MessageMember::JsonRpc => {
-                self.version_seen = walker.string(8)?.as_deref() == Some("2.0");
+                self.version_seen = walker.with_string(|text| text == "2.0")? == Some(true);
             }
             MessageMember::Id => self.envelope.id = Some(read_id(walker, text)?),
             MessageMember::Method => {
@@ -299,7 +300,9 @@ fn read_meta(walker: &mut Walker<'_>) -> Result<Meta, Denial> {
     while let Some(found) = member {
         match found.ok_or_else(ambiguous)? {
             0 => {
-                let version = walker.string(TEXT_BYTES)?;
+                let version = walker.with_string(|text| {
+                    Revision::parse(text).ok_or_else(|| text.chars().take(64).collect())
+                })?;
                 meta.version =
                     Some(version.ok_or_else(|| params("the protocol version is not text"))?);
             }

@@ -57,7 +57,7 @@ impl<'j> Walker<'j> {
         Self {
             parser: Jiter::new(text.as_bytes()),
             limits,
-            hashes: Vec::new(),
+            hashes: Vec::with_capacity(LINEAR),
             depth: 0,
             measures: Measures {
                 bytes: text.len(),
@@ -122,16 +122,25 @@ impl<'j> Walker<'j> {
     /// The next value as a string of at most `max` bytes, unescaped; `None` if it is something
     /// else or longer, which is walked to its end.
     pub(super) fn string(&mut self, max: usize) -> Result<Option<Box<str>>, Denial> {
+        let text = self.with_string(|text| (text.len() <= max).then(|| text.into()))?;
+        Ok(text.flatten())
+    }
+
+    /// What `read` makes of the next value as an unescaped string; `None` if it is something else,
+    /// which is walked to its end.
+    pub(super) fn with_string<T>(
+        &mut self,
+        read: impl FnOnce(&str) -> T,
+    ) -> Result<Option<T>, Denial> {
         let peek = self.peek()?;
         if peek != Peek::String {
             self.walk(peek)?;
             return Ok(None);
         }
         let start = self.parser.current_index();
-        let value = self.parser.known_str().map_err(|_| broken())?;
-        let value = (value.len() <= max).then(|| value.into());
+        let value = read(self.parser.known_str().map_err(|_| broken())?);
         self.measure_string(start);
-        Ok(value)
+        Ok(Some(value))
     }
 
     fn walk(&mut self, peek: Peek) -> Result<(), Denial> {

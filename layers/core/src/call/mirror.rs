@@ -78,7 +78,11 @@ pub(super) fn agree(
 
 /// N-2, N-3, and PH-2 for posted responses.
 fn agree_on_version(declared: Option<Revision>, envelope: &Envelope) -> Result<(), Denial> {
-    let stated = envelope.meta.version.as_deref().map(known).transpose()?;
+    let stated = match &envelope.meta.version {
+        None => None,
+        Some(Ok(revision)) => Some(*revision),
+        Some(Err(unknown)) => return Err(unsupported(unknown)),
+    };
     let modern = declared.is_some_and(Revision::is_modern);
     match (declared, stated) {
         (Some(declared), Some(stated)) if declared != stated => {
@@ -162,24 +166,26 @@ fn decoded(value: &str) -> Result<Cow<'_, str>, Denial> {
 }
 
 fn known(version: &str) -> Result<Revision, Denial> {
-    Revision::parse(version).ok_or_else(|| {
-        let mut data = String::from(r#"{"supported":["#);
-        for (index, revision) in Revision::ALL.iter().enumerate() {
-            if index > 0 {
-                data.push(',');
-            }
-            write_json_string(&mut data, revision.as_str());
+    Revision::parse(version).ok_or_else(|| unsupported(version))
+}
+
+fn unsupported(version: &str) -> Denial {
+    let mut data = String::from(r#"{"supported":["#);
+    for (index, revision) in Revision::ALL.iter().enumerate() {
+        if index > 0 {
+            data.push(',');
         }
-        data.push_str(r#"],"requested":"#);
-        let requested = printable(version, 64).to_string();
-        write_json_string(&mut data, &requested);
-        data.push('}');
-        Denial::new(
-            DenialKind::VersionUnsupported,
-            format!("protocol version `{requested}`"),
-        )
-        .with_rpc_data(data)
-    })
+        write_json_string(&mut data, revision.as_str());
+    }
+    data.push_str(r#"],"requested":"#);
+    let requested = printable(version, 64).to_string();
+    write_json_string(&mut data, &requested);
+    data.push('}');
+    Denial::new(
+        DenialKind::VersionUnsupported,
+        format!("protocol version `{requested}`"),
+    )
+    .with_rpc_data(data)
 }
 
 fn mismatch(message: &'static str) -> Denial {
