@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use bartizan_core::{Event, Events, Severity, printable};
 use bytes::Bytes;
+use tokio::time::timeout;
 
 use super::{
     KeySet, SkippedKey, discovery,
@@ -20,13 +21,24 @@ impl Remote {
         let is_due = |known: &Snapshot| {
             rediscover || now.saturating_sub(known.discovered_at) >= self.schedule.ttl
         };
-        let known = self.snapshot.load_full().filter(|known| !is_due(known));
+        let known = self.snapshot.load_full();
         let (jwks_url, discovered_at) = match (&self.origin, known) {
             (Origin::Jwks { url }, _) => (url.clone(), now),
-            (Origin::Discovery { .. }, Some(known)) => {
+            (Origin::Discovery { .. }, Some(known)) if !is_due(&known) => {
                 (known.jwks_url.clone(), known.discovered_at)
             }
-            (Origin::Discovery { issuer }, None) => (self.discover(issuer).await?, now),
+            (Origin::Discovery { issuer }, known) => match (self.discover(issuer).await, known) {
+                (Ok(url), _) => (url, now),
+                (Err(Undiscovered::Unreachable(reason)), Some(known))
+                    if self.is_bounded(&known) =>
+                {
+                    self.emit(Severity::Warning, "discovery_unreachable", reason);
+                    (known.jwks_url.clone(), known.discovered_at)
+                }
+                (Err(Undiscovered::Unreachable(reason) | Undiscovered::Refused(reason)), _) => {
+                    return Err(reason);
+                }
+            },
         };
         let document = self.fetch(&jwks_url).await?;
         let (keys, skipped) = KeySet::from_jwks(&document, &self.allowed)
@@ -40,13 +52,26 @@ impl Remote {
         })
     }
 
-    async fn discover(&self, issuer: &str) -> Result<String, String> {
-        let mut last = String::from("no metadata");
-        for url in discovery::candidates(issuer) {
-            let document = match self.fetch(&url).await {
-                Ok(document) => document,
-                Err(reason) => {
-                    last = reason;
+    /// Whether what the metadata said is recent enough to rely on while nobody can be asked.
+    fn is_bounded(&self, known: &Snapshot) -> bool {
+        let bound = self.schedule.ttl.saturating_add(self.schedule.max_stale);
+        self.clock.monotonic().saturating_sub(known.discovered_at) < bound
+    }
+
+    async fn discover(&self, issuer: &str) -> Result<String, Undiscovered> {
+        let candidates = discovery::candidates(issuer);
+        // One that hangs must leave time for the others, and for the keys.
+        let budget = self.schedule.timeout / 4;
+        let mut fault = Undiscovered::Unreachable("no metadata".into());
+        for url in candidates {
+            let document = match timeout(budget, self.fetch(&url)).await {
+                Ok(Ok(document)) => document,
+                Ok(Err(reason)) => {
+                    fault = fault.or_unreachable(reason);
+                    continue;
+                }
+                Err(_) => {
+                    fault = fault.or_unreachable(format!("{}: timed out", printable(&url, 200)));
                     continue;
                 }
             };
@@ -56,12 +81,13 @@ impl Remote {
             match found {
                 Ok(uri) => return Ok(uri),
                 Err(reason) => {
-                    last = format!("metadata at {url} was not used: {reason}");
-                    self.emit(Severity::Warning, "discovery_refused", last.clone());
+                    let reason = format!("metadata at {url} was not used: {reason}");
+                    self.emit(Severity::Warning, "discovery_refused", reason.clone());
+                    fault = Undiscovered::Refused(reason);
                 }
             }
         }
-        Err(last)
+        Err(fault)
     }
 
     async fn fetch(&self, url: &str) -> Result<Bytes, String> {
@@ -90,6 +116,23 @@ impl Remote {
             }
             Some(target) if target.is_https || target.is_loopback() || self.allow_http => Ok(()),
             Some(_) => refuse("is not https"),
+        }
+    }
+}
+
+/// Why the metadata did not tell where the keys are.
+enum Undiscovered {
+    /// It could not be had, which says nothing against what it said before.
+    Unreachable(String),
+    /// It is there, and says what must not be followed.
+    Refused(String),
+}
+
+impl Undiscovered {
+    fn or_unreachable(self, reason: String) -> Self {
+        match self {
+            Self::Unreachable(_) => Self::Unreachable(reason),
+            refused @ Self::Refused(_) => refused,
         }
     }
 }

@@ -268,6 +268,51 @@ async fn readers_do_not_wait_while_a_refresh_hangs() {
 }
 
 #[tokio::test]
+async fn md_8_metadata_that_hangs_leaves_time_for_the_openid_document() {
+    let scene = Scene::new().await;
+    let hangs = Behaviour::good().delay(Duration::from_secs(60));
+    scene.issuer.behave(Endpoint::OauthMetadata, hangs);
+    let verifier = discovering(&scene.issuer, &scene.clock)
+        .fetch_timeout(Duration::from_secs(2))
+        .build()
+        .unwrap();
+    verifier.warm_up().await.unwrap();
+    assert_eq!(reason(verifier.verify(&scene.token()).await), "accepted");
+}
+
+#[tokio::test]
+async fn tv_13_while_only_the_metadata_is_down_rotated_keys_are_found_where_they_were() {
+    let scene = Scene::new().await;
+    let verifier = scene.verifier();
+    verifier.warm_up().await.unwrap();
+    for endpoint in [Endpoint::OauthMetadata, Endpoint::OpenidMetadata] {
+        scene.issuer.behave(endpoint, Behaviour::good().status(503));
+    }
+    scene.issuer.rotate_keys();
+    scene.clock.advance(Duration::from_secs(2 * 3600));
+    assert_eq!(reason(verifier.verify(&scene.token()).await), "accepted");
+    // Not for ever: what the metadata said a day and an hour ago is no longer relied on.
+    scene.issuer.rotate_keys();
+    scene.clock.advance(Duration::from_secs(26 * 3600));
+    assert_eq!(
+        reason(verifier.verify(&scene.token()).await),
+        "no verification keys"
+    );
+}
+
+#[tokio::test]
+async fn tv_13_metadata_that_now_names_another_issuer_is_not_fallen_back_from() {
+    let scene = Scene::new().await;
+    let verifier = scene.verifier();
+    verifier.warm_up().await.unwrap();
+    scene.issuer.set_metadata("issuer", "https://evil.example");
+    scene.issuer.rotate_keys();
+    scene.clock.advance(Duration::from_secs(2 * 3600));
+    let new = reason(verifier.verify(&scene.token()).await);
+    assert_ne!(new, "accepted");
+}
+
+#[tokio::test]
 async fn a_key_retired_long_ago_does_not_serve_the_first_token_after_a_quiet_time() {
     let scene = Scene::new().await;
     let verifier = scene.verifier();
