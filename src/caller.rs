@@ -106,7 +106,7 @@ mod axum {
         async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, CallerRejection> {
             Self::find(&parts.extensions).map_err(|denial| CallerRejection {
                 denial,
-                context: SecurityContext::of_extensions(&mut parts.extensions),
+                context: SecurityContext::of_parts(parts),
             })
         }
     }

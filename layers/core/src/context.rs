@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use http::{Extensions, HeaderValue, Request};
+use http::{Extensions, HeaderValue, Method, Request, request::Parts};
 
 #[cfg(feature = "call")]
 use crate::Call;
@@ -21,6 +21,7 @@ pub struct SecurityContext(Arc<Slots>);
 
 #[derive(Default)]
 struct Slots {
+    head: OnceLock<()>,
     correlation_id: OnceLock<CorrelationId>,
     client_address: OnceLock<IpAddr>,
     transport: OnceLock<Transport>,
@@ -44,7 +45,14 @@ pub enum Transport {
 impl SecurityContext {
     /// The request's context, made now if no layer did before.
     pub fn of<B>(request: &mut Request<B>) -> Self {
-        Self::of_extensions(request.extensions_mut())
+        let is_head = request.method() == Method::HEAD;
+        Self::of_extensions(request.extensions_mut()).noting(is_head)
+    }
+
+    /// The context of a request in parts, made now if no layer did before.
+    pub fn of_parts(parts: &mut Parts) -> Self {
+        let is_head = parts.method == Method::HEAD;
+        Self::of_extensions(&mut parts.extensions).noting(is_head)
     }
 
     /// The context among a request's extensions, made now if no layer did before.
@@ -55,6 +63,18 @@ impl SecurityContext {
     /// The context among a request's extensions, if a layer made one.
     pub fn find(extensions: &Extensions) -> Option<&Self> {
         extensions.get()
+    }
+
+    fn noting(self, is_head: bool) -> Self {
+        if is_head {
+            let _ = self.0.head.set(());
+        }
+        self
+    }
+
+    /// Whether the answer has no body, as to `HEAD`; not every server takes it off.
+    pub(crate) fn answers_head(&self) -> bool {
+        self.0.head.get().is_some()
     }
 
     /// The id that ties answer, log lines and audit record together; made on first use.

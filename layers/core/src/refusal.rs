@@ -16,7 +16,7 @@ impl Denial {
     ///
     /// Layers call this through [`refuse!`](crate::refuse), which also logs and records it.
     pub fn into_response<B>(self, context: &SecurityContext) -> Response<ResponseBody<B>> {
-        let mut response = Response::new(ResponseBody::refusal(self.body(context)));
+        let mut response = Response::new(self.body_for(context));
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -35,6 +35,13 @@ impl Denial {
         }
         response.extensions_mut().insert(self);
         response
+    }
+
+    fn body_for<B>(&self, context: &SecurityContext) -> ResponseBody<B> {
+        if context.answers_head() {
+            return ResponseBody::default();
+        }
+        ResponseBody::refusal(self.body(context))
     }
 
     fn body(&self, context: &SecurityContext) -> String {
@@ -125,7 +132,7 @@ pub fn scrub<B>(
         DenialKind::Internal,
         "the inner service answered a server error",
     );
-    let body = denial.body(context);
+    let body = denial.body_for(context);
     parts.extensions.clear();
     for described in DESCRIBES_THE_BODY {
         parts.headers.remove(described);
@@ -136,7 +143,7 @@ pub fn scrub<B>(
     parts
         .headers
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Response::from_parts(parts, ResponseBody::refusal(body))
+    Response::from_parts(parts, body)
 }
 
 /// Whether [`scrub`] would replace the answer's text: a server error that is no refusal of ours.
@@ -185,6 +192,16 @@ mod tests {
             let denial = Denial::new(*kind, "inner-secret");
             assert!(!denial.body(&context).contains("inner-secret"));
         }
+    }
+
+    #[test]
+    fn a_refusal_of_head_has_no_body() {
+        let mut request = http::Request::head("/mcp").body(()).unwrap();
+        let context = SecurityContext::of(&mut request);
+        let denial = Denial::new(DenialKind::HostRefused, "evil");
+        let response = denial.into_response::<String>(&context);
+        assert_eq!(response.body().size_hint().exact(), Some(0));
+        assert_eq!(response.status(), 403);
     }
 
     #[test]

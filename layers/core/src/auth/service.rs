@@ -65,7 +65,7 @@ where
 
     fn call(&mut self, request: Request<ReqB>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let context = SecurityContext::of_extensions(&mut parts.extensions);
+        let context = SecurityContext::of_parts(&mut parts);
         match self.shared.decide(&mut parts, &context) {
             Decision::Forward(response_headers) => AuthFuture::forward(
                 self.inner.call(Request::from_parts(parts, body)),
