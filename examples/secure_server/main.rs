@@ -19,7 +19,7 @@ mod notes;
 mod options;
 mod tokens;
 
-use std::{env, error::Error, net::SocketAddr};
+use std::{error::Error, net::SocketAddr};
 
 use axum::Router;
 use bartizan::{
@@ -42,8 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_writer(std::io::stderr)
         .init();
     let options = Options::parse()?;
-    let port = env::var("PORT").map_or(Ok(8080), |port| port.parse())?;
-    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+    let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
     let url = format!("http://{}/mcp", listener.local_addr()?);
 
     let (trusted, local) = match options.trusted {

@@ -1,11 +1,15 @@
-//! The command line.
+//! The command line and the environment.
+
+use std::env;
 
 use lexopt::prelude::*;
 
-/// What the command line asks for.
+/// What the caller asks for.
 pub(crate) struct Options {
     /// An issuer and an audience to trust instead of embedded ones.
     pub(crate) trusted: Option<(String, String)>,
+    /// `PORT`; 0 picks one.
+    pub(crate) port: u16,
     /// One line for scripts instead of a text for people.
     pub(crate) json: bool,
 }
@@ -31,6 +35,16 @@ impl Options {
             (None, None) => None,
             _ => return Err("--issuer and --audience go together".into()),
         };
-        Ok(Self { trusted, json })
+        let port = match env::var("PORT") {
+            Ok(port) => port
+                .parse()
+                .map_err(|_| format!("PORT `{port}` is not a port"))?,
+            Err(_) => 8080,
+        };
+        Ok(Self {
+            trusted,
+            port,
+            json,
+        })
     }
 }
