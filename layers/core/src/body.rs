@@ -15,16 +15,7 @@ pin_project! {
     #[derive(Debug)]
     pub struct RequestBody<B> {
         #[pin]
-        kind: RequestKind<B>,
-    }
-}
-
-pin_project! {
-    #[project = RequestKindProj]
-    #[derive(Debug)]
-    enum RequestKind<B> {
-        Untouched { #[pin] body: B },
-        Buffered { bytes: Option<Bytes> },
+        held: Held<B>,
     }
 }
 
@@ -32,45 +23,14 @@ impl<B> RequestBody<B> {
     /// A body that nobody read.
     pub fn untouched(body: B) -> Self {
         Self {
-            kind: RequestKind::Untouched { body },
+            held: Held::Theirs { body },
         }
     }
 
     /// A body that was read whole.
     pub fn buffered(bytes: Bytes) -> Self {
         Self {
-            kind: RequestKind::Buffered { bytes: some(bytes) },
-        }
-    }
-}
-
-impl<B: Body<Data = Bytes>> Body for RequestBody<B> {
-    type Data = Bytes;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        match self.project().kind.project() {
-            RequestKindProj::Untouched { body } => body.poll_frame(cx),
-            RequestKindProj::Buffered { bytes } => {
-                Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))))
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match &self.kind {
-            RequestKind::Untouched { body } => body.is_end_stream(),
-            RequestKind::Buffered { bytes } => bytes.is_none(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.kind {
-            RequestKind::Untouched { body } => body.size_hint(),
-            RequestKind::Buffered { bytes } => exact(bytes.as_ref()),
+            held: Held::ours(bytes),
         }
     }
 }
@@ -81,16 +41,7 @@ pin_project! {
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
-        kind: ResponseKind<B>,
-    }
-}
-
-pin_project! {
-    #[project = ResponseKindProj]
-    #[derive(Debug)]
-    enum ResponseKind<B> {
-        Inner { #[pin] body: B },
-        Refusal { bytes: Option<Bytes> },
+        held: Held<B>,
     }
 }
 
@@ -98,16 +49,14 @@ impl<B> ResponseBody<B> {
     /// The inner service's body.
     pub fn inner(body: B) -> Self {
         Self {
-            kind: ResponseKind::Inner { body },
+            held: Held::Theirs { body },
         }
     }
 
     /// A body of our own.
     pub fn refusal(bytes: impl Into<Bytes>) -> Self {
         Self {
-            kind: ResponseKind::Refusal {
-                bytes: some(bytes.into()),
-            },
+            held: Held::ours(bytes.into()),
         }
     }
 }
@@ -119,7 +68,25 @@ impl<B> Default for ResponseBody<B> {
     }
 }
 
-impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
+pin_project! {
+    /// What both bodies are made of.
+    #[project = HeldProj]
+    #[derive(Debug)]
+    enum Held<B> {
+        Theirs { #[pin] body: B },
+        Ours { bytes: Option<Bytes> },
+    }
+}
+
+impl<B> Held<B> {
+    fn ours(bytes: Bytes) -> Self {
+        Self::Ours {
+            bytes: (!bytes.is_empty()).then_some(bytes),
+        }
+    }
+}
+
+impl<B: Body<Data = Bytes>> Body for Held<B> {
     type Data = Bytes;
     type Error = B::Error;
 
@@ -127,33 +94,53 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        match self.project().kind.project() {
-            ResponseKindProj::Inner { body } => body.poll_frame(cx),
-            ResponseKindProj::Refusal { bytes } => {
+        match self.project() {
+            HeldProj::Theirs { body } => body.poll_frame(cx),
+            HeldProj::Ours { bytes } => {
                 Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))))
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.kind {
-            ResponseKind::Inner { body } => body.is_end_stream(),
-            ResponseKind::Refusal { bytes } => bytes.is_none(),
+        match self {
+            Self::Theirs { body } => body.is_end_stream(),
+            Self::Ours { bytes } => bytes.is_none(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.kind {
-            ResponseKind::Inner { body } => body.size_hint(),
-            ResponseKind::Refusal { bytes } => exact(bytes.as_ref()),
+        match self {
+            Self::Theirs { body } => body.size_hint(),
+            Self::Ours { bytes } => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64)
+            }
         }
     }
 }
 
-fn some(bytes: Bytes) -> Option<Bytes> {
-    (!bytes.is_empty()).then_some(bytes)
+macro_rules! delegate_body {
+    ($($body:ident)*) => {$(
+        impl<B: Body<Data = Bytes>> Body for $body<B> {
+            type Data = Bytes;
+            type Error = B::Error;
+
+            fn poll_frame(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+            ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+                self.project().held.poll_frame(cx)
+            }
+
+            fn is_end_stream(&self) -> bool {
+                self.held.is_end_stream()
+            }
+
+            fn size_hint(&self) -> SizeHint {
+                self.held.size_hint()
+            }
+        }
+    )*};
 }
 
-fn exact(bytes: Option<&Bytes>) -> SizeHint {
-    SizeHint::with_exact(bytes.map_or(0, Bytes::len) as u64)
-}
+delegate_body!(RequestBody ResponseBody);

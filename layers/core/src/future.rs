@@ -11,7 +11,6 @@ use crate::ResponseBody;
 
 pin_project! {
     /// What a guard that decides at once returns: the inner service's future, or its refusal.
-    #[project = GuardProj]
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct GuardFuture<F, B> {

@@ -8,6 +8,7 @@ mod correlation;
 mod denial;
 mod events;
 mod future;
+mod macros;
 mod principal;
 mod refusal;
 mod secret;

@@ -30,20 +30,7 @@ impl<S> Cors<S> {
         Self { inner, policy }
     }
 
-    /// The inner service.
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// The inner service, to change it.
-    pub fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// The inner service, without the layer.
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
+    bartizan_core::inner_accessors!();
 }
 
 impl<S, ReqB, ResB> Service<Request<ReqB>> for Cors<S>

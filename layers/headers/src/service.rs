@@ -29,20 +29,7 @@ impl<S> SecurityHeaders<S> {
         Self { inner, rules }
     }
 
-    /// The inner service.
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// The inner service.
-    pub fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// The inner service, without the layer.
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
+    bartizan_core::inner_accessors!();
 }
 
 impl<S, ReqB, ResB> Service<Request<ReqB>> for SecurityHeaders<S>

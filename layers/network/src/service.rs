@@ -28,20 +28,7 @@ impl<S> Network<S> {
         Self { inner, settings }
     }
 
-    /// The inner service.
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// The inner service, to be changed.
-    pub fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// The inner service, alone.
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
+    bartizan_core::inner_accessors!();
 }
 
 impl<S, ReqB, ResB> Service<Request<ReqB>> for Network<S>

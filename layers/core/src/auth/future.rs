@@ -9,7 +9,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{PendingVerification, service::Waiting};
-use crate::{Denial, ResponseBody, SecurityContext, refuse};
+use crate::{Denial, GuardFuture, ResponseBody, SecurityContext, refuse};
 
 pin_project! {
     /// The future of [`Auth`](super::Auth).
@@ -19,23 +19,19 @@ pin_project! {
         S: Service<Request<ReqB>>,
     {
         #[pin]
-        state: State<S, ReqB, ResB, S::Future>,
+        state: State<S, ReqB, GuardFuture<S::Future, ResB>>,
+        response_headers: Vec<(HeaderName, HeaderValue)>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<S, ReqB, ResB, F> {
+    enum State<S, ReqB, F> {
         Wait {
             verification: PendingVerification,
             waiting: Option<Waiting<S, ReqB>>,
         },
-        Forward {
-            #[pin]
-            inner: F,
-            response_headers: Vec<(HeaderName, HeaderValue)>,
-        },
-        Refuse { response: Option<Response<ResponseBody<ResB>>> },
+        Decided { #[pin] guard: F },
     }
 }
 
@@ -48,18 +44,19 @@ where
         response_headers: Vec<(HeaderName, HeaderValue)>,
     ) -> Self {
         Self {
-            state: State::Forward {
-                inner,
-                response_headers,
+            state: State::Decided {
+                guard: GuardFuture::forward(inner),
             },
+            response_headers,
         }
     }
 
     pub(super) fn refuse(context: &SecurityContext, denial: Denial) -> Self {
         Self {
-            state: State::Refuse {
-                response: Some(refuse!("auth", context, denial)),
+            state: State::Decided {
+                guard: GuardFuture::refuse(refuse!("auth", context, denial)),
             },
+            response_headers: Vec::new(),
         }
     }
 
@@ -69,6 +66,7 @@ where
                 verification,
                 waiting: Some(waiting),
             },
+            response_headers: Vec::new(),
         }
     }
 }
@@ -80,9 +78,9 @@ where
     type Output = Result<Response<ResponseBody<ResB>>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
+        let mut this = self.project();
         loop {
-            let next = match state.as_mut().project() {
+            let guard = match this.state.as_mut().project() {
                 StateProj::Wait {
                     verification,
                     waiting,
@@ -92,32 +90,24 @@ where
                         return Poll::Pending;
                     };
                     match waiting.resume(result) {
-                        Ok((inner, response_headers)) => State::Forward {
-                            inner,
-                            response_headers,
-                        },
-                        Err((context, denial)) => State::Refuse {
-                            response: Some(refuse!("auth", &context, denial)),
-                        },
+                        Ok((inner, response_headers)) => {
+                            *this.response_headers = response_headers;
+                            GuardFuture::forward(inner)
+                        }
+                        Err((context, denial)) => {
+                            GuardFuture::refuse(refuse!("auth", &context, denial))
+                        }
                     }
                 }
-                StateProj::Forward {
-                    inner,
-                    response_headers,
-                } => {
-                    let mut response = ready!(inner.poll(cx))?.map(ResponseBody::inner);
-                    for (name, value) in response_headers.drain(..) {
+                StateProj::Decided { guard } => {
+                    let mut response = ready!(guard.poll(cx))?;
+                    for (name, value) in this.response_headers.drain(..) {
                         response.headers_mut().append(name, value);
                     }
                     return Poll::Ready(Ok(response));
                 }
-                StateProj::Refuse { response } => {
-                    return response
-                        .take()
-                        .map_or(Poll::Pending, |r| Poll::Ready(Ok(r)));
-                }
             };
-            state.set(next);
+            this.state.set(State::Decided { guard });
         }
     }
 }

@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{Begun, CallLimits, ReadCall};
-use crate::{RequestBody, ResponseBody, SecurityContext, refuse};
+use crate::{GuardFuture, RequestBody, ResponseBody, SecurityContext, refuse};
 
 /// The service of [`CallLayer`](super::CallLayer).
 #[derive(Debug, Clone)]
@@ -27,20 +27,7 @@ impl<S> CallService<S> {
         Self { inner, limits }
     }
 
-    /// The inner service.
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// The inner service, mutably.
-    pub fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// Takes the layer off.
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
+    crate::inner_accessors!();
 }
 
 impl<S, ReqB, ResB> Service<Request<ReqB>> for CallService<S>
@@ -59,8 +46,8 @@ where
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
         let context = SecurityContext::of(&mut request);
         let state = match ReadCall::begin(request, &context, self.limits) {
-            Ok(Begun::Known(request)) => State::Forward {
-                inner: self.inner.call(request),
+            Ok(Begun::Known(request)) => State::Decided {
+                guard: GuardFuture::forward(self.inner.call(request)),
             },
             Ok(Begun::Read(read)) => {
                 // The service that was polled ready must be the one that is called.
@@ -71,8 +58,8 @@ where
                     context,
                 }
             }
-            Err(denial) => State::Refuse {
-                response: Some(refuse!("call", &context, denial)),
+            Err(denial) => State::Decided {
+                guard: GuardFuture::refuse(refuse!("call", &context, denial)),
             },
         };
         CallFuture { state }
@@ -87,21 +74,20 @@ pin_project! {
         S: Service<Request<RequestBody<ReqB>>>,
     {
         #[pin]
-        state: State<S, ReqB, ResB, S::Future>,
+        state: State<S, ReqB, GuardFuture<S::Future, ResB>>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<S, ReqB, ResB, F> {
+    enum State<S, ReqB, F> {
         Read {
             #[pin]
             read: ReadCall<ReqB>,
             service: S,
             context: SecurityContext,
         },
-        Forward { #[pin] inner: F },
-        Refuse { response: Option<Response<ResponseBody<ResB>>> },
+        Decided { #[pin] guard: F },
     }
 }
 
@@ -115,30 +101,18 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         loop {
-            let next = match state.as_mut().project() {
+            let guard = match state.as_mut().project() {
                 StateProj::Read {
                     read,
                     service,
                     context,
                 } => match ready!(read.poll(cx)) {
-                    Ok(request) => State::Forward {
-                        inner: service.call(request),
-                    },
-                    Err(denial) => State::Refuse {
-                        response: Some(refuse!("call", context, denial)),
-                    },
+                    Ok(request) => GuardFuture::forward(service.call(request)),
+                    Err(denial) => GuardFuture::refuse(refuse!("call", context, denial)),
                 },
-                StateProj::Forward { inner } => {
-                    let response = ready!(inner.poll(cx))?;
-                    return Poll::Ready(Ok(response.map(ResponseBody::inner)));
-                }
-                StateProj::Refuse { response } => {
-                    return response
-                        .take()
-                        .map_or(Poll::Pending, |r| Poll::Ready(Ok(r)));
-                }
+                StateProj::Decided { guard } => return guard.poll(cx),
             };
-            state.set(next);
+            state.set(State::Decided { guard });
         }
     }
 }
