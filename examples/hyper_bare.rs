@@ -1,4 +1,4 @@
-//! The layers on bare hyper, without axum.
+//! Three layers on bare hyper, without axum. The others go the same way.
 //!
 //! ```sh
 //! cargo run --example hyper_bare

@@ -1,4 +1,5 @@
-//! One layer on an app that exists already: security headers, and nothing else of Bartizan.
+//! One layer on an app that exists already: security headers, and nothing else of Bartizan. An app of
+//! yours depends on `bartizan-headers` alone, and says `bartizan_headers::SecurityHeadersLayer`.
 //!
 //! ```sh
 //! cargo run --example single_layer

@@ -234,6 +234,12 @@ done
 name="SIGTERM"
 : >"$work/headers"
 : >"$work/body"
+# A client that never ends its request must not keep the server running.
+authority=${url#http://}
+authority=${authority%%/*}
+exec 3<>"/dev/tcp/${authority%:*}/${authority##*:}"
+printf 'POST /mcp HTTP/1.1\r\nHost: localh' >&3
+sleep 0.3
 kill -TERM "$server"
 for _ in $(seq 50); do
   kill -0 "$server" 2>/dev/null || break

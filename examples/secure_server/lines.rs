@@ -98,6 +98,10 @@ impl Demo {
         if self.tokens.is_some() {
             let bearer =
                 |token| format!("{POST} -H \"Authorization: Bearer ${token}\" -d {CALL} {url}");
+            lines.push((
+                "jwt, yes: 200, another token is another caller (what a role may do is up to the tools)",
+                bearer("VIEWER"),
+            ));
             lines.push(("jwt, no: 401 invalid_token, expired", bearer("EXPIRED")));
             lines.push((
                 "jwt, no: 401 invalid_token, for another server",

@@ -19,7 +19,7 @@ mod notes;
 mod options;
 mod tokens;
 
-use std::{error::Error, net::SocketAddr};
+use std::{error::Error, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use axum::Router;
 use bartizan::{
@@ -29,15 +29,28 @@ use bartizan_kit::Issuer;
 use rmcp::transport::streamable_http_server::{
     StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
 };
-use tokio::{net::TcpListener, signal};
+use tokio::{net::TcpListener, signal, sync::Notify, time::sleep};
 use tower::ServiceBuilder;
 
 use crate::{lines::Demo, notes::Notes, options::Options, tokens::Tokens};
 
 const ALLOWED_ORIGIN: &str = "https://app.example.com";
 
+/// How long calls under way may take to end, once the server is told to stop.
+const GRACE: Duration = Duration::from_secs(2);
+
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("secure_server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .init();
@@ -74,9 +87,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let app = app(jwt)?.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, app)
-        .with_graceful_shutdown(shutdown())
-        .await?;
+    let stopping = Arc::new(Notify::new());
+    let stopped = Arc::clone(&stopping);
+    let stop = async {
+        shutdown().await;
+        stopping.notify_one();
+        sleep(GRACE).await;
+    };
+    tokio::select! {
+        result = axum::serve(listener, app).with_graceful_shutdown(async move { stopped.notified().await }) => result?,
+        // A client that never ends its request must not keep the server running.
+        () = stop => {}
+    }
     Ok(())
 }
 

@@ -1,7 +1,5 @@
 //! What goes over the wire: a yes and a no of each layer, at the real server.
 
-use std::time::Duration;
-
 use bartizan_kit::{McpRequest, Revision, call_tool, delete_session, get_stream, post};
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
@@ -277,20 +275,37 @@ async fn seed_a12_refusals_are_http_statuses_and_not_tool_results() {
     }
 }
 
+/// A handler behind axum; a tool of rmcp's runs in a task of its own, where no layer sees it panic.
 #[tokio::test]
-async fn sh_4_a_crashing_tool_leaks_nothing() {
-    let server = Server::start(Mode::Json).await;
-    let token = server.token("ann").encode();
-    let request = call_tool(Revision::V2026_07_28, "crash", json!({})).bearer(token);
-    let client = tokio::time::timeout(Duration::from_secs(5), send(&server, request)).await;
-    if let Ok(response) = client {
-        let body = response.text().await.unwrap_or_default();
-        assert!(!body.contains("hunter2"), "{body}");
+async fn sh_4_a_crashing_handler_is_a_500_that_leaks_nothing() {
+    async fn crash() -> &'static str {
+        panic!("the database password is hunter2")
     }
-    // The server is still there.
-    let token = server.token("ann").encode();
-    let response = send(&server, whoami().bearer(token)).await;
-    assert_eq!(response.status(), 200);
+    let app = axum::Router::new()
+        .route("/mcp", axum::routing::post(crash))
+        .layer(bartizan::SecurityHeadersLayer::mcp());
+    let response = tower::ServiceExt::oneshot(app, whoami().build_axum());
+    let response = response.await.unwrap();
+    assert_eq!(response.status(), 500);
+    assert!(response.headers().contains_key("content-security-policy"));
+    let body = http_body_util::BodyExt::collect(response.into_body()).await;
+    let body: Value = serde_json::from_slice(&body.unwrap().to_bytes()).unwrap();
+    assert!(!body.to_string().contains("hunter2"), "{body}");
+    assert!(body["error"]["data"]["correlationId"].is_string());
+}
+
+/// The shape of an app without rmcp: a plain route under `route_layer`.
+#[tokio::test]
+async fn ac_11_a_preflight_of_a_post_only_route_passes() {
+    let cors = bartizan::CorsLayer::new().allow_origin(ALLOWED_ORIGIN);
+    let app = axum::Router::new()
+        .route("/mcp", axum::routing::post(|| async { "called" }))
+        .route_layer(cors.unwrap());
+    let preflight = McpRequest::new(http::Method::OPTIONS)
+        .origin(ALLOWED_ORIGIN)
+        .header("access-control-request-method", "POST");
+    let response = tower::ServiceExt::oneshot(app, preflight.build_axum());
+    assert_eq!(response.await.unwrap().status(), 204);
 }
 
 #[tokio::test]

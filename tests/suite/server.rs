@@ -160,11 +160,6 @@ impl Tools {
         self.probe.go_on.notified().await;
         Ok("done".to_owned())
     }
-
-    #[tool(description = "Fails with a secret in its panic")]
-    fn crash(&self) -> String {
-        panic!("the database password is hunter2")
-    }
 }
 
 #[tool_handler]

@@ -25,6 +25,7 @@ static LAYERS: LazyLock<[(HeaderName, NetworkLayer); 2]> = LazyLock::new(|| {
         .and_then(|layer| layer.trust_proxy("2001:db8:a::/48"))
         .expect("the networks are fine");
     let rfc_7239 = layer.clone().forwarded_header(ForwardedHeader::Forwarded);
+    let rfc_7239 = rfc_7239.expect("proxies are trusted");
     [(X_FORWARDED_FOR, layer), (header::FORWARDED, rfc_7239)]
 });
 

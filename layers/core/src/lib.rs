@@ -35,7 +35,7 @@ pub use denial::{Denial, DenialKind};
 pub use events::{Event, Events, Severity};
 pub use future::GuardFuture;
 pub use principal::{Account, Principal, PrincipalBuilder, PrincipalKind};
-pub use refusal::{scrub, tells_too_much};
+pub use refusal::scrub;
 pub use secret::Secret;
 pub use text::{Printable, printable};
 pub use trail::{Finding, Trail, Verdict};

@@ -120,37 +120,27 @@ pub fn record_refusal(layer: &'static str, context: &SecurityContext, denial: &D
 /// Status and protocol headers stay; what describes the lost body goes, and so do the response's
 /// extensions, among which may be a reason phrase that a server writes out. A refusal of ours and
 /// any answer below 500 pass untouched.
-pub fn scrub<B>(
-    response: Response<ResponseBody<B>>,
-    context: &SecurityContext,
-) -> Response<ResponseBody<B>> {
-    if !tells_too_much(&response) {
-        return response;
+///
+/// Tells whether it did.
+pub fn scrub<B>(response: &mut Response<ResponseBody<B>>, context: &SecurityContext) -> bool {
+    let denial = response.extensions().get::<Denial>();
+    let ours = denial.is_some_and(|denial| denial.status() == response.status());
+    if ours || response.status().as_u16() < 500 {
+        return false;
     }
-    let (mut parts, _) = response.into_parts();
     let denial = Denial::new(
         DenialKind::Internal,
         "the inner service answered a server error",
     );
-    let body = denial.body_for(context);
-    parts.extensions.clear();
+    *response.body_mut() = denial.body_for(context);
+    response.extensions_mut().clear();
+    let headers = response.headers_mut();
     for described in DESCRIBES_THE_BODY {
-        parts.headers.remove(described);
+        headers.remove(described);
     }
-    parts
-        .headers
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    parts
-        .headers
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Response::from_parts(parts, body)
-}
-
-/// Whether [`scrub`] would replace the answer's text: a server error that is no refusal of ours.
-pub fn tells_too_much<B>(response: &Response<B>) -> bool {
-    let denial = response.extensions().get::<Denial>();
-    let ours = denial.is_some_and(|denial| denial.status() == response.status());
-    response.status().as_u16() >= 500 && !ours
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    true
 }
 
 const DESCRIBES_THE_BODY: [&str; 11] = [
@@ -234,7 +224,7 @@ mod tests {
 
     #[test]
     fn sh_4_an_inner_server_error_loses_its_text_and_keeps_its_status() {
-        let inner = Response::builder()
+        let mut scrubbed = Response::builder()
             .status(502)
             .header("content-length", "5")
             .header("content-encoding", "gzip")
@@ -244,7 +234,7 @@ mod tests {
             .body(ResponseBody::inner("stack".to_owned()))
             .unwrap();
         let context = SecurityContext::default();
-        let scrubbed = scrub(inner, &context);
+        assert!(scrub(&mut scrubbed, &context));
         assert_eq!(scrubbed.status(), 502);
         assert_eq!(scrubbed.headers()["retry-after"], "7");
         assert!(!scrubbed.headers().contains_key("content-length"));

@@ -19,7 +19,7 @@ pub enum Verdict {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// The layer, as in its crate's name: `cors`, `jwt`.
+    /// The layer, by the name it refuses under: `cors`, `auth`, `call`.
     pub layer: &'static str,
     /// What it concluded.
     pub verdict: Verdict,

@@ -321,6 +321,18 @@ async fn ac_12_bearer_comes_first_whatever_the_order() {
 }
 
 #[tokio::test]
+async fn ac_12_bearer_comes_first_among_one_authenticators_challenges() {
+    let mut both = Scheme::new("bearer");
+    both.challenges
+        .insert(0, HeaderValue::from_static(r#"DPoP algs="ES256""#));
+    let (response, _) = send(AuthLayer::new(both), with(&[])).await;
+    assert_eq!(
+        challenges(&response),
+        [r#"bearer realm="mcp""#, r#"DPoP algs="ES256""#]
+    );
+}
+
+#[tokio::test]
 async fn ac_6_credentials_in_two_places_are_refused() {
     let layer = AuthLayer::new(Scheme::new("Bearer")).or(Key);
     let both = with(&[("authorization", "Bearer good"), ("x-api-key", "good")]);

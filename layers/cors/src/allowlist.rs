@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use crate::{error::CorsError, host::Host, origin::Origin};
+use crate::{error::CorsConfigError, host::Host, origin::Origin};
 
 /// The one list that decides both who is refused and who is granted (OH-5).
 #[derive(Debug, Clone, Default)]
@@ -26,8 +26,8 @@ impl Allowlist {
     }
 
     /// Adds an origin, or every subdomain of one (`https://*.example.com`).
-    pub(crate) fn add(&mut self, entry: &str) -> Result<(), CorsError> {
-        let error = |problem| CorsError::new("origin", entry, problem);
+    pub(crate) fn add(&mut self, entry: &str) -> Result<(), CorsConfigError> {
+        let error = |problem| CorsConfigError::new("origin", entry, problem);
         if entry == "*" {
             return Err(error("is a wildcard for everybody: list the origins"));
         }

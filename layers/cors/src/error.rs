@@ -4,13 +4,13 @@ use bartizan_core::printable;
 
 /// A setting that is unsafe, contradictory or unreadable; its text names the offending value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CorsError {
+pub struct CorsConfigError {
     what: &'static str,
     value: String,
     problem: &'static str,
 }
 
-impl CorsError {
+impl CorsConfigError {
     pub(crate) fn new(what: &'static str, value: impl Into<String>, problem: &'static str) -> Self {
         Self {
             what,
@@ -25,7 +25,7 @@ impl CorsError {
     }
 }
 
-impl fmt::Display for CorsError {
+impl fmt::Display for CorsConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             what,
@@ -36,4 +36,4 @@ impl fmt::Display for CorsError {
     }
 }
 
-impl Error for CorsError {}
+impl Error for CorsConfigError {}

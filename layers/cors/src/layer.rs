@@ -1,9 +1,8 @@
 use std::{sync::Arc, time::Duration};
 
-use http::HeaderValue;
 use tower_layer::Layer;
 
-use crate::{error::CorsError, origin::Origin, policy::Policy, service::Cors};
+use crate::{error::CorsConfigError, origin::Origin, policy::Policy, service::Cors};
 
 /// CORS and Origin enforcement from one allowlist (OH-1, OH-2, OH-5 … OH-8).
 ///
@@ -37,7 +36,7 @@ impl CorsLayer {
     /// information, a port outside 1 to 65535, a host that is not ASCII (write `xn--…`) or ends
     /// with a dot; if a star stands anywhere else; if credentials are allowed and the entry is
     /// a pattern, or plain `http` to another machine.
-    pub fn allow_origin(self, origin: &str) -> Result<Self, CorsError> {
+    pub fn allow_origin(self, origin: &str) -> Result<Self, CorsConfigError> {
         self.change(|policy| policy.origins.add(origin))
     }
 
@@ -46,7 +45,7 @@ impl CorsLayer {
     /// # Errors
     ///
     /// As [`allow_origin`](Self::allow_origin), for the first bad one.
-    pub fn allow_origins<I>(self, origins: I) -> Result<Self, CorsError>
+    pub fn allow_origins<I>(self, origins: I) -> Result<Self, CorsConfigError>
     where
         I: IntoIterator<Item: AsRef<str>>,
     {
@@ -64,7 +63,7 @@ impl CorsLayer {
     /// # Errors
     ///
     /// If credentials are allowed.
-    pub fn allow_loopback(self) -> Result<Self, CorsError> {
+    pub fn allow_loopback(self) -> Result<Self, CorsConfigError> {
         self.change(|policy| {
             policy.origins.add_loopback();
             Ok(())
@@ -74,23 +73,17 @@ impl CorsLayer {
     /// Replaces the methods granted to preflights: `POST, GET, DELETE` unless set (OH-7).
     ///
     /// Browsers send `GET`, `HEAD` and `POST` without asking for the method: this list is no
-    /// access control.
+    /// access control. Protocol revisions since 2026-07-28 use `POST` alone (OH-7, SE-5).
     ///
     /// # Errors
     ///
     /// If there is none, or one is not an upper-case name, or is one that browsers forbid
     /// (`CONNECT`, `TRACE`, `TRACK`).
-    pub fn methods<I>(self, methods: I) -> Result<Self, CorsError>
+    pub fn methods<I>(self, methods: I) -> Result<Self, CorsConfigError>
     where
         I: IntoIterator<Item: AsRef<str>>,
     {
         self.change(|policy| policy.set_methods(methods))
-    }
-
-    /// Grants `POST` only: all that protocol revisions since 2026-07-28 use (OH-7, SE-5).
-    pub fn modern_only(mut self) -> Self {
-        Arc::make_mut(&mut self.policy).methods = HeaderValue::from_static("POST");
-        self
     }
 
     /// Grants request headers beyond those of MCP (OH-6), which are always granted.
@@ -98,7 +91,7 @@ impl CorsLayer {
     /// # Errors
     ///
     /// If one is not a header name. `*` isn't, and prefix wildcards do not exist (TR-10).
-    pub fn allow_headers<I>(self, names: I) -> Result<Self, CorsError>
+    pub fn allow_headers<I>(self, names: I) -> Result<Self, CorsConfigError>
     where
         I: IntoIterator<Item: AsRef<str>>,
     {
@@ -113,7 +106,7 @@ impl CorsLayer {
     /// # Errors
     ///
     /// If one is not a header name, or `*`.
-    pub fn expose_headers<I>(self, names: I) -> Result<Self, CorsError>
+    pub fn expose_headers<I>(self, names: I) -> Result<Self, CorsConfigError>
     where
         I: IntoIterator<Item: AsRef<str>>,
     {
@@ -131,10 +124,14 @@ impl CorsLayer {
     /// # Errors
     ///
     /// If it is longer than [`MAX_AGE`](Self::MAX_AGE).
-    pub fn max_age(self, max_age: Duration) -> Result<Self, CorsError> {
+    pub fn max_age(self, max_age: Duration) -> Result<Self, CorsConfigError> {
         if max_age > Self::MAX_AGE {
             let seconds = max_age.as_secs().to_string();
-            return Err(CorsError::new("max age", seconds, "is above 86400 seconds"));
+            return Err(CorsConfigError::new(
+                "max age",
+                seconds,
+                "is above 86400 seconds",
+            ));
         }
         self.change(|policy| {
             policy.max_age = max_age.as_secs().into();
@@ -152,7 +149,7 @@ impl CorsLayer {
     /// If not every listed origin is listed one by one: [`allow_loopback`](Self::allow_loopback)
     /// or a subdomain pattern; or if one is plain `http` to another machine, for which anybody
     /// on the way can speak.
-    pub fn allow_credentials(self) -> Result<Self, CorsError> {
+    pub fn allow_credentials(self) -> Result<Self, CorsConfigError> {
         self.change(|policy| {
             policy.credentials = true;
             Ok(())
@@ -174,12 +171,12 @@ impl CorsLayer {
     /// Changes the policy and checks what the change may contradict.
     fn change(
         mut self,
-        change: impl FnOnce(&mut Policy) -> Result<(), CorsError>,
-    ) -> Result<Self, CorsError> {
+        change: impl FnOnce(&mut Policy) -> Result<(), CorsConfigError>,
+    ) -> Result<Self, CorsConfigError> {
         let policy = Arc::make_mut(&mut self.policy);
         change(policy)?;
         match policy.origins.loose_entry() {
-            Some(entry) if policy.credentials => Err(CorsError::new(
+            Some(entry) if policy.credentials => Err(CorsConfigError::new(
                 "origin",
                 entry,
                 "cannot be allowed together with credentials: list each as https",

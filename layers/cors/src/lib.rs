@@ -14,6 +14,6 @@ mod service;
 
 #[cfg(feature = "serde")]
 pub use config::CorsConfig;
-pub use error::CorsError;
+pub use error::CorsConfigError;
 pub use layer::CorsLayer;
 pub use service::{Cors, ResponseFuture};

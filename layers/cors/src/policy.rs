@@ -1,7 +1,7 @@
 use bartizan_core::printable;
 use http::{HeaderMap, HeaderName, HeaderValue, header::ORIGIN};
 
-use crate::{allowlist::Allowlist, error::CorsError, origin::Origin};
+use crate::{allowlist::Allowlist, error::CorsConfigError, origin::Origin};
 
 /// Everything a request is judged by and an answer is made from.
 #[derive(Debug, Clone)]
@@ -56,7 +56,7 @@ impl Policy {
         Err(format!("origin `{}` {problem}", shown(field)))
     }
 
-    pub(crate) fn set_methods<I>(&mut self, methods: I) -> Result<(), CorsError>
+    pub(crate) fn set_methods<I>(&mut self, methods: I) -> Result<(), CorsConfigError>
     where
         I: IntoIterator<Item: AsRef<str>>,
     {
@@ -70,19 +70,23 @@ impl Policy {
         }
         let list = list.join(", ");
         if list.is_empty() {
-            return Err(CorsError::new("methods", list, "must name one or more"));
+            return Err(CorsConfigError::new(
+                "methods",
+                list,
+                "must name one or more",
+            ));
         }
         self.methods = HeaderValue::try_from(&list)
-            .map_err(|_| CorsError::new("methods", list, "are no header value"))?;
+            .map_err(|_| CorsConfigError::new("methods", list, "are no header value"))?;
         Ok(())
     }
 
-    pub(crate) fn grant(&mut self, name: &str) -> Result<(), CorsError> {
+    pub(crate) fn grant(&mut self, name: &str) -> Result<(), CorsConfigError> {
         self.extra_headers.push(header_name(name)?);
         Ok(())
     }
 
-    pub(crate) fn expose(&mut self, name: &str) -> Result<(), CorsError> {
+    pub(crate) fn expose(&mut self, name: &str) -> Result<(), CorsConfigError> {
         let header = header_name(name)?;
         let added = header.as_str().as_bytes();
         if members(&self.exposed).any(|member| member.eq_ignore_ascii_case(added)) {
@@ -90,13 +94,13 @@ impl Policy {
         }
         let longer = [self.exposed.as_bytes(), b", ", added].concat();
         self.exposed = HeaderValue::from_bytes(&longer)
-            .map_err(|_| CorsError::new("header", name, "is not a header name"))?;
+            .map_err(|_| CorsConfigError::new("header", name, "is not a header name"))?;
         Ok(())
     }
 }
 
-fn check_method(method: &str) -> Result<(), CorsError> {
-    let error = |problem| Err(CorsError::new("method", method, problem));
+fn check_method(method: &str) -> Result<(), CorsConfigError> {
+    let error = |problem| Err(CorsConfigError::new("method", method, problem));
     let legal = |b: u8| b.is_ascii_uppercase() || b == b'-';
     if method.is_empty() || !method.bytes().all(legal) {
         return error("is not an upper-case method name");
@@ -107,11 +111,11 @@ fn check_method(method: &str) -> Result<(), CorsError> {
     Ok(())
 }
 
-fn header_name(name: &str) -> Result<HeaderName, CorsError> {
+fn header_name(name: &str) -> Result<HeaderName, CorsConfigError> {
     HeaderName::from_bytes(name.as_bytes())
         .ok()
         .filter(|_| !name.contains('*'))
-        .ok_or_else(|| CorsError::new("header", name, "is not a header name"))
+        .ok_or_else(|| CorsConfigError::new("header", name, "is not a header name"))
 }
 
 /// A header value of a stranger's, fit for a log line.

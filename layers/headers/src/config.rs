@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{HeadersError, Hsts, SecurityHeadersLayer};
+use crate::{HeadersConfigError, Hsts, SecurityHeadersLayer};
 
 /// A [`SecurityHeadersLayer`] as it stands in a configuration file; unknown fields are refused.
 ///
@@ -51,9 +51,9 @@ pub enum Profile {
 }
 
 impl TryFrom<SecurityHeadersConfig> for SecurityHeadersLayer {
-    type Error = HeadersError;
+    type Error = HeadersConfigError;
 
-    fn try_from(config: SecurityHeadersConfig) -> Result<Self, HeadersError> {
+    fn try_from(config: SecurityHeadersConfig) -> Result<Self, HeadersConfigError> {
         let mut layer = match config.profile {
             Profile::Mcp => Self::mcp(),
             Profile::Html => Self::html(),

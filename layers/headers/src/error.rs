@@ -4,13 +4,13 @@ use bartizan_core::printable;
 
 /// A header rule that is invalid, contradictory or unsafe; its text names the header and the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HeadersError {
+pub struct HeadersConfigError {
     header: String,
     value: Option<String>,
     problem: &'static str,
 }
 
-impl HeadersError {
+impl HeadersConfigError {
     pub(crate) fn name(header: &str, problem: &'static str) -> Self {
         Self {
             header: header.to_owned(),
@@ -32,7 +32,7 @@ impl HeadersError {
     }
 }
 
-impl fmt::Display for HeadersError {
+impl fmt::Display for HeadersConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "header `{}`", printable(&self.header, 80))?;
         if let Some(value) = &self.value {
@@ -42,7 +42,7 @@ impl fmt::Display for HeadersError {
     }
 }
 
-impl Error for HeadersError {}
+impl Error for HeadersConfigError {}
 
 #[cfg(test)]
 mod tests {
@@ -50,9 +50,9 @@ mod tests {
 
     #[test]
     fn the_text_names_header_and_value_on_one_line() {
-        let error = HeadersError::value("x-a", "b\nc", "is bad").to_string();
+        let error = HeadersConfigError::value("x-a", "b\nc", "is bad").to_string();
         assert_eq!(error, r"header `x-a` with value `b\u{a}c` is bad");
-        let error = HeadersError::name("x\r", "is bad").to_string();
+        let error = HeadersConfigError::name("x\r", "is bad").to_string();
         assert_eq!(error, r"header `x\u{d}` is bad");
     }
 }

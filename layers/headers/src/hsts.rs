@@ -4,7 +4,7 @@ use http::HeaderValue;
 #[cfg(feature = "serde")]
 use serde::{Deserialize, Serialize};
 
-use crate::HeadersError;
+use crate::HeadersConfigError;
 
 const NAME: &str = "strict-transport-security";
 const YEAR: u64 = 31_536_000;
@@ -69,12 +69,12 @@ impl Hsts {
         }
     }
 
-    pub(crate) fn header_value(&self) -> Result<HeaderValue, HeadersError> {
+    pub(crate) fn header_value(&self) -> Result<HeaderValue, HeadersConfigError> {
         let max_age = match (self.danger_forget, self.max_age_seconds) {
             (true, None) => 0,
             (false, given) => given.unwrap_or(2 * YEAR),
             (true, Some(_)) => {
-                return Err(HeadersError::name(
+                return Err(HeadersConfigError::name(
                     NAME,
                     "has both a max-age and `danger_forget`",
                 ));
@@ -87,7 +87,7 @@ impl Hsts {
         if self.preload {
             text.push_str("; preload");
         }
-        let error = |problem| Err(HeadersError::value(NAME, &text, problem));
+        let error = |problem| Err(HeadersConfigError::value(NAME, &text, problem));
         if max_age == 0 && !self.danger_forget {
             return error("makes browsers forget the host, which only `danger_forget` may");
         }
@@ -97,7 +97,8 @@ impl Hsts {
         if self.preload && (max_age < YEAR || !self.include_subdomains) {
             return error("preloads with less than a year or without subdomains");
         }
-        HeaderValue::try_from(text).map_err(|_| HeadersError::name(NAME, "is not a header value"))
+        HeaderValue::try_from(text)
+            .map_err(|_| HeadersConfigError::name(NAME, "is not a header value"))
     }
 }
 

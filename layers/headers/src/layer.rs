@@ -4,7 +4,7 @@ use http::HeaderValue;
 use tower_layer::Layer;
 
 use crate::{
-    HeadersError, Hsts, SecurityHeaders,
+    HeadersConfigError, Hsts, SecurityHeaders,
     profile::{CLASSIC, CLASSIC_HSTS, HTML, MCP, Preset, TWO_YEARS},
     rules::Rules,
 };
@@ -83,7 +83,7 @@ impl SecurityHeadersLayer {
         self,
         name: impl AsRef<str>,
         value: impl AsRef<str>,
-    ) -> Result<Self, HeadersError> {
+    ) -> Result<Self, HeadersConfigError> {
         self.with(|rules| rules.set(name.as_ref(), value.as_ref(), false))
     }
 
@@ -96,7 +96,7 @@ impl SecurityHeadersLayer {
         self,
         name: impl AsRef<str>,
         value: impl AsRef<str>,
-    ) -> Result<Self, HeadersError> {
+    ) -> Result<Self, HeadersConfigError> {
         self.with(|rules| rules.set(name.as_ref(), value.as_ref(), true))
     }
 
@@ -106,7 +106,7 @@ impl SecurityHeadersLayer {
     ///
     /// If the name is not valid, the header is one that a profile sets (it would be taken from the
     /// inner service too), belongs to others, or has a rule already.
-    pub fn removing(self, name: impl AsRef<str>) -> Result<Self, HeadersError> {
+    pub fn removing(self, name: impl AsRef<str>) -> Result<Self, HeadersConfigError> {
         self.with(|rules| rules.remove(name.as_ref()))
     }
 
@@ -115,7 +115,7 @@ impl SecurityHeadersLayer {
     /// # Errors
     ///
     /// If the name is not valid, the profile has no rule for it, or it has another rule already.
-    pub fn danger_leave(self, name: impl AsRef<str>) -> Result<Self, HeadersError> {
+    pub fn danger_leave(self, name: impl AsRef<str>) -> Result<Self, HeadersConfigError> {
         self.with(|rules| rules.leave(name.as_ref()))
     }
 
@@ -125,7 +125,7 @@ impl SecurityHeadersLayer {
     ///
     /// If the max-age is zero or above 2147483647 seconds, if it is to be preloaded with less than a
     /// year or without subdomains, or if the header has a rule already.
-    pub fn hsts(self, hsts: Hsts) -> Result<Self, HeadersError> {
+    pub fn hsts(self, hsts: Hsts) -> Result<Self, HeadersConfigError> {
         self.with(|rules| rules.set_hsts(&hsts))
     }
 
@@ -145,8 +145,8 @@ impl SecurityHeadersLayer {
 
     fn with(
         mut self,
-        change: impl FnOnce(&mut Rules) -> Result<(), HeadersError>,
-    ) -> Result<Self, HeadersError> {
+        change: impl FnOnce(&mut Rules) -> Result<(), HeadersConfigError>,
+    ) -> Result<Self, HeadersConfigError> {
         change(Arc::make_mut(&mut self.rules))?;
         Ok(self)
     }

@@ -16,7 +16,7 @@ mod values;
 
 #[cfg(feature = "serde")]
 pub use config::{Profile, SecurityHeadersConfig};
-pub use error::HeadersError;
+pub use error::HeadersConfigError;
 pub use hsts::Hsts;
 pub use layer::SecurityHeadersLayer;
 pub use service::{ResponseFuture, SecurityHeaders};

@@ -20,7 +20,7 @@ pub(crate) static MCP: [Preset; 8] = [
     value(REFERRER_POLICY, "no-referrer"),
     value(X_FRAME_OPTIONS, "DENY"),
     value(CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
-    value(PERMISSIONS_POLICY, SEED_PERMISSIONS),
+    value(PERMISSIONS_POLICY, CLASSIC_PERMISSIONS),
     value(X_PERMITTED_CROSS_DOMAIN_POLICIES, "none"),
 ];
 
@@ -61,7 +61,7 @@ pub(crate) static CLASSIC: [Preset; 6] = [
     value(X_FRAME_OPTIONS, "DENY"),
     value(X_XSS_PROTECTION, "0"),
     value(REFERRER_POLICY, "no-referrer"),
-    value(PERMISSIONS_POLICY, SEED_PERMISSIONS),
+    value(PERMISSIONS_POLICY, CLASSIC_PERMISSIONS),
 ];
 
 pub(crate) static TWO_YEARS: HeaderValue =
@@ -69,7 +69,7 @@ pub(crate) static TWO_YEARS: HeaderValue =
 pub(crate) static CLASSIC_HSTS: HeaderValue =
     HeaderValue::from_static("max-age=31536000; includeSubDomains");
 
-const SEED_PERMISSIONS: &str = "geolocation=(), microphone=(), camera=()";
+const CLASSIC_PERMISSIONS: &str = "geolocation=(), microphone=(), camera=()";
 
 pub(crate) const CROSS_ORIGIN_EMBEDDER_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-embedder-policy");

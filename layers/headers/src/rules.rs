@@ -1,7 +1,7 @@
 use http::{HeaderName, HeaderValue, header::STRICT_TRANSPORT_SECURITY};
 
 use crate::{
-    HeadersError, Hsts, cache,
+    HeadersConfigError, Hsts, cache,
     profile::{CLASSIC, FINGERPRINTS, HTML, MCP, Preset},
     values,
 };
@@ -50,8 +50,8 @@ impl Rules {
         name: &str,
         text: &str,
         overriding: bool,
-    ) -> Result<(), HeadersError> {
-        let error = |problem| HeadersError::value(name, text, problem);
+    ) -> Result<(), HeadersConfigError> {
+        let error = |problem| HeadersConfigError::value(name, text, problem);
         let header = self.choose(name)?;
         if self.removed.contains(&header) {
             return Err(error("would tell which software answers"));
@@ -71,11 +71,11 @@ impl Rules {
         Ok(())
     }
 
-    pub(crate) fn remove(&mut self, name: &str) -> Result<(), HeadersError> {
+    pub(crate) fn remove(&mut self, name: &str) -> Result<(), HeadersConfigError> {
         let header = self.choose(name)?;
         if is_protective(&header) {
             let problem = "protects the caller and can't be removed from what inner services set";
-            return Err(HeadersError::name(name, problem));
+            return Err(HeadersConfigError::name(name, problem));
         }
         if !self.removed.contains(&header) {
             self.removed.push(header);
@@ -83,7 +83,7 @@ impl Rules {
         Ok(())
     }
 
-    pub(crate) fn leave(&mut self, name: &str) -> Result<(), HeadersError> {
+    pub(crate) fn leave(&mut self, name: &str) -> Result<(), HeadersConfigError> {
         let header = self.choose(name)?;
         let rules = |rules: &Self| {
             rules.set.len() + rules.removed.len() + usize::from(rules.hsts.is_some())
@@ -95,7 +95,7 @@ impl Rules {
             self.hsts = None;
         }
         if rules(self) == before {
-            return Err(HeadersError::name(
+            return Err(HeadersConfigError::name(
                 name,
                 "has no rule that could be dropped",
             ));
@@ -103,15 +103,15 @@ impl Rules {
         Ok(())
     }
 
-    pub(crate) fn set_hsts(&mut self, hsts: &Hsts) -> Result<(), HeadersError> {
+    pub(crate) fn set_hsts(&mut self, hsts: &Hsts) -> Result<(), HeadersConfigError> {
         self.choose(STRICT_TRANSPORT_SECURITY.as_str())?;
         self.hsts = Some(hsts.header_value()?);
         Ok(())
     }
 
     /// The name of a header that may have a rule and has none of the user's yet.
-    fn choose(&mut self, name: &str) -> Result<HeaderName, HeadersError> {
-        let error = |problem| HeadersError::name(name, problem);
+    fn choose(&mut self, name: &str) -> Result<HeaderName, HeadersConfigError> {
+        let error = |problem| HeadersConfigError::name(name, problem);
         let header: HeaderName = name.parse().map_err(|_| error("is not a header name"))?;
         if is_off_limits(&header) {
             return Err(error("belongs to the inner service or to another layer"));
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn two_rules_for_one_header_are_refused_whatever_their_order_and_case() {
-        let kinds: [fn(&mut Rules, &str) -> Result<(), HeadersError>; 4] = [
+        let kinds: [fn(&mut Rules, &str) -> Result<(), HeadersConfigError>; 4] = [
             |rules, name| rules.set(name, "a", false),
             |rules, name| rules.set(name, "a", true),
             Rules::remove,

@@ -8,7 +8,6 @@ use std::{
 
 use bartizan_core::{
     Denial, DenialKind, Finding, ResponseBody, SecurityContext, Transport, Verdict, refuse, scrub,
-    tells_too_much,
 };
 use http::{Request, Response, header::AUTHORIZATION};
 use pin_project_lite::pin_project;
@@ -134,22 +133,22 @@ struct Exchange {
 
 impl Exchange {
     fn scrubbed<B>(&self, response: Response<B>) -> Response<ResponseBody<B>> {
-        let response = response.map(ResponseBody::inner);
-        let status = response.status();
-        if self.rules.keep_inner_5xx_bodies || !tells_too_much(&response) {
+        let mut response = response.map(ResponseBody::inner);
+        if self.rules.keep_inner_5xx_bodies || !scrub(&mut response, &self.context) {
             return response;
         }
+        let status = response.status().as_u16();
         tracing::warn!(
             target: "bartizan::headers",
             correlation_id = self.context.correlation_id().as_str(),
-            status = status.as_u16(),
+            status,
             "an inner server error lost its text"
         );
         self.context.record(|| {
-            let reason = format!("the inner service answered {}", status.as_u16());
+            let reason = format!("the inner service answered {status}");
             Finding::new("headers", Verdict::Noted, "scrubbed", reason)
         });
-        scrub(response, &self.context)
+        response
     }
 
     fn finished<B>(&self, mut response: Response<ResponseBody<B>>) -> Response<ResponseBody<B>> {

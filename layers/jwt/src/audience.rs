@@ -1,7 +1,7 @@
 use serde_json::Value;
 
 use crate::{
-    error::ConfigError,
+    error::JwtConfigError,
     url::{WebUrl, canonical},
 };
 
@@ -17,9 +17,9 @@ struct Audience {
 }
 
 impl Audiences {
-    pub(crate) fn new(audiences: &[String]) -> Result<Self, ConfigError> {
+    pub(crate) fn new(audiences: &[String]) -> Result<Self, JwtConfigError> {
         if audiences.is_empty() {
-            return Err(ConfigError::missing("audience"));
+            return Err(JwtConfigError::missing("audience"));
         }
         let audiences: Result<_, _> = audiences.iter().map(|a| Audience::new(a)).collect();
         audiences.map(Self)
@@ -60,17 +60,17 @@ impl Audiences {
 }
 
 impl Audience {
-    fn new(given: &str) -> Result<Self, ConfigError> {
+    fn new(given: &str) -> Result<Self, JwtConfigError> {
         if given.is_empty() {
-            return Err(ConfigError::missing("audience"));
+            return Err(JwtConfigError::missing("audience"));
         }
         if given.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(ConfigError::new("audience", given, "has white space"));
+            return Err(JwtConfigError::new("audience", given, "has white space"));
         }
         let lower = given.to_ascii_lowercase();
         let is_web = lower.starts_with("http:") || lower.starts_with("https:");
         if is_web && WebUrl::parse(given).is_none() {
-            return Err(ConfigError::new("audience", given, "is not a plain URL"));
+            return Err(JwtConfigError::new("audience", given, "is not a plain URL"));
         }
         Ok(Self {
             as_given: given.to_owned(),

@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use bartizan_core::{Clock, Events, SystemClock};
 
 use crate::{
-    Algorithm, ConfigError, FetchDocument, JwtConfig, JwtVerifier, ProtectedResourceMetadata,
+    Algorithm, FetchDocument, JwtConfig, JwtConfigError, JwtVerifier, ProtectedResourceMetadata,
     TokenProfile,
     audience::Audiences,
     challenges::Challenges,
@@ -196,10 +196,10 @@ impl JwtVerifierBuilder {
     ///
     /// If a setting is missing, unsafe or out of range, or settings contradict each other; the
     /// error names which.
-    pub fn build(self) -> Result<JwtVerifier, ConfigError> {
+    pub fn build(self) -> Result<JwtVerifier, JwtConfigError> {
         if !crypto::AVAILABLE {
             let problem = "needs one of the crate's features `aws-lc-rs` and `rust-crypto`";
-            return Err(ConfigError::of("algorithms", problem));
+            return Err(JwtConfigError::of("algorithms", problem));
         }
         let config = &self.config;
         config.check()?;
@@ -208,7 +208,7 @@ impl JwtVerifierBuilder {
         let resource = match config.resource.as_deref().or(audiences.first_url()) {
             Some(url) => Resource::new(url)?,
             None => {
-                return Err(ConfigError::of(
+                return Err(JwtConfigError::of(
                     "resource",
                     "is missing, and no audience is a URL",
                 ));
@@ -259,13 +259,13 @@ impl fmt::Debug for JwtVerifierBuilder {
     }
 }
 
-fn check_issuer(issuer: &str, allow_http: bool) -> Result<(), ConfigError> {
+fn check_issuer(issuer: &str, allow_http: bool) -> Result<(), JwtConfigError> {
     if issuer.is_empty() {
-        return Err(ConfigError::missing("issuer"));
+        return Err(JwtConfigError::missing("issuer"));
     }
     check_fetchable("issuer", issuer, allow_http)?;
     if WebUrl::parse(issuer).is_some_and(|url| url.query.is_some()) {
-        return Err(ConfigError::new("issuer", issuer, "has a query"));
+        return Err(JwtConfigError::new("issuer", issuer, "has a query"));
     }
     Ok(())
 }

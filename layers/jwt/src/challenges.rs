@@ -1,7 +1,7 @@
 use bartizan_core::{Challenge, ChallengeError};
 use http::HeaderValue;
 
-use crate::error::ConfigError;
+use crate::error::JwtConfigError;
 
 /// The `WWW-Authenticate` lines, written once.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ impl Challenges {
         realm: Option<&str>,
         scopes: &[String],
         metadata_url: &str,
-    ) -> Result<Self, ConfigError> {
+    ) -> Result<Self, JwtConfigError> {
         let scope = (!scopes.is_empty()).then(|| scopes.join(" "));
         let line = |error: Option<(&str, &str)>| {
             let mut challenge = Challenge::new("Bearer");
@@ -46,7 +46,7 @@ impl Challenges {
             })
         };
         lines().map_err(|error| {
-            ConfigError::new(
+            JwtConfigError::new(
                 "challenge",
                 error.to_string(),
                 "cannot be sent: see realm, scopes, resource",

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{Algorithm, ConfigError, JwtVerifier, JwtVerifierBuilder, TokenProfile};
+use crate::{Algorithm, JwtConfigError, JwtVerifier, JwtVerifierBuilder, TokenProfile};
 
 /// What [`JwtVerifier`] is built from, as plain data: for a configuration file.
 ///
@@ -121,9 +121,9 @@ impl Default for JwtConfig {
 
 impl JwtConfig {
     /// Checks what can be checked setting by setting.
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+    pub(crate) fn check(&self) -> Result<(), JwtConfigError> {
         if self.algorithms.is_empty() {
-            return Err(ConfigError::missing("algorithms"));
+            return Err(JwtConfigError::missing("algorithms"));
         }
         let sources = [
             self.jwks_url.is_some(),
@@ -131,14 +131,14 @@ impl JwtConfig {
             !self.public_keys.is_empty(),
         ];
         if sources.into_iter().filter(|given| *given).count() > 1 {
-            return Err(ConfigError::of(
+            return Err(JwtConfigError::of(
                 "keys",
                 "have several sources: give one of jwks_url, jwk_set and public_keys",
             ));
         }
         let in_range = |setting, value: u64, range: std::ops::RangeInclusive<u64>| {
             range.contains(&value).then_some(()).ok_or_else(|| {
-                ConfigError::new(
+                JwtConfigError::new(
                     setting,
                     value.to_string(),
                     "is out of range: see its documentation",
@@ -163,7 +163,7 @@ impl JwtConfig {
             1..=3600,
         )?;
         if self.jwks_refetch_floor_seconds > self.jwks_cache_ttl_seconds {
-            return Err(ConfigError::of(
+            return Err(JwtConfigError::of(
                 "jwks_refetch_floor_seconds",
                 "is longer than jwks_cache_ttl_seconds: keys could not be renewed in time",
             ));
@@ -181,8 +181,8 @@ impl JwtConfig {
 }
 
 /// A scope that may be published: RFC 6749 §3.3, and not one that stands for all others (MD-5).
-fn check_scope(scope: &str) -> Result<(), ConfigError> {
-    let error = |problem| Err(ConfigError::new("scope", scope, problem));
+fn check_scope(scope: &str) -> Result<(), JwtConfigError> {
+    let error = |problem| Err(JwtConfigError::new("scope", scope, problem));
     let is_legal = |b: u8| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
     if scope.is_empty() || !scope.bytes().all(is_legal) {
         return error("is not one scope");
@@ -197,9 +197,9 @@ fn check_scope(scope: &str) -> Result<(), ConfigError> {
 }
 
 impl TryFrom<JwtConfig> for JwtVerifier {
-    type Error = ConfigError;
+    type Error = JwtConfigError;
 
-    fn try_from(config: JwtConfig) -> Result<Self, ConfigError> {
+    fn try_from(config: JwtConfig) -> Result<Self, JwtConfigError> {
         JwtVerifierBuilder::from(config).build()
     }
 }

@@ -4,13 +4,13 @@ use bartizan_core::printable;
 
 /// A configuration that is unsafe, contradictory or incomplete.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigError {
+pub struct JwtConfigError {
     setting: &'static str,
     value: Option<String>,
     problem: &'static str,
 }
 
-impl ConfigError {
+impl JwtConfigError {
     pub(crate) fn new(
         setting: &'static str,
         value: impl Into<String>,
@@ -42,7 +42,7 @@ impl ConfigError {
     }
 }
 
-impl fmt::Display for ConfigError {
+impl fmt::Display for JwtConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.value {
             Some(value) => write!(
@@ -57,7 +57,7 @@ impl fmt::Display for ConfigError {
     }
 }
 
-impl Error for ConfigError {}
+impl Error for JwtConfigError {}
 
 /// No key to check signatures with could be had.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use reqwest::{Client, redirect};
 
-use crate::{ConfigError, FetchDocument, FetchError, Fetching, url::WebUrl};
+use crate::{FetchDocument, FetchError, Fetching, JwtConfigError, url::WebUrl};
 
 /// Fetches over HTTP: no redirects, no cookies, a time limit, a size limit counted as it arrives.
 ///
@@ -22,7 +22,7 @@ impl HttpFetch {
     /// # Errors
     ///
     /// If TLS cannot be set up.
-    pub fn new(timeout: Duration) -> Result<Self, ConfigError> {
+    pub fn new(timeout: Duration) -> Result<Self, JwtConfigError> {
         let build = |direct: bool| {
             let mut builder = Client::builder()
                 .redirect(redirect::Policy::none())
@@ -34,7 +34,7 @@ impl HttpFetch {
                 builder = builder.no_proxy();
             }
             builder.build().map_err(|error| {
-                ConfigError::new(
+                JwtConfigError::new(
                     "http client",
                     plain(error).to_string(),
                     "could not be set up",

@@ -1,7 +1,7 @@
 use bartizan_core::{Principal, PrincipalBuilder};
 use serde_json::{Map, Value};
 
-use crate::{claims::Judged, error::ConfigError, token::Fault};
+use crate::{claims::Judged, error::JwtConfigError, token::Fault};
 
 /// More roles or scopes than a policy can mean.
 const MAX_NAMES: usize = 256;
@@ -19,7 +19,7 @@ pub(crate) struct ClaimMap {
 struct ClaimPath(Vec<String>);
 
 impl ClaimMap {
-    pub(crate) fn new(roles: Option<&str>, tenant: Option<&str>) -> Result<Self, ConfigError> {
+    pub(crate) fn new(roles: Option<&str>, tenant: Option<&str>) -> Result<Self, JwtConfigError> {
         let path =
             |setting, text: Option<&str>| text.map(|t| ClaimPath::new(setting, t)).transpose();
         Ok(Self {
@@ -81,14 +81,18 @@ impl ClaimMap {
 }
 
 impl ClaimPath {
-    fn new(setting: &'static str, text: &str) -> Result<Self, ConfigError> {
+    fn new(setting: &'static str, text: &str) -> Result<Self, JwtConfigError> {
         let names: Vec<_> = if text.contains("://") {
             vec![text.to_owned()]
         } else {
             text.split('.').map(str::to_owned).collect()
         };
         if names.iter().any(String::is_empty) {
-            return Err(ConfigError::new(setting, text, "is no path of claim names"));
+            return Err(JwtConfigError::new(
+                setting,
+                text,
+                "is no path of claim names",
+            ));
         }
         Ok(Self(names))
     }

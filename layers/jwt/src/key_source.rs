@@ -4,7 +4,7 @@ use arc_swap::ArcSwapOption;
 use bartizan_core::Clock;
 
 use crate::{
-    ConfigError, FetchDocument, JwtVerifierBuilder,
+    FetchDocument, JwtConfigError, JwtVerifierBuilder,
     config::PublicKeyConfig,
     keys::{self, Flight, KeySet, Origin, Remote, Schedule},
     url::check_fetchable,
@@ -13,7 +13,7 @@ use crate::{
 
 /// Where the configuration says that keys come from.
 impl JwtVerifierBuilder {
-    pub(crate) fn keys(&self, clock: &Arc<dyn Clock>) -> Result<Keys, ConfigError> {
+    pub(crate) fn keys(&self, clock: &Arc<dyn Clock>) -> Result<Keys, JwtConfigError> {
         let config = &self.config;
         if let Some(json) = &config.jwk_set {
             return self.keys_of_set(json);
@@ -52,17 +52,17 @@ impl JwtVerifierBuilder {
         })))
     }
 
-    fn keys_of_set(&self, json: &str) -> Result<Keys, ConfigError> {
+    fn keys_of_set(&self, json: &str) -> Result<Keys, JwtConfigError> {
         let (set, skipped) = KeySet::from_jwks(json.as_bytes(), &self.config.algorithms)
-            .map_err(|problem| ConfigError::new("jwk_set", problem, "cannot be helped"))?;
+            .map_err(|problem| JwtConfigError::new("jwk_set", problem, "cannot be helped"))?;
         if skipped.iter().any(|key| key.is_private()) {
-            return Err(ConfigError::of("jwk_set", "holds private key material"));
+            return Err(JwtConfigError::of("jwk_set", "holds private key material"));
         }
         keys::emit_skipped(&self.events, &skipped);
         Ok(Keys::Fixed(Arc::new(set)))
     }
 
-    fn keys_of_pem(&self) -> Result<Keys, ConfigError> {
+    fn keys_of_pem(&self) -> Result<Keys, JwtConfigError> {
         let mut keys = Vec::new();
         for PublicKeyConfig {
             kid,
@@ -72,14 +72,14 @@ impl JwtVerifierBuilder {
         {
             let name = kid.as_deref().unwrap_or("without kid");
             if !self.config.algorithms.contains(algorithm) {
-                return Err(ConfigError::new(
+                return Err(JwtConfigError::new(
                     "public_keys",
                     name,
                     "is for an algorithm that is not allowed",
                 ));
             }
             let key = keys::from_pem(kid.clone(), *algorithm, pem)
-                .map_err(|problem| ConfigError::new("public_keys", name, problem))?;
+                .map_err(|problem| JwtConfigError::new("public_keys", name, problem))?;
             keys.push(key);
         }
         let nameless = |key: &&keys::Key| key.kid.is_none();
@@ -89,26 +89,26 @@ impl JwtVerifierBuilder {
         };
         if keys.iter().filter(nameless).any(has_twin) {
             let problem = "hold several keys without kid for one algorithm: none could be chosen";
-            return Err(ConfigError::of("public_keys", problem));
+            return Err(JwtConfigError::of("public_keys", problem));
         }
         let mut repeated = Vec::new();
         let set = KeySet::new(keys, &mut repeated);
         if let Some(key) = repeated.first() {
             let name = key.kid.as_deref().unwrap_or_default();
-            return Err(ConfigError::new("public_keys", name, "is given twice"));
+            return Err(JwtConfigError::new("public_keys", name, "is given twice"));
         }
         Ok(Keys::Fixed(Arc::new(set)))
     }
 }
 
 #[cfg(feature = "http")]
-fn default_fetcher(timeout: Duration) -> Result<Arc<dyn FetchDocument>, ConfigError> {
+fn default_fetcher(timeout: Duration) -> Result<Arc<dyn FetchDocument>, JwtConfigError> {
     Ok(Arc::new(crate::HttpFetch::new(timeout)?))
 }
 
 #[cfg(not(feature = "http"))]
-fn default_fetcher(_: Duration) -> Result<Arc<dyn FetchDocument>, ConfigError> {
-    Err(ConfigError::of(
+fn default_fetcher(_: Duration) -> Result<Arc<dyn FetchDocument>, JwtConfigError> {
+    Err(JwtConfigError::of(
         "fetcher",
         "is missing, and the feature `http` is off",
     ))

@@ -27,7 +27,7 @@ mod verifier;
 pub use algorithm::Algorithm;
 pub use builder::JwtVerifierBuilder;
 pub use config::{JwtConfig, PublicKeyConfig};
-pub use error::{ConfigError, KeysUnavailable};
+pub use error::{JwtConfigError, KeysUnavailable};
 pub use fetch::{FetchDocument, FetchError, Fetching};
 #[cfg(feature = "http")]
 pub use http_fetch::HttpFetch;

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use crate::{
-    ConfigError, JwtConfig, MetadataService,
+    JwtConfig, JwtConfigError, MetadataService,
     resource::Resource,
     url::{WebUrl, check_fetchable},
 };
@@ -16,7 +16,7 @@ pub struct ProtectedResourceMetadata {
 }
 
 impl ProtectedResourceMetadata {
-    pub(crate) fn new(resource: &Resource, config: &JwtConfig) -> Result<Self, ConfigError> {
+    pub(crate) fn new(resource: &Resource, config: &JwtConfig) -> Result<Self, JwtConfigError> {
         let servers = match config.authorization_servers.as_slice() {
             [] => vec![config.issuer.clone()],
             servers => servers.to_vec(),
@@ -45,7 +45,7 @@ impl ProtectedResourceMetadata {
         }
         if let Some(url) = &config.resource_documentation {
             WebUrl::parse(url).ok_or_else(|| {
-                ConfigError::new("resource_documentation", url, "is not a plain URL")
+                JwtConfigError::new("resource_documentation", url, "is not a plain URL")
             })?;
             members.insert("resource_documentation".into(), url.as_str().into());
         }

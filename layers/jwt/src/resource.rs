@@ -1,6 +1,6 @@
 use http::Uri;
 
-use crate::{error::ConfigError, url::WebUrl};
+use crate::{error::JwtConfigError, url::WebUrl};
 
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
@@ -15,8 +15,8 @@ pub(crate) struct Resource {
 }
 
 impl Resource {
-    pub(crate) fn new(url: &str) -> Result<Self, ConfigError> {
-        let error = |problem| ConfigError::new("resource", url, problem);
+    pub(crate) fn new(url: &str) -> Result<Self, JwtConfigError> {
+        let error = |problem| JwtConfigError::new("resource", url, problem);
         let parsed = WebUrl::parse(url).ok_or(error("is not a plain https URL"))?;
         if !parsed.is_https && !parsed.is_loopback() {
             return Err(error("is not https"));

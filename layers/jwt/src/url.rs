@@ -3,7 +3,7 @@ use std::{
     net::{IpAddr, Ipv4Addr},
 };
 
-use crate::error::ConfigError;
+use crate::error::JwtConfigError;
 
 /// An `http` or `https` URL of the plain sort, in which every parser sees the same host: visible
 /// ASCII, no user information, no fragment, no backslash, no IPv4 address in another spelling.
@@ -142,12 +142,16 @@ pub(crate) fn check_fetchable(
     setting: &'static str,
     url: &str,
     allow_http: bool,
-) -> Result<(), ConfigError> {
+) -> Result<(), JwtConfigError> {
     let Some(parsed) = WebUrl::parse(url) else {
-        return Err(ConfigError::new(setting, url, "is not a plain https URL"));
+        return Err(JwtConfigError::new(
+            setting,
+            url,
+            "is not a plain https URL",
+        ));
     };
     if !parsed.is_https && !parsed.is_loopback() && !allow_http {
-        return Err(ConfigError::new(setting, url, "is not https"));
+        return Err(JwtConfigError::new(setting, url, "is not https"));
     }
     Ok(())
 }

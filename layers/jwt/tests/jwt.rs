@@ -16,7 +16,7 @@ use std::{
 use bartizan_core::{
     Denial, DenialKind, Event, Events, FakeClock, Principal, ResponseBody, SecurityContext,
 };
-use bartizan_jwt::{Algorithm, ConfigError, JwtLayer, JwtVerifier, JwtVerifierBuilder};
+use bartizan_jwt::{Algorithm, JwtConfigError, JwtLayer, JwtVerifier, JwtVerifierBuilder};
 use bartizan_kit::{Behaviour, Endpoint, Issuer, TokenMint};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header::AUTHORIZATION};

@@ -31,17 +31,13 @@ pub struct NetworkConfig {
 impl TryFrom<NetworkConfig> for NetworkLayer {
     type Error = NetworkConfigError;
 
-    /// Builds the layer; besides what its methods refuse, an empty `allowed_hosts` and a
-    /// `forwarded_header` that nobody is trusted to write.
+    /// Builds the layer; besides what its methods refuse, an empty `allowed_hosts`.
     fn try_from(config: NetworkConfig) -> Result<Self, NetworkConfigError> {
         let error = |setting, problem| Err(NetworkConfigError::new("setting", setting, problem));
         if config.allowed_hosts.as_ref().is_some_and(Vec::is_empty) {
             return error("allowed_hosts", "is empty, so that no host is admitted");
         }
-        if config.forwarded_header.is_some() && config.trusted_proxies.is_empty() {
-            return error("forwarded_header", "has no effect without trusted_proxies");
-        }
-        let mut layer = Self::new().forwarded_header(config.forwarded_header.unwrap_or_default());
+        let mut layer = Self::new();
         for host in config.allowed_hosts.iter().flatten() {
             layer = layer.allow_host(host)?;
         }
@@ -50,6 +46,9 @@ impl TryFrom<NetworkConfig> for NetworkLayer {
         }
         for proxy in &config.trusted_proxies {
             layer = layer.trust_proxy(proxy)?;
+        }
+        if let Some(header) = config.forwarded_header {
+            layer = layer.forwarded_header(header)?;
         }
         if config.tls_terminated_here {
             layer = layer.tls_terminated_here();
@@ -78,8 +77,8 @@ mod tests {
         let by_hand = NetworkLayer::new()
             .allow_host("a.example")
             .and_then(|layer| layer.trust_proxy("10.0.0.1"))
+            .and_then(|layer| layer.forwarded_header(ForwardedHeader::Forwarded))
             .unwrap()
-            .forwarded_header(ForwardedHeader::Forwarded)
             .tls_terminated_here();
         assert_eq!(format!("{:?}", from_file.unwrap()), format!("{by_hand:?}"));
         assert_eq!(

@@ -75,8 +75,12 @@ impl NetworkLayer {
     }
 
     /// Which header the trusted proxies write; by default `X-Forwarded-For`.
-    pub fn forwarded_header(self, header: ForwardedHeader) -> Self {
-        self.with(|settings| settings.proxies.header = header)
+    ///
+    /// # Errors
+    ///
+    /// If no proxy is trusted yet: name them first.
+    pub fn forwarded_header(self, header: ForwardedHeader) -> Result<Self, NetworkConfigError> {
+        self.try_with(|settings| settings.proxies.written_in(header))
     }
 
     /// Takes the peer's address from the request's extensions by a function of one's own, and

@@ -24,7 +24,7 @@ pub enum ForwardedHeader {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Proxies {
     networks: Vec<IpNet>,
-    pub(crate) header: ForwardedHeader,
+    header: ForwardedHeader,
 }
 
 impl Proxies {
@@ -49,6 +49,23 @@ impl Proxies {
             self.networks.push(network);
         }
         Ok(())
+    }
+
+    pub(crate) fn written_in(&mut self, header: ForwardedHeader) -> Result<(), NetworkConfigError> {
+        if self.networks.is_empty() {
+            let problem = "has no effect without a trusted proxy";
+            return Err(NetworkConfigError::new(
+                "setting",
+                "forwarded_header",
+                problem,
+            ));
+        }
+        self.header = header;
+        Ok(())
+    }
+
+    pub(crate) fn header(&self) -> ForwardedHeader {
+        self.header
     }
 
     /// Whether an address, in canonical form, is one of the proxies.

@@ -42,7 +42,7 @@ impl<'a> Route<'a> {
             transport: Transport::Plain,
             doubt: None,
         };
-        match proxies.header {
+        match proxies.header() {
             ForwardedHeader::XForwardedFor => {
                 let last_comma = |line: &[u8]| line.iter().rposition(|byte| *byte == b',');
                 let hops = entries::from_the_right(headers, &X_FORWARDED_FOR, last_comma);
@@ -130,8 +130,8 @@ mod tests {
 
     fn proxies(header: ForwardedHeader) -> Proxies {
         let mut proxies = Proxies::default();
-        proxies.header = header;
         proxies.trust("10.0.0.0/8").unwrap();
+        proxies.written_in(header).unwrap();
         proxies
     }
 

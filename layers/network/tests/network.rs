@@ -170,6 +170,7 @@ async fn rl_9_tv_18_clients_and_transports_are_found_as_the_vectors_say() {
             "x-forwarded-for" => ForwardedHeader::XForwardedFor,
             other => panic!("{other} in `{}`", vector.name),
         });
+        let layer = layer.unwrap();
         let headers: Vec<_> = vector.headers.iter().map(|(n, v)| (&**n, &**v)).collect();
         let answer = ask(&layer, from(&vector.peer, &headers)).await;
         let transport = match answer.context.transport() {

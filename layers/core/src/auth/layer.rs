@@ -29,25 +29,21 @@ impl AuthLayer {
     pub fn new(authenticator: impl Authenticator) -> Self {
         Self {
             shared: Arc::new(Shared {
-                challenges: Arc::from(authenticator.challenges()),
-                authenticators: vec![Arc::new(authenticator)],
+                authenticators: Vec::new(),
+                challenges: Arc::from([]),
                 allow_anonymous: false,
                 forward_credentials: false,
             }),
         }
+        .or(authenticator)
     }
 
     /// Adds an authenticator; the earlier one wins a credential that both recognize.
     pub fn or(self, authenticator: impl Authenticator) -> Self {
         self.with(|shared| {
             shared.authenticators.push(Arc::new(authenticator));
-            shared.challenges = shared
-                .authenticators
-                .iter()
-                .flat_map(|a| a.challenges().to_vec())
-                .collect::<Vec<_>>()
-                .into();
-            shared.challenges = bearer_first(shared.challenges.to_vec()).into();
+            let challenges = shared.authenticators.iter().flat_map(|a| a.challenges());
+            shared.challenges = bearer_first(challenges.cloned().collect()).into();
         })
     }
 
@@ -97,6 +93,10 @@ impl fmt::Debug for Shared {
 
 /// Clients look at the first challenge only, so it must be one they can answer (AC-12).
 pub(super) fn bearer_first(mut challenges: Vec<HeaderValue>) -> Vec<HeaderValue> {
-    challenges.sort_by_key(|challenge| !challenge.as_bytes().starts_with(b"Bearer "));
+    let is_bearer = |challenge: &HeaderValue| {
+        let scheme = challenge.as_bytes().get(..7);
+        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "))
+    };
+    challenges.sort_by_key(|challenge| !is_bearer(challenge));
     challenges
 }

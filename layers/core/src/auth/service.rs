@@ -236,12 +236,12 @@ impl Shared {
             principal,
             response_headers,
         } = result.map_err(|denial| self.challenged(judge, denial))?;
-        let method = principal.method();
         context
             .set_principal(principal)
             .map_err(|taken| self.malformed(taken.to_string()))?;
         context.offer_challenges(Arc::clone(&self.challenges));
-        context.record(|| Finding::new("auth", Verdict::Allowed, method, "identified"));
+        let name = self.authenticators.get(judge).map_or("", |a| a.name());
+        context.record(|| Finding::new("auth", Verdict::Allowed, name, "identified"));
         self.remove_credentials(parts);
         Ok(response_headers)
     }

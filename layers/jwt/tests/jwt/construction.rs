@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 
-fn setting(result: Result<JwtVerifier, ConfigError>) -> &'static str {
+fn setting(result: Result<JwtVerifier, JwtConfigError>) -> &'static str {
     let error = result.expect_err("should not build");
     let text = error.to_string();
     assert!(
