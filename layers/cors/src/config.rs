@@ -9,7 +9,7 @@ use crate::{CorsConfigError, CorsLayer};
 /// ```
 /// use bartizan_cors::{CorsConfig, CorsLayer};
 /// let config: CorsConfig = serde_json::from_str(
-///     r#"{"origins": ["https://app.example.com"], "expose_headers": ["x-cost"]}"#,
+///     r#"{"allow_origins": ["https://app.example.com"], "expose_headers": ["x-cost"]}"#,
 /// )?;
 /// let layer = CorsLayer::try_from(config)?;
 /// assert!(layer.allows("https://app.example.com"));
@@ -20,21 +20,21 @@ use crate::{CorsConfigError, CorsLayer};
 #[non_exhaustive]
 pub struct CorsConfig {
     /// As for [`CorsLayer::allow_origin`].
-    pub origins: Vec<String>,
+    pub allow_origins: Vec<String>,
     /// As [`CorsLayer::allow_loopback`].
-    pub loopback: bool,
+    pub allow_loopback: bool,
     /// As for [`CorsLayer::methods`]; absent means `POST, GET, DELETE`.
     pub methods: Option<Vec<String>>,
     /// As for [`CorsLayer::allow_headers`].
-    pub headers: Vec<String>,
+    pub allow_headers: Vec<String>,
     /// As for [`CorsLayer::expose_headers`].
     pub expose_headers: Vec<String>,
     /// As for [`CorsLayer::max_age`], in seconds, 0 to 86400; absent means 3600.
     pub max_age_seconds: Option<u64>,
     /// As [`CorsLayer::allow_credentials`].
-    pub credentials: bool,
+    pub allow_credentials: bool,
     /// As [`CorsLayer::allow_private_network`].
-    pub private_network: bool,
+    pub allow_private_network: bool,
 }
 
 impl TryFrom<CorsConfig> for CorsLayer {
@@ -42,10 +42,10 @@ impl TryFrom<CorsConfig> for CorsLayer {
 
     fn try_from(config: CorsConfig) -> Result<Self, CorsConfigError> {
         let mut layer = Self::new()
-            .allow_origins(config.origins)?
-            .allow_headers(config.headers)?
+            .allow_origins(config.allow_origins)?
+            .allow_headers(config.allow_headers)?
             .expose_headers(config.expose_headers)?;
-        if config.loopback {
+        if config.allow_loopback {
             layer = layer.allow_loopback()?;
         }
         if let Some(methods) = config.methods {
@@ -54,10 +54,10 @@ impl TryFrom<CorsConfig> for CorsLayer {
         if let Some(seconds) = config.max_age_seconds {
             layer = layer.max_age(Duration::from_secs(seconds))?;
         }
-        if config.credentials {
+        if config.allow_credentials {
             layer = layer.allow_credentials()?;
         }
-        if config.private_network {
+        if config.allow_private_network {
             layer = layer.allow_private_network();
         }
         Ok(layer)
@@ -89,20 +89,20 @@ mod tests {
         let new = CorsLayer::new;
         for (json, built) in [
             (
-                r#"{"origins":["https://a.example"]}"#,
+                r#"{"allow_origins":["https://a.example"]}"#,
                 new().allow_origin("https://a.example"),
             ),
-            (r#"{"loopback":true}"#, new().allow_loopback()),
+            (r#"{"allow_loopback":true}"#, new().allow_loopback()),
             (r#"{"methods":["POST"]}"#, new().methods(["POST"])),
-            (r#"{"headers":["x-a"]}"#, new().allow_headers(["x-a"])),
+            (r#"{"allow_headers":["x-a"]}"#, new().allow_headers(["x-a"])),
             (
                 r#"{"expose_headers":["x-a"]}"#,
                 new().expose_headers(["x-a"]),
             ),
             (r#"{"max_age_seconds":60}"#, new().max_age(minute)),
-            (r#"{"credentials":true}"#, new().allow_credentials()),
+            (r#"{"allow_credentials":true}"#, new().allow_credentials()),
             (
-                r#"{"private_network":true}"#,
+                r#"{"allow_private_network":true}"#,
                 Ok(new().allow_private_network()),
             ),
         ] {
@@ -116,12 +116,12 @@ mod tests {
     fn unknown_fields_and_bad_values_are_errors() {
         for bad in [
             r#"{"origin":["https://a.example"]}"#,
-            r#"{"origins":["*"]}"#,
+            r#"{"allow_origins":["*"]}"#,
             r#"{"methods":[]}"#,
             r#"{"max_age_seconds":86401}"#,
             r#"{"max_age_seconds":18446744073709551615}"#,
             r#"{"max_age_seconds":-1}"#,
-            r#"{"loopback":true,"credentials":true}"#,
+            r#"{"allow_loopback":true,"allow_credentials":true}"#,
         ] {
             assert!(build(bad).is_err(), "{bad}");
         }

@@ -1,4 +1,4 @@
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{ForwardedHeader, NetworkConfigError, NetworkLayer};
 
@@ -7,21 +7,21 @@ use crate::{ForwardedHeader, NetworkConfigError, NetworkLayer};
 /// ```
 /// use bartizan_network::{NetworkConfig, NetworkLayer};
 /// let config: NetworkConfig = serde_json::from_str(
-///     r#"{ "allowed_hosts": ["mcp.example.com"], "trusted_proxies": ["10.0.0.0/8"] }"#,
+///     r#"{ "allow_hosts": ["mcp.example.com"], "trust_proxies": ["10.0.0.0/8"] }"#,
 /// )?;
 /// let layer = NetworkLayer::try_from(config)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct NetworkConfig {
     /// See [`NetworkLayer::allow_host`]; absent: loopback hosts.
-    pub allowed_hosts: Option<Vec<String>>,
+    pub allow_hosts: Option<Vec<String>>,
     /// See [`NetworkLayer::danger_allow_any_host`].
     pub danger_allow_any_host: bool,
     /// See [`NetworkLayer::trust_proxy`].
-    pub trusted_proxies: Vec<String>,
+    pub trust_proxies: Vec<String>,
     /// See [`NetworkLayer::forwarded_header`]: `x-forwarded-for` or `forwarded`.
     pub forwarded_header: Option<ForwardedHeader>,
     /// See [`NetworkLayer::tls_terminated_here`].
@@ -31,20 +31,20 @@ pub struct NetworkConfig {
 impl TryFrom<NetworkConfig> for NetworkLayer {
     type Error = NetworkConfigError;
 
-    /// Builds the layer; besides what its methods refuse, an empty `allowed_hosts`.
+    /// Builds the layer; besides what its methods refuse, an empty `allow_hosts`.
     fn try_from(config: NetworkConfig) -> Result<Self, NetworkConfigError> {
         let error = |setting, problem| Err(NetworkConfigError::new("setting", setting, problem));
-        if config.allowed_hosts.as_ref().is_some_and(Vec::is_empty) {
-            return error("allowed_hosts", "is empty, so that no host is admitted");
+        if config.allow_hosts.as_ref().is_some_and(Vec::is_empty) {
+            return error("allow_hosts", "is empty, so that no host is admitted");
         }
         let mut layer = Self::new();
-        for host in config.allowed_hosts.iter().flatten() {
+        for host in config.allow_hosts.iter().flatten() {
             layer = layer.allow_host(host)?;
         }
         if config.danger_allow_any_host {
             layer = layer.danger_allow_any_host()?;
         }
-        for proxy in &config.trusted_proxies {
+        for proxy in &config.trust_proxies {
             layer = layer.trust_proxy(proxy)?;
         }
         if let Some(header) = config.forwarded_header {
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn every_setting_reaches_the_layer() {
         let from_file = build(
-            r#"{ "allowed_hosts": ["a.example"], "trusted_proxies": ["10.0.0.1"],
+            r#"{ "allow_hosts": ["a.example"], "trust_proxies": ["10.0.0.1"],
                  "forwarded_header": "forwarded", "tls_terminated_here": true }"#,
         );
         let by_hand = NetworkLayer::new()
@@ -92,16 +92,16 @@ mod tests {
     fn a_contradiction_or_an_unknown_field_names_itself() {
         for (json, named) in [
             (r#"{ "allowed_host": ["a.example"] }"#, "allowed_host"),
-            (r#"{ "allowed_hosts": [] }"#, "allowed_hosts"),
-            (r#"{ "allowed_hosts": ["a.example/x"] }"#, "a.example/x"),
+            (r#"{ "allow_hosts": [] }"#, "allow_hosts"),
+            (r#"{ "allow_hosts": ["a.example/x"] }"#, "a.example/x"),
             (
-                r#"{ "allowed_hosts": ["a.example"], "danger_allow_any_host": true }"#,
+                r#"{ "allow_hosts": ["a.example"], "danger_allow_any_host": true }"#,
                 "listed",
             ),
-            (r#"{ "trusted_proxies": ["0.0.0.0/0"] }"#, "0.0.0.0/0"),
+            (r#"{ "trust_proxies": ["0.0.0.0/0"] }"#, "0.0.0.0/0"),
             (r#"{ "forwarded_header": "forwarded" }"#, "forwarded_header"),
             (
-                r#"{ "forwarded_header": "x-real-ip", "trusted_proxies": ["10.0.0.1"] }"#,
+                r#"{ "forwarded_header": "x-real-ip", "trust_proxies": ["10.0.0.1"] }"#,
                 "x-real-ip",
             ),
         ] {

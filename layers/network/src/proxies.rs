@@ -9,7 +9,7 @@ use crate::NetworkConfigError;
 /// Exactly one kind is read: a proxy that writes one of them hands on the other as its client
 /// sent it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum ForwardedHeader {
