@@ -24,6 +24,7 @@
 
 mod authenticator;
 mod credentials;
+mod decide;
 mod future;
 mod layer;
 mod service;

@@ -5,6 +5,7 @@ use jiter::Peek;
 use super::{
     CallKind, CallLimits, Measures, Revision, Subject,
     json::{Walker, invalid, malformed},
+    members::{MessageMember, ParamsMember, ambiguous, is_like},
 };
 use crate::{Denial, DenialKind};
 
@@ -79,66 +80,6 @@ struct Params {
     uri: Option<Box<str>>,
     task: Option<Box<str>>,
     reference: Option<(Subject, Box<str>)>,
-}
-
-#[derive(Clone, Copy)]
-enum MessageMember {
-    JsonRpc,
-    Id,
-    Method,
-    Params,
-    Answer,
-    Other,
-    Ambiguous,
-}
-
-impl MessageMember {
-    fn of(key: &str) -> Self {
-        match key {
-            "jsonrpc" => Self::JsonRpc,
-            "id" => Self::Id,
-            "method" => Self::Method,
-            "params" => Self::Params,
-            "result" | "error" => Self::Answer,
-            _ if is_like(
-                key,
-                &["jsonrpc", "id", "method", "params", "result", "error"],
-            ) =>
-            {
-                Self::Ambiguous
-            }
-            _ => Self::Other,
-        }
-    }
-}
-
-#[derive(Clone, Copy)]
-enum ParamsMember {
-    Name,
-    Uri,
-    Task,
-    Reference,
-    Arguments,
-    Meta,
-    Other,
-    Ambiguous,
-}
-
-impl ParamsMember {
-    fn of(key: &str) -> Self {
-        match key {
-            "name" => Self::Name,
-            "uri" => Self::Uri,
-            "taskId" => Self::Task,
-            "ref" => Self::Reference,
-            "arguments" => Self::Arguments,
-            "_meta" => Self::Meta,
-            _ if is_like(key, &["name", "uri", "taskId", "ref", "arguments", "_meta"]) => {
-                Self::Ambiguous
-            }
-            _ => Self::Other,
-        }
-    }
 }
 
 impl Message {
@@ -317,26 +258,6 @@ fn read_meta(walker: &mut Walker<'_>) -> Result<Meta, Denial> {
         member = walker.next(&mut object, known)?;
     }
     Ok(meta)
-}
-
-/// Whether a key differs from a known one only in case, by the folding of parsers that ignore
-/// case: such a parser would take it for the known one.
-fn is_like(key: &str, known: &[&str]) -> bool {
-    if key.is_ascii() {
-        return known.iter().any(|name| name.eq_ignore_ascii_case(key));
-    }
-    let folded = || {
-        key.chars()
-            .flat_map(char::to_uppercase)
-            .flat_map(char::to_lowercase)
-    };
-    known
-        .iter()
-        .any(|name| folded().eq(name.chars().flat_map(char::to_lowercase)))
-}
-
-fn ambiguous() -> Denial {
-    invalid("a member differs from a known one only in case")
 }
 
 pub(super) fn params(message: &'static str) -> Denial {

@@ -20,6 +20,9 @@
 //! of them brings unannounced, as HTTP/2 permits, is dropped unread. A null character in a method or
 //! name is refused; arguments may hold one. `X-HTTP-Method-Override` and its like are not looked at:
 //! nothing inside may act on them.
+//!
+//! `Mcp-Param-*` headers are single and decodable here. Which argument each of them mirrors, only
+//! the tool's schema tells (N-7), so whoever acts on one must compare it.
 
 mod body;
 #[cfg(feature = "serde")]
@@ -28,6 +31,7 @@ mod envelope;
 mod json;
 mod layer;
 mod limits;
+mod members;
 mod mirror;
 mod read;
 mod revision;

@@ -1,0 +1,210 @@
+use std::{borrow::Cow, sync::Arc};
+
+use http::{HeaderName, HeaderValue, header::AUTHORIZATION, request::Parts};
+
+use super::{
+    Authenticator, CredentialPlace, Credentials, Identified, PendingVerification, Verification,
+    layer::{Shared, bearer_first},
+};
+use crate::{Denial, DenialKind, Finding, Principal, SecurityContext, Verdict};
+
+/// What becomes of a request.
+pub(super) enum Decision {
+    Forward(Vec<(HeaderName, HeaderValue)>),
+    Refuse(Denial),
+    Wait(usize, PendingVerification),
+}
+
+impl Shared {
+    pub(super) fn decide(&self, parts: &mut Parts, context: &SecurityContext) -> Decision {
+        self.hide_credentials(parts);
+        let credentials = match Credentials::read(parts) {
+            Ok(credentials) => credentials,
+            Err(reason) => return Decision::Refuse(self.malformed(reason)),
+        };
+        let (judge, authenticator) = match self.choose(&credentials) {
+            Ok(Some(chosen)) => chosen,
+            Ok(None) => {
+                let decision = self.without_credential(&credentials, context);
+                if matches!(decision, Decision::Forward(_)) {
+                    self.remove_credentials(parts);
+                }
+                return decision;
+            }
+            Err(reason) => return Decision::Refuse(self.malformed(reason)),
+        };
+        let result = match authenticator.authenticate(&credentials, context) {
+            Verification::Identified(identified) => Ok(identified),
+            Verification::Refused(denial) => Err(denial),
+            Verification::Pending(pending) => return Decision::Wait(judge, pending),
+        };
+        match self.conclude(judge, result, parts, context) {
+            Ok(headers) => Decision::Forward(headers),
+            Err(denial) => Decision::Refuse(denial),
+        }
+    }
+
+    /// The authenticator for the request's one credential; an error if there are two.
+    fn choose(
+        &self,
+        credentials: &Credentials<'_>,
+    ) -> Result<Option<(usize, &Arc<dyn Authenticator>)>, &'static str> {
+        let mut chosen: Option<(usize, &Arc<dyn Authenticator>, CredentialPlace)> = None;
+        for (index, authenticator) in self.authenticators.iter().enumerate() {
+            let Some(place) = authenticator.recognizes(credentials) else {
+                continue;
+            };
+            match &chosen {
+                None => chosen = Some((index, authenticator, place)),
+                Some((_, _, first)) if *first == place => {}
+                Some(_) => return Err("credentials in two places"),
+            }
+        }
+        let Some((index, authenticator, place)) = chosen else {
+            return Ok(None);
+        };
+        // A field that nobody recognizes, or a second one of the same authenticator, is a second
+        // credential too; a DPoP proof belongs to its token.
+        let elsewhere = if place == CredentialPlace::Authorization {
+            self.authenticators
+                .iter()
+                .flat_map(|a| a.credential_headers())
+                .any(|name| *name != DPOP && credentials.headers().contains_key(name))
+        } else {
+            credentials.authorization().is_some()
+        };
+        if elsewhere {
+            return Err("credentials in two places");
+        }
+        let has_no_value = credentials
+            .authorization()
+            .is_some_and(|a| a.value().is_empty());
+        if place == CredentialPlace::Authorization && has_no_value {
+            return Err("the authorization field has a scheme and no value");
+        }
+        if let CredentialPlace::Header(name) = &place
+            && credentials.headers().get_all(name).iter().count() > 1
+        {
+            return Err("a credential field is repeated");
+        }
+        Ok(Some((index, authenticator)))
+    }
+
+    fn without_credential(
+        &self,
+        credentials: &Credentials<'_>,
+        context: &SecurityContext,
+    ) -> Decision {
+        if context.principal().is_some_and(|p| !p.is_anonymous()) {
+            return Decision::Forward(Vec::new());
+        }
+        let presented = self.presented(credentials);
+        if self.allow_anonymous && presented.is_none() {
+            context.offer_challenges(Arc::clone(&self.challenges));
+            return match context.set_principal(Principal::anonymous()) {
+                Ok(()) => Decision::Forward(Vec::new()),
+                Err(taken) => Decision::Refuse(self.malformed(taken.to_string())),
+            };
+        }
+        let reason = presented.unwrap_or("no credential");
+        let denial = Denial::new(DenialKind::CredentialsMissing, reason);
+        Decision::Refuse(denial.with_challenges(self.challenges.to_vec()))
+    }
+
+    /// What credential of a kind that nobody here recognizes the request presents.
+    fn presented(&self, credentials: &Credentials<'_>) -> Option<&'static str> {
+        if credentials.authorization().is_some() {
+            return Some("an authorization scheme that is not accepted here");
+        }
+        let elsewhere = self
+            .authenticators
+            .iter()
+            .flat_map(|a| a.credential_headers())
+            .chain(&OTHER_CREDENTIAL_FIELDS)
+            .any(|name| credentials.headers().contains_key(name));
+        elsewhere.then_some("a credential field that is not accepted here")
+    }
+
+    pub(super) fn conclude(
+        &self,
+        judge: usize,
+        result: Result<Identified, Denial>,
+        parts: &mut Parts,
+        context: &SecurityContext,
+    ) -> Result<Vec<(HeaderName, HeaderValue)>, Denial> {
+        let Identified {
+            principal,
+            response_headers,
+        } = result.map_err(|denial| self.challenged(judge, denial))?;
+        context
+            .set_principal(principal)
+            .map_err(|taken| self.malformed(taken.to_string()))?;
+        context.offer_challenges(Arc::clone(&self.challenges));
+        let name = self.authenticators.get(judge).map_or("", |a| a.name());
+        context.record(|| Finding::new("auth", Verdict::Allowed, name, "identified"));
+        self.remove_credentials(parts);
+        Ok(response_headers)
+    }
+
+    fn remove_credentials(&self, parts: &mut Parts) {
+        if !self.forward_credentials {
+            for name in self.credential_fields() {
+                parts.headers.remove(name);
+            }
+        }
+    }
+
+    /// Adds the other authenticators' challenges to a 401, Bearer first (AC-12).
+    fn challenged(&self, judge: usize, denial: Denial) -> Denial {
+        if denial.status() != http::StatusCode::UNAUTHORIZED {
+            return denial;
+        }
+        let mut challenges = denial.challenges().to_vec();
+        let has_own = !challenges.is_empty();
+        for (index, authenticator) in self.authenticators.iter().enumerate() {
+            if index != judge || !has_own {
+                challenges.extend_from_slice(authenticator.challenges());
+            }
+        }
+        denial.with_challenges(bearer_first(challenges))
+    }
+
+    fn malformed(&self, reason: impl Into<Cow<'static, str>>) -> Denial {
+        let challenges = self
+            .authenticators
+            .iter()
+            .filter_map(|a| a.malformed_challenge().cloned())
+            .collect();
+        Denial::new(DenialKind::CredentialsMalformed, reason)
+            .with_challenges(bearer_first(challenges))
+    }
+
+    fn hide_credentials(&self, parts: &mut Parts) {
+        for (name, value) in &mut parts.headers {
+            if self.credential_fields().any(|field| field == name) {
+                value.set_sensitive(true);
+            }
+        }
+    }
+
+    fn credential_fields(&self) -> impl Iterator<Item = &HeaderName> {
+        let own = self
+            .authenticators
+            .iter()
+            .flat_map(|a| a.credential_headers());
+        [&AUTHORIZATION]
+            .into_iter()
+            .chain(&OTHER_CREDENTIAL_FIELDS)
+            .chain(own)
+    }
+}
+
+static DPOP: HeaderName = HeaderName::from_static("dpop");
+
+/// Fields that carry credentials by wide convention: whoever sends one is not anonymous.
+static OTHER_CREDENTIAL_FIELDS: [HeaderName; 4] = [
+    HeaderName::from_static("dpop"),
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("api-key"),
+    http::header::PROXY_AUTHORIZATION,
+];
