@@ -18,7 +18,7 @@ use std::{
 
 use bartizan_core::{
     Call, CallKind, CallLayer, CallLimits, Denial, DenialKind, RequestBody, SecurityContext,
-    call::{Begun, ReadCall, Subject},
+    call::{Begun, MirroredParams, ReadCall, Subject},
 };
 use bytes::Bytes;
 use http::{Method, Request, Response};
@@ -371,7 +371,7 @@ async fn members_beyond_the_limit_are_refused_and_at_the_limit_pass() {
     };
     let limits = CallLimits::new().with_members(100).unwrap();
     let layer = CallLayer::with_limits(limits);
-    assert_eq!(send(layer, post(object(100))).await.0.status(), 200);
+    assert_eq!(send(layer.clone(), post(object(100))).await.0.status(), 200);
     assert_eq!(send(layer, post(object(101))).await.0.status(), 400);
 }
 
@@ -496,6 +496,88 @@ async fn a_completion_tells_prompt_from_resource() {
         let (_, seen) = send(CallLayer::new(), post(body)).await;
         assert_eq!(seen.unwrap().call.subject(), Some(subject));
     }
+}
+
+/// N-7: what `Mcp-Param-*` mirrors is what the argument says, at its exact path.
+#[tokio::test]
+async fn n_7_mirrored_parameters_agree_with_the_arguments() {
+    let schema = r#"{"type":"object","properties":{
+        "region":{"type":"string","x-mcp-header":"Region"},
+        "to":{"type":"object","properties":{"count":{"type":"integer","x-mcp-header":"Count"}}}}}"#;
+    let params = MirroredParams::new().schema("deploy", schema).unwrap();
+    let layer = CallLayer::new().mirrored_params(params);
+    let both = r#"{"region":"eu","to":{"count":42}}"#;
+    for (modern, arguments, headers, status) in [
+        (true, both, &[("region", "eu"), ("count", "42")][..], 200),
+        (true, both, &[("region", "eu"), ("count", "42.0")], 200),
+        (
+            true,
+            both,
+            &[("region", "=?base64?ZXU=?="), ("count", "42")],
+            200,
+        ),
+        (true, both, &[("region", "us"), ("count", "42")], 400),
+        (true, both, &[("region", "EU"), ("count", "42")], 400),
+        (true, both, &[("region", "eu"), ("count", "43")], 400),
+        (true, both, &[("region", "eu")], 400),
+        (true, r#"{"region":null}"#, &[], 200),
+        (true, "{}", &[], 200),
+        (true, r#"{"region":null}"#, &[("region", "eu")], 400),
+        (true, r#"{"to":{"region":"eu"}}"#, &[("region", "eu")], 400),
+        (true, r#"{"region":["eu"]}"#, &[("region", "eu")], 400),
+        (true, "{}", &[("other", "anything")], 200),
+        (false, both, &[], 200),
+        (false, both, &[("region", "eu")], 200),
+        (false, both, &[("region", "us")], 400),
+    ] {
+        let meta = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
+        let meta = if modern { meta } else { r#""_meta":{}"# };
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"deploy","arguments":{arguments},{meta}}}}}"#
+        );
+        let mut request = post(body);
+        if modern {
+            for (name, value) in [
+                ("mcp-protocol-version", "2026-07-28"),
+                ("mcp-method", "tools/call"),
+                ("mcp-name", "deploy"),
+            ] {
+                request.headers_mut().insert(name, value.parse().unwrap());
+            }
+        }
+        for (name, value) in headers {
+            let name: http::HeaderName = format!("mcp-param-{name}").parse().unwrap();
+            request.headers_mut().insert(name, value.parse().unwrap());
+        }
+        let about = format!("modern {modern}, {arguments}, {headers:?}");
+        let (response, seen) = send(layer.clone(), request).await;
+        assert_eq!(response.status(), status, "{about}");
+        assert_eq!(seen.is_some(), status == 200, "{about}");
+        if status == 400 {
+            let body: Value = serde_json::from_slice(response.body()).unwrap();
+            assert_eq!(body["error"]["code"], -32020, "{about}");
+            assert_eq!(body["id"], 7, "{about}");
+        }
+    }
+}
+
+/// Also where an outer layer read the call, and this one only compares.
+#[tokio::test]
+async fn n_7_a_call_that_is_known_is_compared_as_well() {
+    let params = MirroredParams::new().argument("x", "A", ["a"]).unwrap();
+    let inner = service_fn(|_: Request<RequestBody<RequestBody<Full<Bytes>>>>| async {
+        Ok::<_, Infallible>(Response::new(Full::new(Bytes::new())))
+    });
+    let inner = CallLayer::new().mirrored_params(params).layer(inner);
+    let mut request = post(CALL);
+    let lie = http::HeaderValue::from_static("1");
+    request.headers_mut().insert("mcp-param-a", lie);
+    let response = CallLayer::new()
+        .layer(inner)
+        .oneshot(request)
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 400);
 }
 
 /// A JSON text of any shape.

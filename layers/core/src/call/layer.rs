@@ -1,6 +1,8 @@
+use std::sync::Arc;
+
 use tower_layer::Layer;
 
-use super::{CallLimits, CallService};
+use super::{CallLimits, CallService, MirroredParams};
 
 /// Reads each request as one MCP call, strictly, and refuses what cannot be read one way only.
 ///
@@ -10,10 +12,11 @@ use super::{CallLimits, CallService};
 /// parse again. It goes inside authentication (TV-1) and around nothing but the MCP endpoint.
 ///
 /// The inner service receives `Request<RequestBody<B>>`.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct CallLayer {
     limits: CallLimits,
+    params: Option<Arc<MirroredParams>>,
 }
 
 impl CallLayer {
@@ -21,12 +24,23 @@ impl CallLayer {
     pub const fn new() -> Self {
         Self {
             limits: CallLimits::new(),
+            params: None,
         }
     }
 
     /// With limits of your own.
     pub const fn with_limits(limits: CallLimits) -> Self {
-        Self { limits }
+        Self {
+            limits,
+            params: None,
+        }
+    }
+
+    /// Also compares `Mcp-Param-*` headers with the arguments that they mirror (N-7). Without this
+    /// they are only single and decodable.
+    pub fn mirrored_params(mut self, params: MirroredParams) -> Self {
+        self.params = Some(Arc::new(params));
+        self
     }
 }
 
@@ -34,6 +48,6 @@ impl<S> Layer<S> for CallLayer {
     type Service = CallService<S>;
 
     fn layer(&self, inner: S) -> CallService<S> {
-        CallService::new(inner, self.limits)
+        CallService::new(inner, self.limits, self.params.clone())
     }
 }

@@ -120,7 +120,7 @@ fn agree_on_method(headers: &HeaderMap, envelope: &Envelope, modern: bool) -> Re
 }
 
 fn agree_on_name(headers: &HeaderMap, envelope: &Envelope, modern: bool) -> Result<(), Denial> {
-    let mirrored = single(headers, &NAME)?.map(decoded).transpose()?;
+    let mirrored = decoded_field(headers, &NAME)?;
     match (mirrored, envelope.name.as_deref()) {
         (Some(mirrored), Some(name)) if mirrored == name => Ok(()),
         (Some(_), _) => Err(mismatch("Mcp-Name is not the name in the body")),
@@ -135,13 +135,12 @@ fn agree_on_name(headers: &HeaderMap, envelope: &Envelope, modern: bool) -> Resu
     }
 }
 
-/// Which arguments they mirror only the tool's schema tells; here they are single and decodable.
+/// Which arguments they mirror only the tool's schema tells (see `params`); unknown ones are single
+/// and decodable, and go on (N-9).
 fn check_params(headers: &HeaderMap) -> Result<(), Denial> {
     for name in headers.keys() {
-        if name.as_str().starts_with(PARAM_PREFIX)
-            && let Some(value) = single(headers, name)?
-        {
-            decoded(value)?;
+        if name.as_str().starts_with(PARAM_PREFIX) {
+            decoded_field(headers, name)?;
         }
     }
     Ok(())
@@ -159,6 +158,14 @@ fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h st
         .to_str()
         .map_err(|_| mismatch("an MCP header is not visible ASCII"))?;
     Ok(Some(text.trim_matches([' ', '\t'])))
+}
+
+/// A single header, decoded (N-6).
+pub(super) fn decoded_field<'h>(
+    headers: &'h HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<Cow<'h, str>>, Denial> {
+    single(headers, name)?.map(decoded).transpose()
 }
 
 fn decoded(value: &str) -> Result<Cow<'_, str>, Denial> {
@@ -188,7 +195,7 @@ fn unsupported(version: &str) -> Denial {
     .with_rpc_data(data)
 }
 
-fn mismatch(message: &'static str) -> Denial {
+pub(super) fn mismatch(message: &'static str) -> Denial {
     Denial::new(DenialKind::HeaderMismatch, message).with_message(message)
 }
 

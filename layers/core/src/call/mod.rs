@@ -21,8 +21,8 @@
 //! name is refused; arguments may hold one. `X-HTTP-Method-Override` and its like are not looked at:
 //! nothing inside may act on them.
 //!
-//! `Mcp-Param-*` headers are single and decodable here. Which argument each of them mirrors, only
-//! the tool's schema tells (N-7), so whoever acts on one must compare it.
+//! `Mcp-Param-*` headers are single and decodable. Which argument each of them mirrors, only the
+//! tool's schema tells: give it to [`MirroredParams`], and they are compared as well (N-7).
 
 mod body;
 #[cfg(feature = "serde")]
@@ -33,6 +33,7 @@ mod layer;
 mod limits;
 mod members;
 mod mirror;
+mod params;
 mod read;
 mod revision;
 mod sentinel;
@@ -47,6 +48,7 @@ pub use config::CallConfig;
 pub use json::Measures;
 pub use layer::CallLayer;
 pub use limits::{CallLimits, CallLimitsError};
+pub use params::{MirroredParams, MirroredParamsError};
 pub use read::{Begun, ReadCall};
 pub use revision::Revision;
 pub use service::{CallFuture, CallService};

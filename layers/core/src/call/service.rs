@@ -3,6 +3,7 @@ use std::{
     future::Future,
     mem,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -12,7 +13,7 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{Begun, CallLimits, ReadCall};
+use super::{Begun, CallLimits, MirroredParams, ReadCall};
 use crate::{GuardFuture, RequestBody, ResponseBody, SecurityContext, refuse};
 
 /// The service of [`CallLayer`](super::CallLayer).
@@ -20,11 +21,16 @@ use crate::{GuardFuture, RequestBody, ResponseBody, SecurityContext, refuse};
 pub struct CallService<S> {
     inner: S,
     limits: CallLimits,
+    params: Option<Arc<MirroredParams>>,
 }
 
 impl<S> CallService<S> {
-    pub(super) fn new(inner: S, limits: CallLimits) -> Self {
-        Self { inner, limits }
+    pub(super) fn new(inner: S, limits: CallLimits, params: Option<Arc<MirroredParams>>) -> Self {
+        Self {
+            inner,
+            limits,
+            params,
+        }
     }
 
     crate::inner_accessors!();
@@ -47,7 +53,7 @@ where
         let context = SecurityContext::of(&mut request);
         let state = match ReadCall::begin(request, &context, self.limits) {
             Ok(Begun::Known(request)) => State::Decided {
-                guard: GuardFuture::forward(self.inner.call(request)),
+                guard: judged(&mut self.inner, request, &context, self.params.as_deref()),
             },
             Ok(Begun::Read(read)) => {
                 // The service that was polled ready must be the one that is called.
@@ -56,6 +62,7 @@ where
                     read,
                     service: mem::replace(&mut self.inner, clone),
                     context,
+                    params: self.params.clone(),
                 }
             }
             Err(denial) => State::Decided {
@@ -86,6 +93,7 @@ pin_project! {
             read: ReadCall<ReqB>,
             service: S,
             context: SecurityContext,
+            params: Option<Arc<MirroredParams>>,
         },
         Decided { #[pin] guard: F },
     }
@@ -106,14 +114,35 @@ where
                     read,
                     service,
                     context,
+                    params,
                 } => match ready!(read.poll(cx)) {
-                    Ok(request) => GuardFuture::forward(service.call(request)),
+                    Ok(request) => judged(service, request, context, params.as_deref()),
                     Err(denial) => GuardFuture::refuse(refuse!("call", context, denial)),
                 },
                 StateProj::Decided { guard } => return guard.poll(cx),
             };
             state.set(State::Decided { guard });
         }
+    }
+}
+
+/// Hands a call that was read on, if its mirrored parameters agree.
+fn judged<S, ReqB, ResB>(
+    service: &mut S,
+    request: Request<RequestBody<ReqB>>,
+    context: &SecurityContext,
+    params: Option<&MirroredParams>,
+) -> GuardFuture<S::Future, ResB>
+where
+    S: Service<Request<RequestBody<ReqB>>, Response = Response<ResB>>,
+{
+    let verdict = match (params, context.call()) {
+        (Some(params), Some(call)) => params.check(call, request.headers()),
+        _ => Ok(()),
+    };
+    match verdict {
+        Ok(()) => GuardFuture::forward(service.call(request)),
+        Err(denial) => GuardFuture::refuse(refuse!("call", context, denial)),
     }
 }
 
