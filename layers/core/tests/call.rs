@@ -498,6 +498,38 @@ async fn a_completion_tells_prompt_from_resource() {
     }
 }
 
+#[tokio::test]
+async fn iv_6_an_inner_layer_with_tighter_limits_judges_the_known_call() {
+    let limits = CallLimits::new();
+    for (tighter, status) in [
+        (limits.with_body_bytes(CALL.len() - 1).unwrap(), 413),
+        (limits.with_body_bytes(CALL.len()).unwrap(), 200),
+        (limits.with_depth(4).unwrap(), 200),
+        (limits.with_depth(5).unwrap(), 200),
+        (limits.with_members(16).unwrap(), 200),
+    ] {
+        assert_eq!(send_twice(tighter, CALL.to_owned()).await, status);
+    }
+    let deep = CALL.replace("[1]", "[[1]]");
+    assert_eq!(send_twice(limits.with_depth(4).unwrap(), deep).await, 400);
+    let members: Vec<_> = (0..17).map(|i| format!(r#""k{i}":0"#)).collect();
+    let wide = CALL.replace(r#""a":[1]"#, &members.join(","));
+    assert_eq!(
+        send_twice(limits.with_members(16).unwrap(), wide).await,
+        400
+    );
+}
+
+/// Through a layer with the default limits, and inside it one with others.
+async fn send_twice(inner_limits: CallLimits, body: String) -> u16 {
+    let inner = service_fn(|_: Request<RequestBody<RequestBody<Full<Bytes>>>>| async {
+        Ok::<_, Infallible>(Response::new(Full::new(Bytes::new())))
+    });
+    let inner = CallLayer::with_limits(inner_limits).layer(inner);
+    let response = CallLayer::new().layer(inner).oneshot(post(body)).await;
+    response.unwrap().status().as_u16()
+}
+
 /// N-7: what `Mcp-Param-*` mirrors is what the argument says, at its exact path.
 #[tokio::test]
 async fn n_7_mirrored_parameters_agree_with_the_arguments() {

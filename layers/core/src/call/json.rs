@@ -7,7 +7,7 @@ use std::{
 
 use jiter::{Jiter, Peek};
 
-use super::CallLimits;
+use super::{CallLimits, body::too_large};
 use crate::{Denial, DenialKind};
 
 /// How large and how deep a body is.
@@ -25,6 +25,25 @@ pub struct Measures {
     /// Bytes of the longest string value as JSON text.
     pub string_bytes: usize,
 }
+
+impl Measures {
+    /// Whether a body that was read within other limits is within these.
+    pub(super) fn fit(&self, limits: &CallLimits) -> Result<(), Denial> {
+        if self.bytes > limits.body_bytes() {
+            return Err(too_large());
+        }
+        if self.depth > limits.depth() {
+            return Err(invalid(TOO_DEEP));
+        }
+        if self.members > limits.members() {
+            return Err(invalid(TOO_MANY_MEMBERS));
+        }
+        Ok(())
+    }
+}
+
+const TOO_DEEP: &str = "the body is nested too deep";
+const TOO_MANY_MEMBERS: &str = "an object has too many members";
 
 /// Walks JSON text once, and refuses what two parsers could read differently.
 ///
@@ -191,7 +210,7 @@ impl<'j> Walker<'j> {
         self.depth += 1;
         self.measures.depth = self.measures.depth.max(self.depth);
         if self.depth > self.limits.depth() {
-            return Err(invalid("the body is nested too deep"));
+            return Err(invalid(TOO_DEEP));
         }
         Ok(())
     }
@@ -210,7 +229,7 @@ impl<'j> Walker<'j> {
         };
         object.count += 1;
         if object.count > self.limits.members() {
-            return Err(invalid("an object has too many members"));
+            return Err(invalid(TOO_MANY_MEMBERS));
         }
         let repeated = if object.count <= LINEAR {
             let earlier = self.hashes.get(object.start..).unwrap_or_default();

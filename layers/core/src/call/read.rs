@@ -55,8 +55,9 @@ pub enum Begun<B> {
 impl<B: Body<Data = Bytes>> ReadCall<B> {
     /// Judges what can be judged without the body.
     ///
-    /// If an outer layer read the call, the request goes on with the call's own bytes, not
-    /// whatever body arrived here: something between the two layers may have changed it.
+    /// If an outer layer read the call, its measures are judged by these limits, and the
+    /// request goes on with the call's own bytes, not whatever body arrived here: something between
+    /// the two layers may have changed it.
     ///
     /// # Errors
     ///
@@ -67,7 +68,11 @@ impl<B: Body<Data = Bytes>> ReadCall<B> {
         limits: CallLimits,
     ) -> Result<Begun<B>, Denial> {
         let known = match context.call() {
-            Some(call) => call.clone(),
+            Some(call) => {
+                // The layer that read it may have had wider limits.
+                call.measures().fit(&limits)?;
+                call.clone()
+            }
             None => match bodiless(&request, limits)? {
                 Some(call) => {
                     context.set_call(call.clone());
