@@ -63,6 +63,46 @@ impl Challenge {
         Ok(self)
     }
 
+    /// A Bearer challenge for a request that needs scopes, after what the authentication layer
+    /// offers in [`SecurityContext::challenges`](crate::SecurityContext::challenges) (SC-1, AC-3).
+    ///
+    /// `realm` and `resource_metadata` are taken from the first Bearer challenge offered; whatever
+    /// scope that one asks for gives way to `scope`. The error is `insufficient_scope` for a
+    /// token that lacks them, and `None` for a request without one (AC-4).
+    ///
+    /// ```
+    /// use bartizan_core::Challenge;
+    /// use http::HeaderValue;
+    /// let offered = [HeaderValue::from_static(r#"Bearer resource_metadata="https://h/m", scope="a""#)];
+    /// assert_eq!(
+    ///     Challenge::for_scope(&offered, Some("insufficient_scope"), "b c")?.header_value()?,
+    ///     r#"Bearer error="insufficient_scope", scope="b c", resource_metadata="https://h/m""#,
+    /// );
+    /// # Ok::<(), bartizan_core::ChallengeError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the scope is not scopes with single spaces between them.
+    pub fn for_scope(
+        offered: &[HeaderValue],
+        error: Option<&'static str>,
+        scope: &str,
+    ) -> Result<Self, ChallengeError> {
+        let mut challenge = Self::new("Bearer");
+        if let Some(error) = error {
+            challenge = challenge.param("error", error)?;
+        }
+        challenge = challenge.param("scope", scope)?;
+        let bearer = offered.iter().find_map(|line| bearer_params(line));
+        for name in ["realm", "resource_metadata"] {
+            if let Some(value) = bearer.and_then(|params| param_of(params, name)) {
+                challenge = challenge.param(name, value)?;
+            }
+        }
+        Ok(challenge)
+    }
+
     /// The field's value.
     ///
     /// # Errors
@@ -85,6 +125,23 @@ impl Challenge {
         }
         HeaderValue::try_from(format!("{} {}", self.scheme, params.join(", ")))
             .map_err(|_| error("is not a scheme"))
+    }
+}
+
+fn bearer_params(line: &HeaderValue) -> Option<&str> {
+    let (scheme, params) = line.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then_some(params)
+}
+
+/// The value of a parameter, in the form that [`Challenge`] writes; anything else is not found.
+fn param_of<'a>(mut params: &'a str, wanted: &str) -> Option<&'a str> {
+    loop {
+        let (name, rest) = params.split_once("=\"")?;
+        let (value, rest) = rest.split_once('"')?;
+        if name == wanted {
+            return Some(value);
+        }
+        params = rest.strip_prefix(", ")?;
     }
 }
 
@@ -125,6 +182,34 @@ mod tests {
         for bad in ["", " a", "a  b", "a "] {
             assert!(Challenge::new("Bearer").param("scope", bad).is_err());
         }
+    }
+
+    #[test]
+    fn sc_1_what_the_authentication_layer_offers_is_carried_over_and_its_scope_is_not() {
+        let lines = |texts: &[&'static str]| -> Vec<_> {
+            let lines = texts.iter().map(|text| HeaderValue::from_static(text));
+            lines.collect()
+        };
+        for (offered, expected) in [
+            (
+                lines(&[
+                    "ApiKey realm=\"k\"",
+                    "bearer realm=\"a, b=c\", resource_metadata=\"https://h/m\", scope=\"x\"",
+                ]),
+                "Bearer scope=\"s t\", realm=\"a, b=c\", resource_metadata=\"https://h/m\"",
+            ),
+            (lines(&["Bearer realm=unquoted"]), "Bearer scope=\"s t\""),
+            (
+                lines(&["Bearer error=\"realm=\", x"]),
+                "Bearer scope=\"s t\"",
+            ),
+            (lines(&["Bearer"]), "Bearer scope=\"s t\""),
+            (lines(&[]), "Bearer scope=\"s t\""),
+        ] {
+            let challenge = Challenge::for_scope(&offered, None, "s t").unwrap();
+            assert_eq!(challenge.header_value().unwrap(), expected);
+        }
+        assert!(Challenge::for_scope(&[], None, "").is_err());
     }
 
     #[test]

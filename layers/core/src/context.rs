@@ -9,7 +9,7 @@ use http::{Extensions, HeaderValue, Method, Request, request::Parts};
 
 #[cfg(feature = "call")]
 use crate::Call;
-use crate::{CorrelationId, Finding, Principal, Trail};
+use crate::{CorrelationId, Finding, Permissions, Principal, Trail};
 
 /// The pass that each guard stamps on a request's way inwards.
 ///
@@ -29,6 +29,7 @@ struct Slots {
     challenges: OnceLock<Arc<[HeaderValue]>>,
     #[cfg(feature = "call")]
     call: OnceLock<Call>,
+    permissions: OnceLock<Arc<dyn Permissions>>,
     trail: OnceLock<Trail>,
 }
 
@@ -164,6 +165,24 @@ impl SecurityContext {
     #[cfg(feature = "call")]
     pub(crate) fn set_call(&self, call: Call) {
         let _ = self.0.call.set(call);
+    }
+
+    /// What the principal's roles permit; `None` if no authorization layer ran.
+    pub fn permissions(&self) -> Option<&Arc<dyn Permissions>> {
+        self.0.permissions.get()
+    }
+
+    /// Leaves the policy by which the request was judged, for handlers that ask for more.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyStamped`] if another policy is there.
+    pub fn set_permissions(&self, policy: Arc<dyn Permissions>) -> Result<(), AlreadyStamped> {
+        match self.0.permissions.set(policy) {
+            Ok(()) => Ok(()),
+            Err(again) if self.permissions().is_some_and(|p| Arc::ptr_eq(p, &again)) => Ok(()),
+            Err(_) => Err(AlreadyStamped { slot: "policy" }),
+        }
     }
 
     /// Starts collecting findings; done by an audit layer. Later calls change nothing.

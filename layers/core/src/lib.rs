@@ -9,6 +9,7 @@ mod denial;
 mod events;
 mod future;
 mod macros;
+mod permissions;
 mod principal;
 mod refusal;
 mod secret;
@@ -34,6 +35,7 @@ pub use correlation::CorrelationId;
 pub use denial::{Denial, DenialKind};
 pub use events::{Event, Events, Severity};
 pub use future::GuardFuture;
+pub use permissions::Permissions;
 pub use principal::{Account, Principal, PrincipalBuilder, PrincipalKind};
 pub use refusal::scrub;
 pub use secret::Secret;
@@ -44,5 +46,7 @@ pub use trail::{Finding, Trail, Verdict};
 #[doc(hidden)]
 pub mod __private {
     pub use crate::refusal::record_refusal;
+    #[cfg(feature = "metrics")]
+    pub use metrics;
     pub use tracing;
 }

@@ -29,3 +29,52 @@ macro_rules! inner_accessors {
         }
     };
 }
+
+/// Lets a request pass: counts it, and records the finding if somebody collects them.
+///
+/// `admit!("cors", &context, "origin_allowed")`, or with a reason as fourth argument, which is
+/// made only if it is recorded. The third is a stable word for what the layer concluded. Every
+/// guard says this of a request that it hands on, so that a record names all that judged it. The
+/// context may be an `Option`, for a guard that needs none of its own.
+///
+/// ```
+/// use bartizan_core::{SecurityContext, Verdict, admit};
+/// let context = SecurityContext::default();
+/// context.open_trail();
+/// admit!("geo", &context, "country_listed", "CH");
+/// let finding = &context.trail().unwrap().findings()[0];
+/// assert_eq!((finding.verdict, finding.kind), (Verdict::Allowed, "country_listed"));
+/// ```
+#[macro_export]
+macro_rules! admit {
+    ($layer:literal, $context:expr, $kind:expr) => {
+        $crate::admit!($layer, $context, $kind, "")
+    };
+    ($layer:literal, $context:expr, $kind:expr, $reason:expr) => {{
+        $crate::__count!($layer, "allowed");
+        if let Some(context) = Option::<&$crate::SecurityContext>::from($context) {
+            context
+                .record(|| $crate::Finding::new($layer, $crate::Verdict::Allowed, $kind, $reason));
+        }
+    }};
+}
+
+/// One verdict more of a layer.
+#[cfg(feature = "metrics")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __count {
+    ($layer:literal, $verdict:literal) => {
+        $crate::__private::metrics::counter!(
+            "bartizan_verdicts_total", "layer" => $layer, "verdict" => $verdict
+        )
+        .increment(1)
+    };
+}
+
+#[cfg(not(feature = "metrics"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __count {
+    ($layer:literal, $verdict:literal) => {};
+}

@@ -97,6 +97,7 @@ macro_rules! refuse {
             correlation_id = context.correlation_id().as_str(),
             "refused"
         );
+        $crate::__count!($layer, "refused");
         $crate::__private::record_refusal($layer, context, &denial);
         denial.into_response(context)
     }};

@@ -15,6 +15,17 @@ pub enum Verdict {
     Noted,
 }
 
+impl Verdict {
+    /// A stable word for records and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Refused => "refused",
+            Self::Noted => "noted",
+        }
+    }
+}
+
 /// One guard's entry in the request's audit record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -61,12 +72,18 @@ struct Entries {
     dropped: usize,
 }
 
+/// Findings that a request leaves when each layer has one.
+const USUAL: usize = 8;
+
 impl Trail {
     /// Findings kept per request.
     pub const CAPACITY: usize = 64;
 
     pub(crate) fn push(&self, finding: Finding) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.findings.is_empty() {
+            entries.findings.reserve(USUAL);
+        }
         if entries.findings.len() < Self::CAPACITY {
             entries.findings.push(finding);
         } else {
@@ -74,10 +91,15 @@ impl Trail {
         }
     }
 
+    /// Looks at the findings so far, without copying them. `look` must not record any.
+    pub fn with_findings<R>(&self, look: impl FnOnce(&[Finding]) -> R) -> R {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        look(&entries.findings)
+    }
+
     /// A copy of the findings so far.
     pub fn findings(&self) -> Vec<Finding> {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.findings.clone()
+        self.with_findings(<[Finding]>::to_vec)
     }
 
     /// How many findings did not fit.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bartizan_core::{
-    Denial, DenialKind, Finding, GuardFuture, ResponseBody, SecurityContext, Verdict, refuse,
+    Denial, DenialKind, GuardFuture, ResponseBody, SecurityContext, admit, refuse,
 };
 use http::{HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
@@ -50,13 +50,17 @@ where
             Ok(origin) => origin.cloned(),
             Err(reason) => return ResponseFuture::answer(refusal(&mut request, reason)),
         };
+        // Without another layer's context there is nobody to tell, and none is made.
+        let context = SecurityContext::find(request.extensions());
         if let Some(origin) = &origin {
-            let preflight = is_preflight(request.method(), request.headers());
-            note(&request, origin, preflight);
-            if preflight {
+            if is_preflight(request.method(), request.headers()) {
+                admit!("cors", context, "preflight", shown(origin));
                 let answer = self.policy.preflight(origin.clone(), request.headers());
                 return ResponseFuture::answer(answer);
             }
+            admit!("cors", context, "origin_allowed", shown(origin));
+        } else {
+            admit!("cors", context, "no_origin");
         }
         ResponseFuture {
             inner: GuardFuture::forward(self.inner.call(request)),
@@ -77,20 +81,6 @@ fn refusal<ReqB, ResB>(
     let mut response = refuse!("cors", &context, denial);
     vary_by_origin(response.headers_mut());
     response
-}
-
-fn note<B>(request: &Request<B>, origin: &HeaderValue, preflight: bool) {
-    let Some(context) = SecurityContext::find(request.extensions()) else {
-        return;
-    };
-    context.record(|| {
-        let kind = if preflight {
-            "preflight"
-        } else {
-            "origin_allowed"
-        };
-        Finding::new("cors", Verdict::Allowed, kind, shown(origin))
-    });
 }
 
 pin_project! {

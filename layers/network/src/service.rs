@@ -6,7 +6,7 @@ use std::{
 
 use bartizan_core::{
     Denial, DenialKind, Finding, GuardFuture, ResponseBody, SecurityContext, Transport, Verdict,
-    printable, refuse,
+    admit, printable, refuse,
 };
 use http::{HeaderMap, Request, Response, Uri, header::HOST};
 use tower_service::Service;
@@ -46,7 +46,10 @@ where
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
         let context = SecurityContext::of(&mut request);
         match self.settings.judge(&context, &request) {
-            Ok(()) => GuardFuture::forward(self.inner.call(request)),
+            Ok(()) => {
+                admit!("network", &context, "host_allowed");
+                GuardFuture::forward(self.inner.call(request))
+            }
             Err(denial) => GuardFuture::refuse(refuse!("network", &context, denial)),
         }
     }

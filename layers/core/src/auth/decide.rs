@@ -6,7 +6,7 @@ use super::{
     Authenticator, CredentialPlace, Credentials, Identified, PendingVerification, Verification,
     layer::{Shared, bearer_first},
 };
-use crate::{Denial, DenialKind, Finding, Principal, SecurityContext, Verdict};
+use crate::{Denial, DenialKind, Principal, SecurityContext, admit};
 
 /// What becomes of a request.
 pub(super) enum Decision {
@@ -96,13 +96,17 @@ impl Shared {
         context: &SecurityContext,
     ) -> Decision {
         if context.principal().is_some_and(|p| !p.is_anonymous()) {
+            admit!("auth", context, "identified_outside");
             return Decision::Forward(Vec::new());
         }
         let presented = self.presented(credentials);
         if self.allow_anonymous && presented.is_none() {
             context.offer_challenges(Arc::clone(&self.challenges));
             return match context.set_principal(Principal::anonymous()) {
-                Ok(()) => Decision::Forward(Vec::new()),
+                Ok(()) => {
+                    admit!("auth", context, "anonymous");
+                    Decision::Forward(Vec::new())
+                }
                 Err(taken) => Decision::Refuse(self.malformed(taken.to_string())),
             };
         }
@@ -141,7 +145,7 @@ impl Shared {
             .map_err(|taken| self.malformed(taken.to_string()))?;
         context.offer_challenges(Arc::clone(&self.challenges));
         let name = self.authenticators.get(judge).map_or("", |a| a.name());
-        context.record(|| Finding::new("auth", Verdict::Allowed, name, "identified"));
+        admit!("auth", context, "identified", name);
         self.remove_credentials(parts);
         Ok(response_headers)
     }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use super::{CallLimits, CallService, MirroredParams};
+use super::{CallGuard, CallLimits, CallRules, CallService, MirroredParams};
 
 /// Reads each request as one MCP call, strictly, and refuses what cannot be read one way only.
 ///
@@ -15,31 +15,29 @@ use super::{CallLimits, CallService, MirroredParams};
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct CallLayer {
-    limits: CallLimits,
-    params: Option<Arc<MirroredParams>>,
+    rules: CallRules,
 }
 
 impl CallLayer {
     /// With the default limits.
     pub const fn new() -> Self {
-        Self {
-            limits: CallLimits::new(),
-            params: None,
-        }
+        Self::with_limits(CallLimits::new())
     }
 
     /// With limits of your own.
     pub const fn with_limits(limits: CallLimits) -> Self {
         Self {
-            limits,
-            params: None,
+            rules: CallRules {
+                limits,
+                params: None,
+            },
         }
     }
 
     /// Also compares `Mcp-Param-*` headers with the arguments that they mirror (N-7). Without this
     /// they are only single and decodable.
     pub fn mirrored_params(mut self, params: MirroredParams) -> Self {
-        self.params = Some(Arc::new(params));
+        self.rules.params = Some(Arc::new(params));
         self
     }
 }
@@ -48,6 +46,6 @@ impl<S> Layer<S> for CallLayer {
     type Service = CallService<S>;
 
     fn layer(&self, inner: S) -> CallService<S> {
-        CallService::new(inner, self.limits, self.params.clone())
+        CallGuard::new(inner, self.rules.clone())
     }
 }

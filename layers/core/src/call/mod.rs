@@ -28,6 +28,7 @@ mod body;
 #[cfg(feature = "serde")]
 mod config;
 mod envelope;
+mod guard;
 mod json;
 mod layer;
 mod limits;
@@ -45,13 +46,14 @@ use bytes::Bytes;
 
 #[cfg(feature = "serde")]
 pub use config::CallConfig;
+pub use guard::{CallGuard, CallGuardFuture, JudgeCall, Pass};
 pub use json::Measures;
 pub use layer::CallLayer;
 pub use limits::{CallLimits, CallLimitsError};
 pub use params::{MirroredParams, MirroredParamsError};
 pub use read::{Begun, ReadCall};
 pub use revision::Revision;
-pub use service::{CallFuture, CallService};
+pub use service::{CallFuture, CallRules, CallService};
 
 use crate::printable;
 

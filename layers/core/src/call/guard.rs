@@ -1,0 +1,217 @@
+use std::{
+    fmt,
+    future::Future,
+    mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::{Begun, Call, CallLimits, ReadCall};
+use crate::{Denial, GuardFuture, RequestBody, ResponseBody, SecurityContext};
+
+/// What a layer that decides by the call decides.
+///
+/// A [`CallGuard`] over a judge is the whole service: it reads the call if no outer layer did,
+/// hands it to the judge, and forwards or refuses. Judges are cloned with the service and for a
+/// request whose body has to be waited for, so they hold what they know behind an `Arc`.
+pub trait JudgeCall: Clone {
+    /// What is kept of a request that may pass, for its answer; `()` if nothing.
+    type Pass: Pass;
+
+    /// What a call may measure that this judge reads or finds read.
+    fn limits(&self) -> CallLimits;
+
+    /// Whether the call may pass.
+    ///
+    /// # Errors
+    ///
+    /// The refusal.
+    fn judge(
+        &self,
+        call: &Call,
+        headers: &HeaderMap,
+        context: &SecurityContext,
+    ) -> Result<Self::Pass, Denial>;
+
+    /// Renders a refusal of the judge, or of the reading: [`refuse!`](crate::refuse) with the
+    /// layer's name.
+    fn refuse<B>(&self, context: &SecurityContext, denial: Denial) -> Response<ResponseBody<B>>;
+}
+
+/// What a [`JudgeCall`] does to the answer of a request that it let pass.
+pub trait Pass {
+    /// Adds to the answer's headers.
+    fn amend(self, headers: &mut HeaderMap);
+}
+
+impl Pass for () {
+    fn amend(self, _: &mut HeaderMap) {}
+}
+
+/// The service of layers that decide by the call.
+#[derive(Debug, Clone)]
+pub struct CallGuard<S, J> {
+    inner: S,
+    judge: J,
+}
+
+impl<S, J> CallGuard<S, J> {
+    /// Guards a service by a judge.
+    pub fn new(inner: S, judge: J) -> Self {
+        Self { inner, judge }
+    }
+
+    crate::inner_accessors!();
+}
+
+impl<S, J, ReqB, ResB> Service<Request<ReqB>> for CallGuard<S, J>
+where
+    S: Service<Request<RequestBody<ReqB>>, Response = Response<ResB>> + Clone,
+    J: JudgeCall,
+    ReqB: Body<Data = Bytes>,
+{
+    type Response = Response<ResponseBody<ResB>>;
+    type Error = S::Error;
+    type Future = CallGuardFuture<S, J, ReqB, ResB>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
+        let context = SecurityContext::of(&mut request);
+        let state = match ReadCall::begin(request, &context, self.judge.limits()) {
+            Ok(Begun::Known(request)) => judged(&self.judge, &mut self.inner, request, &context),
+            Ok(Begun::Read(read)) => {
+                // The service that was polled ready must be the one that is called.
+                let clone = self.inner.clone();
+                State::Read {
+                    read,
+                    service: mem::replace(&mut self.inner, clone),
+                    judge: self.judge.clone(),
+                    context,
+                }
+            }
+            Err(denial) => State::refuse(self.judge.refuse(&context, denial)),
+        };
+        CallGuardFuture { state }
+    }
+}
+
+pin_project! {
+    /// The future of [`CallGuard`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct CallGuardFuture<S, J, ReqB, ResB>
+    where
+        S: Service<Request<RequestBody<ReqB>>>,
+        J: JudgeCall,
+    {
+        #[pin]
+        state: State<S, J, J::Pass, ReqB, S::Future, ResB>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S, J, P, ReqB, F, ResB> {
+        Read {
+            #[pin]
+            read: ReadCall<ReqB>,
+            service: S,
+            judge: J,
+            context: SecurityContext,
+        },
+        Decided {
+            #[pin]
+            guard: GuardFuture<F, ResB>,
+            pass: Option<P>,
+        },
+    }
+}
+
+impl<S, J, P, ReqB, F, ResB> State<S, J, P, ReqB, F, ResB> {
+    fn refuse(response: Response<ResponseBody<ResB>>) -> Self {
+        Self::Decided {
+            guard: GuardFuture::refuse(response),
+            pass: None,
+        }
+    }
+}
+
+impl<S, J, ReqB, ResB> Future for CallGuardFuture<S, J, ReqB, ResB>
+where
+    S: Service<Request<RequestBody<ReqB>>, Response = Response<ResB>>,
+    J: JudgeCall,
+    ReqB: Body<Data = Bytes>,
+{
+    type Output = Result<Response<ResponseBody<ResB>>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            let decided = match state.as_mut().project() {
+                StateProj::Read {
+                    read,
+                    service,
+                    judge,
+                    context,
+                } => match ready!(read.poll(cx)) {
+                    Ok(request) => judged(judge, service, request, context),
+                    Err(denial) => State::refuse(judge.refuse(context, denial)),
+                },
+                StateProj::Decided { guard, pass } => {
+                    let mut response = ready!(guard.poll(cx))?;
+                    if let Some(pass) = pass.take() {
+                        pass.amend(response.headers_mut());
+                    }
+                    return Poll::Ready(Ok(response));
+                }
+            };
+            state.set(decided);
+        }
+    }
+}
+
+/// Hands a call that was read on, or refuses it.
+fn judged<S, J, ReqB, ResB>(
+    judge: &J,
+    service: &mut S,
+    request: Request<RequestBody<ReqB>>,
+    context: &SecurityContext,
+) -> State<S, J, J::Pass, ReqB, S::Future, ResB>
+where
+    S: Service<Request<RequestBody<ReqB>>, Response = Response<ResB>>,
+    J: JudgeCall,
+{
+    // Reading stamps the call; without it nothing could be judged.
+    let verdict = match context.call() {
+        Some(call) => judge.judge(call, request.headers(), context),
+        None => Err(Denial::new(
+            crate::DenialKind::Internal,
+            "the call was not read",
+        )),
+    };
+    match verdict {
+        Ok(pass) => State::Decided {
+            guard: GuardFuture::forward(service.call(request)),
+            pass: Some(pass),
+        },
+        Err(denial) => State::refuse(judge.refuse(context, denial)),
+    }
+}
+
+impl<S, J, ReqB, ResB> fmt::Debug for CallGuardFuture<S, J, ReqB, ResB>
+where
+    S: Service<Request<RequestBody<ReqB>>>,
+    J: JudgeCall,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallGuardFuture").finish_non_exhaustive()
+    }
+}

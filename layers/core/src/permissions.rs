@@ -1,0 +1,13 @@
+use crate::Principal;
+
+/// What principals may do by their roles: the side of an authorization policy that handlers ask.
+///
+/// The layer that judges by the policy leaves it in the request's context
+/// ([`SecurityContext::permissions`](crate::SecurityContext::permissions)).
+pub trait Permissions: Send + Sync {
+    /// Whether the principal has the role, itself or through a role that includes it.
+    fn has_role(&self, principal: &Principal, role: &str) -> bool;
+
+    /// Whether one of the principal's roles grants the capability.
+    fn has_capability(&self, principal: &Principal, capability: &str) -> bool;
+}
