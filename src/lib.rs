@@ -18,6 +18,4 @@ pub use bartizan_network::{self as network, NetworkLayer};
 #[cfg(any(feature = "axum", feature = "rmcp"))]
 mod caller;
 #[cfg(any(feature = "axum", feature = "rmcp"))]
-pub use caller::Caller;
-#[cfg(feature = "axum")]
-pub use caller::CallerRejection;
+pub use caller::{Caller, CallerRejection, Need};
