@@ -12,6 +12,7 @@ use crate::{
     crypto,
     identity::ClaimMap,
     resource::Resource,
+    token_cache::TokenCache,
     url::{WebUrl, check_fetchable},
     verifier::Inner,
 };
@@ -103,6 +104,17 @@ impl JwtVerifierBuilder {
     /// The longest token that is read; 16 KiB by default.
     pub fn max_token_bytes(self, bytes: usize) -> Self {
         self.with(|c| c.max_token_bytes = bytes)
+    }
+
+    /// How many verified tokens are remembered; 10,000 by default, at most 1,000,000; 0 for none,
+    /// so that every request costs a signature check.
+    pub fn token_cache_capacity(self, tokens: usize) -> Self {
+        self.with(|c| c.token_cache_capacity = tokens)
+    }
+
+    /// How long a token is remembered before it is verified anew; 300 s by default, 1 s to 1 h.
+    pub fn token_cache_age(self, age: Duration) -> Self {
+        self.with(|c| c.token_cache_age_seconds = age.as_secs())
     }
 
     /// How long fetched keys are fresh; 3600 s by default, 60 s to 24 h.
@@ -227,11 +239,17 @@ impl JwtVerifierBuilder {
             config.tenant_claim.as_deref(),
         )?;
         let keys = self.keys(&clock)?;
+        let leeway = Duration::from_secs(config.leeway_seconds);
+        let remembered = TokenCache::new(
+            config.token_cache_capacity,
+            Duration::from_secs(config.token_cache_age_seconds),
+            leeway,
+        )?;
         Ok(JwtVerifier::new(Inner {
             rules: ClaimRules {
                 issuer: config.issuer.clone(),
                 audiences,
-                leeway: Duration::from_secs(config.leeway_seconds),
+                leeway,
                 profile: config.profile,
                 strict_rfc9068: config.strict_rfc9068,
             },
@@ -239,6 +257,7 @@ impl JwtVerifierBuilder {
             max_token_bytes: config.max_token_bytes,
             claim_map,
             keys,
+            remembered,
             clock,
             challenges,
             metadata,

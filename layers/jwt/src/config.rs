@@ -38,6 +38,11 @@ pub struct JwtConfig {
     pub leeway_seconds: u64,
     /// The longest token that is read; 16384 by default, 512 to 65536 (TV-11).
     pub max_token_bytes: usize,
+    /// How many verified tokens are remembered; 10000 by default, at most 1000000; 0 for none.
+    pub token_cache_capacity: usize,
+    /// How long a token is remembered before it is verified anew; 300 by default, 1 to 3600, and
+    /// never longer than it is valid.
+    pub token_cache_age_seconds: u64,
     /// How long fetched keys are fresh; 3600 by default, 60 to 86400.
     pub jwks_cache_ttl_seconds: u64,
     /// How long beyond that they serve while the issuer cannot be reached; 86400 by default, at
@@ -102,6 +107,8 @@ impl Default for JwtConfig {
             strict_rfc9068: false,
             leeway_seconds: 60,
             max_token_bytes: 16 * 1024,
+            token_cache_capacity: 10_000,
+            token_cache_age_seconds: 300,
             jwks_cache_ttl_seconds: 3600,
             jwks_max_stale_seconds: 24 * 3600,
             jwks_refetch_floor_seconds: 30,
@@ -147,6 +154,16 @@ impl JwtConfig {
         };
         in_range("leeway_seconds", self.leeway_seconds, 0..=300)?;
         in_range("max_token_bytes", self.max_token_bytes as u64, 512..=65_536)?;
+        in_range(
+            "token_cache_capacity",
+            self.token_cache_capacity as u64,
+            0..=1_000_000,
+        )?;
+        in_range(
+            "token_cache_age_seconds",
+            self.token_cache_age_seconds,
+            1..=3600,
+        )?;
         in_range(
             "jwks_cache_ttl_seconds",
             self.jwks_cache_ttl_seconds,

@@ -13,6 +13,7 @@ mod fetch;
 mod http_fetch;
 mod identity;
 mod json;
+mod judge;
 mod key_source;
 mod keys;
 mod layer;
@@ -21,6 +22,7 @@ mod metadata_service;
 mod profile;
 mod resource;
 mod token;
+mod token_cache;
 mod url;
 mod verifier;
 

@@ -1,7 +1,7 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use bartizan_core::{
-    Authenticator, Clock, Denial, DenialKind, Principal, SecurityContext,
+    Authenticator, Clock, Denial, Principal, SecurityContext,
     auth::{CredentialPlace, Credentials, Identified, Verification},
 };
 use http::HeaderValue;
@@ -11,8 +11,9 @@ use crate::{
     challenges::Challenges,
     claims::ClaimRules,
     identity::ClaimMap,
-    keys::{Current, Found, KeySet, Refresh, Remote, Waiter},
-    token::{Fault, Unverified},
+    judge::Judgement,
+    keys::{Current, KeySet, Remote},
+    token_cache::TokenCache,
 };
 
 /// Verifies bearer tokens that are JWTs, and says who they stand for.
@@ -30,6 +31,8 @@ pub(crate) struct Inner {
     pub(crate) max_token_bytes: usize,
     pub(crate) claim_map: ClaimMap,
     pub(crate) keys: Keys,
+    /// None if it was switched off.
+    pub(crate) remembered: Option<TokenCache>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) challenges: Challenges,
     pub(crate) metadata: ProtectedResourceMetadata,
@@ -38,12 +41,6 @@ pub(crate) struct Inner {
 pub(crate) enum Keys {
     Fixed(Arc<KeySet>),
     Remote(Arc<Remote>),
-}
-
-/// What can be said of a token without waiting.
-enum Judgement {
-    Done(Result<Principal, Denial>),
-    Wait(Waiter),
 }
 
 impl JwtVerifier {
@@ -101,93 +98,6 @@ impl JwtVerifier {
     pub fn metadata_router<S: Clone + Send + Sync + 'static>(&self) -> axum::Router<S> {
         self.inner.metadata.router()
     }
-}
-
-impl Inner {
-    /// Cheap checks first, then the signature, then the claims; each kind of fault has its own
-    /// reason for the audit, and all have one answer.
-    fn judge(&self, token: &str) -> Judgement {
-        let unverified = match self.parse(token) {
-            Ok(unverified) => unverified,
-            Err(fault) => return Judgement::Done(Err(self.refusal(fault))),
-        };
-        let remote = match &self.keys {
-            Keys::Fixed(keys) => return Judgement::Done(self.judge_with(keys, &unverified, None)),
-            Keys::Remote(remote) => remote,
-        };
-        let keys = match remote.current() {
-            Current::Ready(keys) => keys,
-            Current::Wait(waiter) => return Judgement::Wait(waiter),
-            Current::Down(after) => return Judgement::Done(Err(unavailable(after))),
-        };
-        let kid = unverified.kid.as_deref();
-        if !matches!(keys.find(kid, unverified.algorithm), Found::UnknownKid) {
-            return Judgement::Done(self.judge_with(&keys, &unverified, None));
-        }
-        match remote.refresh(false) {
-            Refresh::Running { waiter, .. } => Judgement::Wait(waiter),
-            Refresh::Cooling { remaining, failed } => {
-                let down = failed.then_some(remaining);
-                Judgement::Done(self.judge_with(&keys, &unverified, down))
-            }
-        }
-    }
-
-    /// The same once a fetch has ended; nothing is waited for any more.
-    fn judge_settled(&self, token: &str) -> Result<Principal, Denial> {
-        let unverified = self.parse(token).map_err(|fault| self.refusal(fault))?;
-        match &self.keys {
-            Keys::Fixed(keys) => self.judge_with(keys, &unverified, None),
-            Keys::Remote(remote) => {
-                let keys = remote.settled().map_err(unavailable)?;
-                let down = remote.failure().map(|_| remote.schedule.floor);
-                self.judge_with(&keys, &unverified, down)
-            }
-        }
-    }
-
-    /// `down` tells when to come back if the key is unknown because the issuer cannot be asked.
-    fn judge_with(
-        &self,
-        keys: &KeySet,
-        token: &Unverified<'_>,
-        down: Option<Duration>,
-    ) -> Result<Principal, Denial> {
-        let key = match (keys.find(token.kid.as_deref(), token.algorithm), down) {
-            (Found::Key(key), _) => key,
-            (Found::UnknownKid, Some(after)) => return Err(unavailable(after)),
-            (Found::UnknownKid, None) => return Err(self.refusal("no key has the token's key id")),
-            (Found::Mismatch(fault), _) => return Err(self.refusal(fault)),
-        };
-        if !key.prepared.verifies(token.message, &token.signature) {
-            return Err(self.refusal("the signature is not valid"));
-        }
-        self.principal(token).map_err(|fault| self.refusal(fault))
-    }
-
-    fn parse<'a>(&self, token: &'a str) -> Result<Unverified<'a>, Fault> {
-        let profile = self.rules.profile;
-        Unverified::parse(token, self.max_token_bytes, &self.algorithms, profile)
-    }
-
-    fn principal(&self, token: &Unverified<'_>) -> Result<Principal, Fault> {
-        let claims = token.claims()?;
-        let judged = self.rules.judge(&claims, self.clock.wall())?;
-        let principal = self
-            .claim_map
-            .principal(&self.rules.issuer, &judged, &claims)?;
-        Ok(principal.claims(claims).build("jwt"))
-    }
-
-    fn refusal(&self, fault: Fault) -> Denial {
-        Denial::new(DenialKind::CredentialsInvalid, fault)
-            .with_challenge(self.challenges.invalid.clone())
-    }
-}
-
-/// No challenge: a client must not throw its token away because the issuer is down (AC-16).
-fn unavailable(after: Duration) -> Denial {
-    Denial::new(DenialKind::Unavailable, "no verification keys").with_retry_after(after)
 }
 
 impl Authenticator for JwtVerifier {

@@ -33,6 +33,8 @@ mod fetching;
 mod issuer;
 #[path = "jwt/metadata.rs"]
 mod metadata;
+#[path = "jwt/remembering.rs"]
+mod remembering;
 #[path = "jwt/requests.rs"]
 mod requests;
 #[path = "jwt/vectors.rs"]

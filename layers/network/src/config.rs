@@ -24,18 +24,32 @@ pub struct NetworkConfig {
     pub trust_proxies: Vec<String>,
     /// See [`NetworkLayer::forwarded_header`]: `x-forwarded-for` or `forwarded`.
     pub forwarded_header: Option<ForwardedHeader>,
+    /// See [`NetworkLayer::correlation_id_header`].
+    pub correlation_id_header: Option<String>,
     /// See [`NetworkLayer::tls_terminated_here`].
     pub tls_terminated_here: bool,
+    /// See [`NetworkLayer::require_tls`].
+    pub require_tls: bool,
+    /// See [`NetworkLayer::danger_allow_plain_loopback`].
+    pub danger_allow_plain_loopback: bool,
+    /// See [`NetworkLayer::allow_network`]; absent: every network that is not denied.
+    pub allow_networks: Option<Vec<String>>,
+    /// See [`NetworkLayer::deny_network`].
+    pub deny_networks: Vec<String>,
 }
 
 impl TryFrom<NetworkConfig> for NetworkLayer {
     type Error = NetworkConfigError;
 
-    /// Builds the layer; besides what its methods refuse, an empty `allow_hosts`.
+    /// Builds the layer; besides what its methods refuse, an empty `allow_hosts` or
+    /// `allow_networks`.
     fn try_from(config: NetworkConfig) -> Result<Self, NetworkConfigError> {
         let error = |setting, problem| Err(NetworkConfigError::new("setting", setting, problem));
         if config.allow_hosts.as_ref().is_some_and(Vec::is_empty) {
             return error("allow_hosts", "is empty, so that no host is admitted");
+        }
+        if config.allow_networks.as_ref().is_some_and(Vec::is_empty) {
+            return error("allow_networks", "is empty, so that no address is admitted");
         }
         let mut layer = Self::new();
         for host in config.allow_hosts.iter().flatten() {
@@ -50,8 +64,23 @@ impl TryFrom<NetworkConfig> for NetworkLayer {
         if let Some(header) = config.forwarded_header {
             layer = layer.forwarded_header(header)?;
         }
+        if let Some(header) = &config.correlation_id_header {
+            layer = layer.correlation_id_header(header)?;
+        }
         if config.tls_terminated_here {
             layer = layer.tls_terminated_here();
+        }
+        if config.require_tls {
+            layer = layer.require_tls()?;
+        }
+        if config.danger_allow_plain_loopback {
+            layer = layer.danger_allow_plain_loopback()?;
+        }
+        for network in config.allow_networks.iter().flatten() {
+            layer = layer.allow_network(network)?;
+        }
+        for network in &config.deny_networks {
+            layer = layer.deny_network(network)?;
         }
         Ok(layer)
     }
@@ -72,14 +101,21 @@ mod tests {
     fn every_setting_reaches_the_layer() {
         let from_file = build(
             r#"{ "allow_hosts": ["a.example"], "trust_proxies": ["10.0.0.1"],
-                 "forwarded_header": "forwarded", "tls_terminated_here": true }"#,
+                 "forwarded_header": "forwarded", "tls_terminated_here": true,
+                 "correlation_id_header": "x-request-id", "require_tls": true,
+                 "danger_allow_plain_loopback": true,
+                 "allow_networks": ["192.0.2.0/24"], "deny_networks": ["192.0.2.7"] }"#,
         );
         let by_hand = NetworkLayer::new()
             .allow_host("a.example")
             .and_then(|layer| layer.trust_proxy("10.0.0.1"))
             .and_then(|layer| layer.forwarded_header(ForwardedHeader::Forwarded))
-            .unwrap()
-            .tls_terminated_here();
+            .and_then(|layer| layer.correlation_id_header("x-request-id"))
+            .and_then(|layer| layer.tls_terminated_here().require_tls())
+            .and_then(NetworkLayer::danger_allow_plain_loopback)
+            .and_then(|layer| layer.allow_network("192.0.2.0/24"))
+            .and_then(|layer| layer.deny_network("192.0.2.7"))
+            .unwrap();
         assert_eq!(format!("{:?}", from_file.unwrap()), format!("{by_hand:?}"));
         assert_eq!(
             format!("{:?}", build("{}").unwrap()),
@@ -100,6 +136,21 @@ mod tests {
             ),
             (r#"{ "trust_proxies": ["0.0.0.0/0"] }"#, "0.0.0.0/0"),
             (r#"{ "forwarded_header": "forwarded" }"#, "forwarded_header"),
+            (
+                r#"{ "correlation_id_header": "x-request-id" }"#,
+                "correlation_id_header",
+            ),
+            (r#"{ "require_tls": true }"#, "require_tls"),
+            (
+                r#"{ "danger_allow_plain_loopback": true, "tls_terminated_here": true }"#,
+                "danger_allow_plain_loopback",
+            ),
+            (r#"{ "allow_networks": [] }"#, "allow_networks"),
+            (r#"{ "allow_networks": ["10.0.0.1/8"] }"#, "10.0.0.1/8"),
+            (
+                r#"{ "allow_networks": ["10.1.0.0/16"], "deny_networks": ["10.0.0.0/8"] }"#,
+                "10.0.0.0/8",
+            ),
             (
                 r#"{ "forwarded_header": "x-real-ip", "trust_proxies": ["10.0.0.1"] }"#,
                 "x-real-ip",

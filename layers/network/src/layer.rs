@@ -4,11 +4,12 @@ use http::Extensions;
 use tower_layer::Layer;
 
 use crate::{
-    ForwardedHeader, Network, NetworkConfigError, hosts::Hosts, peer::PeerSource, proxies::Proxies,
+    ForwardedHeader, Network, NetworkConfigError, addresses::Addresses,
+    correlation::CorrelationHeader, hosts::Hosts, peer::PeerSource, proxies::Proxies, tls::Plain,
 };
 
 /// Finds the client's real address, stamps how the request travelled, and admits only listed
-/// hosts.
+/// hosts; listed addresses and TLS only, if told so.
 ///
 /// The layer is its own builder; the [crate's documentation](crate) has an example and the order
 /// of its decisions. It starts strict: only loopback hosts, no trusted proxy, plain HTTP.
@@ -21,10 +22,15 @@ pub struct NetworkLayer {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Settings {
     pub(crate) hosts: Hosts,
+    pub(crate) addresses: Addresses,
+    pub(crate) plain: Plain,
     pub(crate) proxies: Proxies,
     pub(crate) peer: PeerSource,
     pub(crate) tls_terminated_here: bool,
+    pub(crate) correlation: Option<CorrelationHeader>,
 }
+
+const NO_PROXY: &str = "has no effect without a trusted proxy";
 
 impl NetworkLayer {
     /// A layer for a local server: hosts `localhost`, `127.0.0.1` and `[::1]` at any port (OH-4).
@@ -81,6 +87,85 @@ impl NetworkLayer {
     /// If no proxy is trusted yet: name them first.
     pub fn forwarded_header(self, header: ForwardedHeader) -> Result<Self, NetworkConfigError> {
         self.try_with(|settings| settings.proxies.written_in(header))
+    }
+
+    /// Takes the request's correlation id from this header, if the peer is a trusted proxy:
+    /// `x-request-id`.
+    ///
+    /// One line of 1 to 128 characters of `A-Z a-z 0-9 - _ . : / + =`. Anything else is ignored
+    /// with a finding, and so is an id that comes after an outer layer made one. The proxy must
+    /// replace what its client sent, or the client chooses the id.
+    ///
+    /// # Errors
+    ///
+    /// If it is not the name of a header, or of one that holds a secret (`authorization`,
+    /// `cookie` …), or if no proxy is trusted yet: name them first.
+    pub fn correlation_id_header(self, name: &str) -> Result<Self, NetworkConfigError> {
+        self.try_with(|settings| {
+            let header = CorrelationHeader::new(name)?;
+            if settings.proxies.is_empty() {
+                let (setting, problem) = ("correlation_id_header", NO_PROXY);
+                return Err(NetworkConfigError::new("setting", setting, problem));
+            }
+            settings.correlation = Some(header);
+            Ok(())
+        })
+    }
+
+    /// Admits clients of this address or network, such as `10.0.0.0/8`, and no others.
+    ///
+    /// Call it for each. What counts is the client behind the trusted proxies; one whose address
+    /// is not known for sure is refused.
+    ///
+    /// # Errors
+    ///
+    /// If it is neither, has bits beyond its prefix (`10.0.0.1/8`), is everybody (`0.0.0.0/0`),
+    /// or lies in a denied network.
+    pub fn allow_network(self, network: &str) -> Result<Self, NetworkConfigError> {
+        self.try_with(|settings| settings.addresses.allow(network))
+    }
+
+    /// Refuses clients of this address or network, allowed or not. With a list of either kind,
+    /// a client whose address is not known for sure is refused.
+    ///
+    /// Lists are walked for each request: they are for a few networks, not for thousands.
+    ///
+    /// # Errors
+    ///
+    /// If it is neither, has bits beyond its prefix, is everybody, or covers an allowed network.
+    pub fn deny_network(self, network: &str) -> Result<Self, NetworkConfigError> {
+        self.try_with(|settings| settings.addresses.deny(network))
+    }
+
+    /// Refuses what did not come over TLS, with 403 and never with a redirect (TV-18, AC-14).
+    ///
+    /// # Errors
+    ///
+    /// If nothing could come over TLS: say [`tls_terminated_here`](Self::tls_terminated_here), or
+    /// name the proxies that terminate it, first.
+    pub fn require_tls(self) -> Result<Self, NetworkConfigError> {
+        self.try_with(|settings| {
+            if settings.proxies.is_empty() && !settings.tls_terminated_here {
+                let problem = "refuses everything without a trusted proxy or tls_terminated_here";
+                return Err(NetworkConfigError::new("setting", "require_tls", problem));
+            }
+            settings.plain.refuse();
+            Ok(())
+        })
+    }
+
+    /// Admits plain requests whose peer is this machine, although TLS is required: for health
+    /// checks and tools beside the server.
+    ///
+    /// A proxy on this machine that is not trusted is such a peer too, and with it everybody who
+    /// reaches it. So a request that says it was forwarded is not excepted, but a proxy need not
+    /// say so: use it only where no proxy runs beside the server, or each is trusted.
+    ///
+    /// # Errors
+    ///
+    /// If TLS is not required yet.
+    pub fn danger_allow_plain_loopback(self) -> Result<Self, NetworkConfigError> {
+        self.try_with(|settings| settings.plain.except_loopback())
     }
 
     /// Takes the peer's address from the request's extensions by a function of one's own, and

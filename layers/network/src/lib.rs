@@ -1,18 +1,22 @@
 #![doc = include_str!("../README.md")]
 
+mod addresses;
 #[cfg(feature = "serde")]
 mod config;
+mod correlation;
 mod entries;
 mod error;
 mod forwarded;
 mod host;
 mod hosts;
 mod layer;
+mod networks;
 mod node;
 mod peer;
 mod proxies;
 mod route;
 mod service;
+mod tls;
 
 #[cfg(feature = "serde")]
 pub use config::NetworkConfig;

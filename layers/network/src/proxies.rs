@@ -1,8 +1,9 @@
 use std::net::IpAddr;
 
-use ipnet::{IpNet, Ipv4Net};
-
-use crate::NetworkConfigError;
+use crate::{
+    NetworkConfigError,
+    networks::{self, Networks},
+};
 
 /// The header in which trusted proxies say whom they were called by.
 ///
@@ -23,36 +24,24 @@ pub enum ForwardedHeader {
 /// The proxies whose word is taken, and how they give it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Proxies {
-    networks: Vec<IpNet>,
+    networks: Networks,
     header: ForwardedHeader,
 }
 
 impl Proxies {
     pub(crate) fn trust(&mut self, text: &str) -> Result<(), NetworkConfigError> {
-        let error = |problem| NetworkConfigError::new("trusted proxy", text, problem);
-        let network = match text.parse::<IpAddr>() {
-            Ok(address) => IpNet::from(address),
-            Err(_) => text
-                .parse()
-                .map_err(|_| error("is neither an address nor a network"))?,
-        };
-        if network != network.trunc() {
-            return Err(error("has bits beyond its prefix"));
-        }
-        let network = unmapped(network);
-        if network.prefix_len() == 0 {
-            return Err(error(
-                "is everybody, so that anybody could choose an address",
-            ));
-        }
-        if !self.networks.contains(&network) {
-            self.networks.push(network);
-        }
+        let everybody = "is everybody, so that anybody could choose an address";
+        let network = networks::parse("trusted proxy", text, everybody)?;
+        self.networks.add(network);
         Ok(())
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.networks.is_empty()
+    }
+
     pub(crate) fn written_in(&mut self, header: ForwardedHeader) -> Result<(), NetworkConfigError> {
-        if self.networks.is_empty() {
+        if self.is_empty() {
             let problem = "has no effect without a trusted proxy";
             return Err(NetworkConfigError::new(
                 "setting",
@@ -70,22 +59,7 @@ impl Proxies {
 
     /// Whether an address, in canonical form, is one of the proxies.
     pub(crate) fn trusts(&self, address: IpAddr) -> bool {
-        self.networks
-            .iter()
-            .any(|network| network.contains(&address))
-    }
-}
-
-/// Addresses are compared in canonical form, so a network of mapped addresses is an IPv4 network.
-fn unmapped(network: IpNet) -> IpNet {
-    let IpNet::V6(v6) = network else {
-        return network;
-    };
-    let v4 = v6.addr().to_ipv4_mapped();
-    let prefix = v6.prefix_len().checked_sub(96);
-    match (v4, prefix) {
-        (Some(v4), Some(prefix)) => Ipv4Net::new(v4, prefix).map_or(network, IpNet::V4),
-        _ => network,
+        self.networks.contain(address)
     }
 }
 

@@ -11,7 +11,7 @@ use bartizan_core::{
 use http::{HeaderMap, Request, Response, Uri, header::HOST};
 use tower_service::Service;
 
-use crate::{host::Host, layer::Settings, route::Route};
+use crate::{host::Host, layer::Settings, route::Route, tls::Origin};
 
 /// The future of [`Network`].
 pub type ResponseFuture<F, B> = GuardFuture<F, B>;
@@ -58,9 +58,12 @@ where
 impl Settings {
     /// Stamps where the request came from, also on one that is refused, and judges the rest.
     fn judge<B>(&self, context: &SecurityContext, request: &Request<B>) -> Result<(), Denial> {
+        let headers = request.headers();
         let peer = self.peer.address(request.extensions());
-        self.stamp(context, request.headers(), peer)?;
-        self.judge_host(request.headers(), request.uri())
+        let origin = self.stamp(context, headers, peer)?;
+        self.judge_address(context, origin)?;
+        self.judge_transport(context, headers, origin)?;
+        self.judge_host(headers, request.uri())
     }
 
     fn stamp(
@@ -68,7 +71,8 @@ impl Settings {
         context: &SecurityContext,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
-    ) -> Result<(), Denial> {
+    ) -> Result<Origin, Denial> {
+        let mut origin = Origin::Unknown;
         let mut transport = if self.tls_terminated_here {
             Transport::Tls
         } else {
@@ -80,19 +84,65 @@ impl Settings {
                 "the server gave no peer address".to_owned()
             }),
             Some(peer) if self.proxies.trusts(peer) => {
+                self.name(context, headers);
                 let route = Route::walk(&self.proxies, headers, peer);
                 transport = route.transport;
                 client = Some(route.client);
                 if let Some(doubt) = route.doubt {
                     note(context, doubt.kind(), || doubt.reason());
+                    origin = Origin::Doubtful;
+                } else {
+                    origin = Origin::Proxied;
                 }
             }
-            Some(_) => {}
+            Some(peer) => origin = Origin::Direct(peer),
         }
         client
             .map_or(Ok(()), |client| context.set_client_address(client))
             .and_then(|()| context.set_transport(transport))
-            .map_err(|conflict| Denial::new(DenialKind::Internal, conflict.to_string()))
+            .map_err(|conflict| Denial::new(DenialKind::Internal, conflict.to_string()))?;
+        Ok(origin)
+    }
+
+    /// Takes the correlation id that a trusted proxy gave.
+    fn name(&self, context: &SecurityContext, headers: &HeaderMap) {
+        let given = self.correlation.as_ref().and_then(|h| h.read(headers));
+        match given {
+            None => {}
+            Some(Ok(id)) => {
+                if let Err(taken) = context.set_correlation_id(id) {
+                    note(context, "correlation_id_kept", || taken.to_string());
+                }
+            }
+            Some(Err(problem)) => note(context, "correlation_id_ignored", || problem.clone()),
+        }
+    }
+
+    fn judge_address(&self, context: &SecurityContext, origin: Origin) -> Result<(), Denial> {
+        // A walk that broke off ends at a proxy, whose own address says nothing of the client's.
+        let is_sure = !matches!(origin, Origin::Doubtful);
+        let address = context.client_address().map(|client| client.to_canonical());
+        self.addresses
+            .judge(address.filter(|_| is_sure))
+            .map_err(|problem| {
+                let name = address.map_or_else(|| "unknown".to_owned(), |a| a.to_string());
+                let reason = format!("client address `{name}` {problem}");
+                Denial::new(DenialKind::AddressRefused, reason)
+            })
+    }
+
+    fn judge_transport(
+        &self,
+        context: &SecurityContext,
+        headers: &HeaderMap,
+        origin: Origin,
+    ) -> Result<(), Denial> {
+        let is_tls = context.transport() == Some(Transport::Tls);
+        if is_tls || self.plain.admits(origin, headers) {
+            return Ok(());
+        }
+        let reason = "the request did not come over TLS";
+        Err(Denial::new(DenialKind::TlsRequired, reason))
     }
 
     fn judge_host(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), Denial> {

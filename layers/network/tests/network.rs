@@ -262,6 +262,186 @@ async fn tv_18_tls_of_our_own_says_nothing_about_what_a_proxy_brought() {
 }
 
 #[tokio::test]
+async fn tv_18_plain_http_is_refused_where_tls_is_required_and_never_redirected() {
+    let layer = behind_proxies().require_tls().unwrap();
+    let https = ("x-forwarded-proto", "https");
+    let client = ("x-forwarded-for", "192.0.2.1");
+    for (peer, headers, status) in [
+        ("10.0.0.1", &[client, https][..], 200),
+        ("10.0.0.1", &[client, ("x-forwarded-proto", "http")], 403),
+        ("10.0.0.1", &[client], 403),
+        ("198.51.100.9", &[https], 403),
+        ("198.51.100.9", &[client, https], 403),
+        ("127.0.0.1", &[], 403),
+    ] {
+        let answer = ask(&layer, from(peer, headers)).await;
+        assert_eq!(answer.response.status(), status, "{peer} {headers:?}");
+        let kind = (status == 403).then_some(DenialKind::TlsRequired);
+        assert_eq!(answer.denial(), kind);
+        assert!(!answer.response.headers().contains_key("location"), "AC-14");
+    }
+    let own = NetworkLayer::new().tls_terminated_here().require_tls();
+    let answer = ask(&own.unwrap(), from("198.51.100.9", &[])).await;
+    assert_eq!(answer.response.status(), 200);
+}
+
+#[tokio::test]
+async fn tv_18_plain_loopback_is_excepted_for_the_peer_itself_only() {
+    let layer = behind_proxies()
+        .trust_proxy("127.0.0.2")
+        .and_then(NetworkLayer::require_tls)
+        .and_then(NetworkLayer::danger_allow_plain_loopback)
+        .unwrap();
+    for (peer, headers, status) in [
+        ("127.0.0.1", &[][..], 200),
+        ("::1", &[], 200),
+        ("::ffff:127.0.0.1", &[], 200),
+        // A proxy that nobody listed.
+        ("127.0.0.1", &[("x-forwarded-for", "192.0.2.1")], 403),
+        ("127.0.0.1", &[("forwarded", "for=192.0.2.1")], 403),
+        ("127.0.0.1", &[("via", "1.1 x")], 403),
+        // A trusted one speaks for somebody, who may claim to be here.
+        ("127.0.0.2", &[], 403),
+        ("10.0.0.1", &[("x-forwarded-for", "127.0.0.1")], 403),
+        ("10.0.0.1", &[("x-forwarded-for", "unknown")], 403),
+        ("198.51.100.9", &[], 403),
+    ] {
+        let answer = ask(&layer, from(peer, headers)).await;
+        assert_eq!(answer.response.status(), status, "{peer} {headers:?}");
+    }
+    let mut unknown = from("127.0.0.1", &[]);
+    unknown.extensions_mut().remove::<PeerAddr>();
+    assert_eq!(ask(&layer, unknown).await.response.status(), 403);
+}
+
+#[tokio::test]
+async fn rl_9_seed_u16_the_client_behind_the_proxies_is_what_the_lists_judge() {
+    let layer = behind_proxies()
+        .allow_network("192.0.2.0/24")
+        .and_then(|layer| layer.allow_network("10.0.0.0/8"))
+        .and_then(|layer| layer.deny_network("192.0.2.66"))
+        .unwrap();
+    for (peer, forwarded, status) in [
+        ("192.0.2.1", None, 200),
+        ("::ffff:192.0.2.1", None, 200),
+        ("192.0.2.66", None, 403),
+        ("198.51.100.9", None, 403),
+        ("198.51.100.9", Some("192.0.2.1"), 403),
+        ("10.0.0.1", Some("192.0.2.1"), 200),
+        ("10.0.0.1", Some("192.0.2.66"), 403),
+        ("10.0.0.1", Some("192.0.2.1, 198.51.100.9"), 403),
+        ("10.0.0.1", None, 200),
+        // Whoever it was, it was not the proxy, whose own address is allowed.
+        ("10.0.0.1", Some("unknown"), 403),
+        ("10.0.0.1", Some("192.0.2.1, _hidden"), 403),
+    ] {
+        let header = forwarded.map(|f| ("x-forwarded-for", f));
+        let headers: Vec<_> = header.into_iter().collect();
+        let answer = ask(&layer, from(peer, &headers)).await;
+        assert_eq!(answer.response.status(), status, "{peer} {forwarded:?}");
+        let kind = (status == 403).then_some(DenialKind::AddressRefused);
+        assert_eq!(answer.denial(), kind);
+        assert!(answer.client().is_some(), "the record has the address");
+    }
+}
+
+#[tokio::test]
+async fn a_client_of_unknown_address_passes_no_list() {
+    let strict = NetworkLayer::new().deny_network("192.0.2.66").unwrap();
+    for (layer, status) in [(strict, 403), (NetworkLayer::new(), 200)] {
+        let mut request = from("198.51.100.9", &[]);
+        request.extensions_mut().remove::<PeerAddr>();
+        assert_eq!(ask(&layer, request).await.response.status(), status);
+    }
+}
+
+#[tokio::test]
+async fn addresses_are_judged_before_tls_and_tls_before_hosts() {
+    let layer = NetworkLayer::new()
+        .tls_terminated_here()
+        .trust_proxy("10.0.0.0/8")
+        .and_then(NetworkLayer::require_tls)
+        .and_then(|layer| layer.deny_network("192.0.2.66"))
+        .unwrap();
+    for (client, proto, kind) in [
+        ("192.0.2.66", "http", DenialKind::AddressRefused),
+        ("192.0.2.1", "http", DenialKind::TlsRequired),
+        ("192.0.2.1", "https", DenialKind::HostRefused),
+    ] {
+        let headers = [("x-forwarded-for", client), ("x-forwarded-proto", proto)];
+        let mut request = from("10.0.0.1", &headers);
+        let evil = "evil.example".parse().unwrap();
+        request.headers_mut().insert("host", evil);
+        let answer = ask(&layer, request).await;
+        assert_eq!(answer.denial(), Some(kind));
+        assert_eq!(answer.client().as_deref(), Some(client));
+        assert!(answer.context.transport().is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_names_the_request_and_nobody_else_does() {
+    let layer = behind_proxies()
+        .correlation_id_header("X-Request-ID")
+        .unwrap();
+    for (peer, lines, taken, findings) in [
+        ("10.0.0.1", &["req-1"][..], true, &[][..]),
+        ("10.0.0.1", &[], false, &[]),
+        ("198.51.100.9", &["req-1"], false, &[]),
+        (
+            "10.0.0.1",
+            &["req-1", "req-1"],
+            false,
+            &["correlation_id_ignored"],
+        ),
+        ("10.0.0.1", &["req 1"], false, &["correlation_id_ignored"]),
+        ("10.0.0.1", &[""], false, &["correlation_id_ignored"]),
+    ] {
+        let headers: Vec<_> = lines.iter().map(|line| ("x-request-id", *line)).collect();
+        let answer = ask(&layer, from(peer, &headers)).await;
+        let id = answer.context.correlation_id().as_str().to_owned();
+        assert_eq!(id == "req-1", taken, "{peer} {lines:?}");
+        assert_eq!(answer.findings(), findings, "{peer} {lines:?}");
+        assert_eq!(answer.response.status(), 200);
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_was_made_already_stays() {
+    let layer = behind_proxies()
+        .correlation_id_header("x-request-id")
+        .unwrap();
+    let mut request = from("10.0.0.1", &[("x-request-id", "req-1")]);
+    let made = SecurityContext::of(&mut request).correlation_id().clone();
+    let answer = ask(&layer, request).await;
+    assert_eq!(answer.context.correlation_id(), &made);
+    assert_eq!(answer.findings(), ["correlation_id_kept"]);
+    assert_eq!(answer.response.status(), 200);
+}
+
+#[test]
+fn settings_that_could_have_no_effect_or_admit_nobody_do_not_build() {
+    let errors = [
+        NetworkLayer::new().correlation_id_header("x-request-id"),
+        NetworkLayer::new().require_tls(),
+        NetworkLayer::new().danger_allow_plain_loopback(),
+        NetworkLayer::new()
+            .tls_terminated_here()
+            .danger_allow_plain_loopback(),
+    ]
+    .map(|layer| layer.unwrap_err().to_string());
+    let named = [
+        "correlation_id_header",
+        "require_tls",
+        "danger_allow_plain_loopback",
+        "danger_allow_plain_loopback",
+    ];
+    for (error, setting) in errors.iter().zip(named) {
+        assert!(error.contains(&format!("`{setting}`")), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_refused_host_still_leaves_address_and_transport_for_the_record() {
     let mut request = from("198.51.100.9", &[]);
     request

@@ -1,6 +1,10 @@
 use std::{borrow::Cow, sync::Arc};
 
-use http::{HeaderName, HeaderValue, header::AUTHORIZATION, request::Parts};
+use http::{
+    HeaderName, HeaderValue,
+    header::{AUTHORIZATION, Entry},
+    request::Parts,
+};
 
 use super::{
     Authenticator, CredentialPlace, Credentials, Identified, PendingVerification, Verification,
@@ -150,10 +154,16 @@ impl Shared {
         Ok(response_headers)
     }
 
+    /// Every credential was marked on arrival, and hardly anything else ever is: once no marked
+    /// value remains, there is nothing left to look for.
     fn remove_credentials(&self, parts: &mut Parts) {
-        if !self.forward_credentials {
-            for name in self.credential_fields() {
-                parts.headers.remove(name);
+        if self.forward_credentials {
+            return;
+        }
+        for name in self.credential_fields() {
+            parts.headers.remove(name);
+            if !parts.headers.values().any(HeaderValue::is_sensitive) {
+                return;
             }
         }
     }
@@ -183,10 +193,15 @@ impl Shared {
             .with_challenges(bearer_first(challenges))
     }
 
+    /// Marks credentials as sensitive. Most requests have one, so each name is looked up rather
+    /// than each field compared with all names.
     fn hide_credentials(&self, parts: &mut Parts) {
-        for (name, value) in &mut parts.headers {
-            if self.credential_fields().any(|field| field == name) {
-                value.set_sensitive(true);
+        for name in self.credential_fields() {
+            // The entry of a name that is not there would make room for it.
+            if parts.headers.contains_key(name)
+                && let Entry::Occupied(mut field) = parts.headers.entry(name)
+            {
+                field.iter_mut().for_each(|value| value.set_sensitive(true));
             }
         }
     }

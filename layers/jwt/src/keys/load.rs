@@ -22,7 +22,7 @@ impl Remote {
             rediscover || now.saturating_sub(known.discovered_at) >= self.schedule.ttl
         };
         let known = self.snapshot.load_full();
-        let (jwks_url, discovered_at) = match (&self.origin, known) {
+        let (jwks_url, discovered_at) = match (&self.origin, known.clone()) {
             (Origin::Jwks { url }, _) => (url.clone(), now),
             (Origin::Discovery { .. }, Some(known)) if !is_due(&known) => {
                 (known.jwks_url.clone(), known.discovered_at)
@@ -45,7 +45,12 @@ impl Remote {
             .map_err(|problem| format!("{}: {problem}", printable(&jwks_url, 200)))?;
         emit_skipped(&self.events, &skipped);
         Ok(Snapshot {
-            keys: Arc::new(keys),
+            // The same keys are the same set, so that what was verified with it need not be anew.
+            keys: match known {
+                Some(known) if known.document == document => Arc::clone(&known.keys),
+                _ => Arc::new(keys),
+            },
+            document,
             jwks_url,
             discovered_at,
             fetched_at: self.clock.monotonic(),

@@ -10,4 +10,4 @@ mod set;
 pub(crate) use load::emit_skipped;
 pub(crate) use pem::from_pem;
 pub(crate) use remote::{Current, Flight, Origin, Refresh, Remote, Schedule, Waiter};
-pub(crate) use set::{Found, Key, KeySet, SkippedKey};
+pub(crate) use set::{Found, Generation, Key, KeySet, SkippedKey};

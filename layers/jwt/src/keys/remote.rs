@@ -3,8 +3,9 @@ use std::{
     time::Duration,
 };
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwapOption, Guard};
 use bartizan_core::{Clock, Event, Events, Severity};
+use bytes::Bytes;
 use tokio::{runtime::Handle, sync::watch, time::timeout};
 
 use super::KeySet;
@@ -81,6 +82,8 @@ pub(crate) struct Remote {
 
 pub(crate) struct Snapshot {
     pub(super) keys: Arc<KeySet>,
+    /// What the keys were read from.
+    pub(super) document: Bytes,
     pub(super) jwks_url: String,
     pub(super) discovered_at: Duration,
     pub(super) fetched_at: Duration,
@@ -117,13 +120,11 @@ impl Remote {
     /// The keys for a token; starts a refresh if it is due.
     pub(crate) fn current(self: &Arc<Self>) -> Current {
         let Schedule { ttl, max_stale, .. } = self.schedule;
-        let snapshot = self.snapshot.load_full();
-        let age = snapshot.as_ref().map(|s| self.age(s));
-        if let (Some(snapshot), Some(age)) = (&snapshot, age)
-            && age < ttl
-        {
-            return Current::Ready(Arc::clone(&snapshot.keys));
+        let snapshot = self.snapshot.load();
+        if let Some(fresh) = snapshot.as_ref().filter(|s| self.age(s) < ttl) {
+            return Current::Ready(Arc::clone(&fresh.keys));
         }
+        let snapshot = Guard::into_inner(snapshot);
         let refresh = self.refresh(true);
         let Some(snapshot) = snapshot.filter(|s| self.age(s) < ttl.saturating_add(max_stale))
         else {

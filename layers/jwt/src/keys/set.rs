@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use serde_json::Value;
 
 use super::jwk;
@@ -14,7 +16,21 @@ pub(crate) struct Key {
 }
 
 /// The keys of one issuer at one time.
-pub(crate) struct KeySet(Vec<Key>);
+pub(crate) struct KeySet {
+    keys: Vec<Key>,
+    generation: Generation,
+}
+
+/// Which key set: no two of a process have the same, whereas an address may be used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Generation(u64);
+
+impl Generation {
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
 
 /// A key of a published set that cannot be used, and why.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,7 +79,7 @@ impl KeySet {
             }
         }
         let set = Self::new(keys, &mut skipped);
-        if set.0.is_empty() {
+        if set.keys.is_empty() {
             return Err("no usable key");
         }
         Ok((set, skipped))
@@ -80,11 +96,18 @@ impl KeySet {
             kid: key.kid,
             reason: "another key has the same id",
         }));
-        Self(single)
+        Self {
+            keys: single,
+            generation: Generation::next(),
+        }
+    }
+
+    pub(crate) fn generation(&self) -> Generation {
+        self.generation
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.keys.len()
     }
 
     /// The key for a token with this header.
@@ -92,7 +115,7 @@ impl KeySet {
     /// A token without key id is checked if exactly one key fits; a key without id fits every
     /// token, if it is the only such key.
     pub(crate) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Found<'_> {
-        let fitting = || self.0.iter().filter(|key| key.algorithm == algorithm);
+        let fitting = || self.keys.iter().filter(|key| key.algorithm == algorithm);
         let Some(kid) = kid else {
             return match (fitting().next(), fitting().nth(1)) {
                 (Some(key), None) => Found::Key(key),
@@ -104,7 +127,7 @@ impl KeySet {
         if let Some(key) = fitting().find(has_kid) {
             return Found::Key(key);
         }
-        if self.0.iter().any(|key| has_kid(&key)) {
+        if self.keys.iter().any(|key| has_kid(&key)) {
             return Found::Mismatch("the key is for another algorithm");
         }
         let mut nameless = fitting().filter(|key| key.kid.is_none());
@@ -118,7 +141,7 @@ impl KeySet {
 
 impl std::fmt::Debug for KeySet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let keys = self.0.iter().map(|key| (&key.kid, key.algorithm));
+        let keys = self.keys.iter().map(|key| (&key.kid, key.algorithm));
         f.debug_list().entries(keys).finish()
     }
 }

@@ -5,7 +5,7 @@ use super::*;
 
 /// What a scripted fetcher does next.
 #[derive(Clone)]
-enum Next {
+pub(super) enum Next {
     Answer(String),
     Fail,
     Hang,
@@ -13,24 +13,24 @@ enum Next {
 
 /// Answers every URL alike, and remembers which it was asked for.
 #[derive(Clone)]
-struct Scripted {
+pub(super) struct Scripted {
     next: Arc<Mutex<Next>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Scripted {
-    fn new(next: Next) -> Self {
+    pub(super) fn new(next: Next) -> Self {
         Self {
             next: Arc::new(Mutex::new(next)),
             asked: Arc::default(),
         }
     }
 
-    fn then(&self, next: Next) {
+    pub(super) fn then(&self, next: Next) {
         *self.next.lock().unwrap() = next;
     }
 
-    fn asked(&self) -> Vec<String> {
+    pub(super) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 }
@@ -49,7 +49,7 @@ impl FetchDocument for Scripted {
     }
 }
 
-fn remote(clock: &FakeClock, fetcher: &Scripted) -> JwtVerifierBuilder {
+pub(super) fn remote(clock: &FakeClock, fetcher: &Scripted) -> JwtVerifierBuilder {
     JwtVerifier::builder()
         .issuer(I)
         .audience(U)
@@ -57,7 +57,7 @@ fn remote(clock: &FakeClock, fetcher: &Scripted) -> JwtVerifierBuilder {
         .fetcher(fetcher.clone())
 }
 
-const JWKS: &str = "https://auth.example.com/jwks";
+pub(super) const JWKS: &str = "https://auth.example.com/jwks";
 
 #[tokio::test]
 async fn ss_1_an_issuer_elsewhere_cannot_point_us_at_this_machine() {
