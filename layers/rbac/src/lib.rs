@@ -1,1 +1,38 @@
 #![doc = include_str!("../README.md")]
+
+mod baseline;
+mod builder;
+mod capabilities;
+mod challenges;
+#[cfg(feature = "serde")]
+mod config;
+mod decision;
+mod error;
+mod hierarchy;
+mod index;
+mod layer;
+mod needs;
+mod operation;
+mod pattern;
+mod policy;
+mod presets;
+mod reason;
+mod roles;
+mod rule;
+mod rules;
+mod scopes;
+mod service;
+mod uri;
+mod watched;
+
+pub use builder::PolicyBuilder;
+#[cfg(feature = "serde")]
+pub use config::{RbacConfig, RoleConfig, RuleConfig};
+pub use decision::Decision;
+pub use error::RbacConfigError;
+pub use layer::RbacLayer;
+pub use operation::Operation;
+pub use policy::Policy;
+pub use presets::Preset;
+pub use rule::Rule;
+pub use service::{Rbac, RbacRules, ResponseFuture};

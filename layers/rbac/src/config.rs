@@ -1,0 +1,291 @@
+use std::collections::BTreeMap;
+
+use bartizan_core::call::CallConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::{Policy, PolicyBuilder, Preset, RbacConfigError, RbacLayer, Rule};
+
+/// A policy as a file holds it; unknown fields are refused.
+///
+/// ```
+/// use bartizan_rbac::{RbacConfig, RbacLayer};
+/// let config: RbacConfig = serde_json::from_str(
+///     r#"{
+///         "preset": "enterprise",
+///         "roles": { "auditor": { "includes": ["viewer"], "grants": ["logs:read"] } },
+///         "rules": [
+///             { "tool": "read_*", "any_role": ["viewer"] },
+///             { "tool": "read_log", "capabilities": ["logs:read"] }
+///         ]
+///     }"#,
+/// )?;
+/// let layer = RbacLayer::try_from(config)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct RbacConfig {
+    /// See [`PolicyBuilder::preset`].
+    pub preset: Option<Preset>,
+    /// See [`PolicyBuilder::role`] and [`PolicyBuilder::grant`].
+    pub roles: BTreeMap<String, RoleConfig>,
+    /// See [`PolicyBuilder::grant`]: more for roles that are declared, by a preset too.
+    pub grants: BTreeMap<String, Vec<String>>,
+    /// See [`PolicyBuilder::capability`].
+    pub capabilities: Vec<String>,
+    /// See [`PolicyBuilder::scope_includes`].
+    pub scope_includes: BTreeMap<String, Vec<String>>,
+    /// See [`PolicyBuilder::rule`].
+    pub rules: Vec<RuleConfig>,
+    /// See [`PolicyBuilder::without_baseline`].
+    pub without_baseline: bool,
+    /// See [`RbacLayer::call_limits`].
+    pub call_limits: CallConfig,
+}
+
+/// One role of a [`RbacConfig`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct RoleConfig {
+    /// The roles that it includes.
+    pub includes: Vec<String>,
+    /// The capabilities that it grants.
+    pub grants: Vec<String>,
+}
+
+/// One [`Rule`] of a [`RbacConfig`]: exactly one of the first seven fields says what it speaks of.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct RuleConfig {
+    /// See [`Rule::tool`].
+    pub tool: Option<String>,
+    /// See [`Rule::resource`].
+    pub resource: Option<String>,
+    /// See [`Rule::prompt`].
+    pub prompt: Option<String>,
+    /// See [`Rule::method`].
+    pub method: Option<String>,
+    /// See [`Rule::stream`].
+    pub stream: bool,
+    /// See [`Rule::end_session`].
+    pub end_session: bool,
+    /// See [`Rule::response`].
+    pub response: bool,
+    /// See [`Rule::except`].
+    pub except: Vec<String>,
+    /// See [`Rule::named`].
+    pub named: Option<String>,
+    /// See [`Rule::any_role`].
+    pub any_role: Vec<String>,
+    /// See [`Rule::capability`].
+    pub capabilities: Vec<String>,
+    /// See [`Rule::scope`].
+    pub scopes: Vec<String>,
+    /// See [`Rule::identified`].
+    pub identified: bool,
+    /// See [`Rule::anyone`].
+    pub anyone: bool,
+    /// See [`Rule::deny`].
+    pub deny: bool,
+}
+
+impl TryFrom<RbacConfig> for Policy {
+    type Error = RbacConfigError;
+
+    /// Builds the policy. `call_limits` are the layer's and not looked at here.
+    fn try_from(config: RbacConfig) -> Result<Self, RbacConfigError> {
+        builder(&config)?.build()
+    }
+}
+
+impl TryFrom<RbacConfig> for RbacLayer {
+    type Error = RbacConfigError;
+
+    /// Builds the policy and the layer.
+    fn try_from(config: RbacConfig) -> Result<Self, RbacConfigError> {
+        let limits = config.call_limits.try_into();
+        let limits = limits.map_err(|error: bartizan_core::call::CallLimitsError| {
+            RbacConfigError::new("setting", "call_limits", error.to_string())
+        })?;
+        Ok(Self::new(Policy::try_from(config)?).call_limits(limits))
+    }
+}
+
+fn builder(config: &RbacConfig) -> Result<PolicyBuilder, RbacConfigError> {
+    let mut builder = Policy::builder();
+    if let Some(preset) = config.preset {
+        builder = builder.preset(preset);
+    }
+    for (name, role) in &config.roles {
+        builder = builder
+            .role(name, texts(&role.includes))
+            .grant(name, texts(&role.grants));
+    }
+    for (role, capabilities) in &config.grants {
+        builder = builder.grant(role, texts(capabilities));
+    }
+    for capability in &config.capabilities {
+        builder = builder.capability(capability);
+    }
+    for (scope, includes) in &config.scope_includes {
+        builder = builder.scope_includes(scope, texts(includes));
+    }
+    for rule in &config.rules {
+        builder = builder.rule(rule.rule()?);
+    }
+    if config.without_baseline {
+        builder = builder.without_baseline();
+    }
+    Ok(builder)
+}
+
+fn texts(list: &[String]) -> impl Iterator<Item = &str> {
+    list.iter().map(String::as_str)
+}
+
+impl RuleConfig {
+    fn rule(&self) -> Result<Rule, RbacConfigError> {
+        let mut rule = self.target()?;
+        for pattern in &self.except {
+            rule = rule.except(pattern);
+        }
+        if let Some(name) = &self.named {
+            rule = rule.named(name);
+        }
+        rule = rule.any_role(texts(&self.any_role));
+        for capability in &self.capabilities {
+            rule = rule.capability(capability);
+        }
+        for scope in &self.scopes {
+            rule = rule.scope(scope);
+        }
+        if self.identified {
+            rule = rule.identified();
+        }
+        if self.anyone {
+            rule = rule.anyone();
+        }
+        if self.deny {
+            rule = rule.deny();
+        }
+        Ok(rule)
+    }
+
+    fn target(&self) -> Result<Rule, RbacConfigError> {
+        let named = [
+            self.tool.as_deref().map(Rule::tool),
+            self.resource.as_deref().map(Rule::resource),
+            self.prompt.as_deref().map(Rule::prompt),
+            self.method.as_deref().map(Rule::method),
+            self.stream.then(Rule::stream),
+            self.end_session.then(Rule::end_session),
+            self.response.then(Rule::response),
+        ];
+        let mut targets = named.into_iter().flatten();
+        match (targets.next(), targets.next()) {
+            (Some(rule), None) => Ok(rule),
+            (Some(rule), Some(_)) => {
+                let problem = "speaks of two things: make it two rules";
+                Err(RbacConfigError::new("rule", &rule.name(), problem))
+            }
+            (None, _) => {
+                let name = self.named.as_deref().unwrap_or_default();
+                let problem = "speaks of nothing: say a tool, resource, prompt or method";
+                Err(RbacConfigError::new("rule", name, problem))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<RbacConfig, String> {
+        serde_json::from_str(json).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn every_setting_reaches_the_policy() {
+        let config = read(
+            r#"{
+                "preset": "enterprise",
+                "roles": { "auditor": { "includes": ["viewer"], "grants": ["logs:read"] } },
+                "grants": { "viewer": ["files:read"] },
+                "capabilities": ["files:write"],
+                "scope_includes": { "a": ["b"] },
+                "rules": [
+                    { "tool": "x_*", "except": ["x_y"], "any_role": ["admin", "viewer"],
+                      "capabilities": ["files:read"], "scopes": ["a", "b"], "named": "one" },
+                    { "resource": "file:///**", "identified": true },
+                    { "prompt": "p", "anyone": true },
+                    { "method": "tasks/*", "deny": true },
+                    { "stream": true, "deny": true },
+                    { "end_session": true, "deny": true },
+                    { "response": true, "deny": true }
+                ],
+                "without_baseline": true
+            }"#,
+        );
+        let by_hand = Policy::enterprise()
+            .role("auditor", ["viewer"])
+            .grant("auditor", ["logs:read"])
+            .grant("viewer", ["files:read"])
+            .capability("files:write")
+            .scope_includes("a", ["b"])
+            .rule(
+                Rule::tool("x_*")
+                    .except("x_y")
+                    .any_role(["admin", "viewer"])
+                    .capability("files:read")
+                    .scope("a")
+                    .scope("b")
+                    .named("one"),
+            )
+            .rule(Rule::resource("file:///**").identified())
+            .rule(Rule::prompt("p").anyone())
+            .rule(Rule::method("tasks/*").deny())
+            .rule(Rule::stream().deny())
+            .rule(Rule::end_session().deny())
+            .rule(Rule::response().deny())
+            .without_baseline();
+        assert_eq!(builder(&config.unwrap()).unwrap(), by_hand);
+        assert!(by_hand.build().is_ok());
+        assert_eq!(builder(&RbacConfig::default()).unwrap(), Policy::builder());
+    }
+
+    #[test]
+    fn call_limits_reach_the_layer() {
+        let config = read(r#"{ "call_limits": { "body_bytes": 77 } }"#).unwrap();
+        let layer = RbacLayer::try_from(config).unwrap();
+        assert!(format!("{layer:?}").contains("body_bytes: 77"), "{layer:?}");
+    }
+
+    #[test]
+    fn a_contradiction_or_an_unknown_field_names_itself() {
+        for (json, named) in [
+            (r#"{ "rule": [] }"#, "rule"),
+            (r#"{ "preset": "enterprize" }"#, "enterprize"),
+            (r#"{ "rules": [{ "tools": "x" }] }"#, "tools"),
+            (r#"{ "roles": { "a": { "include": [] } } }"#, "include"),
+            (
+                r#"{ "rules": [{ "identified": true, "named": "n" }] }"#,
+                "`n`",
+            ),
+            (
+                r#"{ "rules": [{ "tool": "t", "stream": true, "deny": true }] }"#,
+                "tool:t",
+            ),
+            (r#"{ "rules": [{ "tool": "t" }] }"#, "tool:t"),
+            (r#"{ "call_limits": { "depth": 1 } }"#, "depth"),
+        ] {
+            let layer = read(json)
+                .and_then(|config| RbacLayer::try_from(config).map_err(|e| e.to_string()));
+            let error = layer.unwrap_err();
+            assert!(error.contains(named), "{error}");
+        }
+    }
+}

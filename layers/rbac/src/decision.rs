@@ -1,0 +1,20 @@
+/// What a policy says of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Decision {
+    /// It may be.
+    Admitted,
+    /// Somebody has to identify: nobody in particular is calling.
+    CredentialsMissing,
+    /// All is there but scopes.
+    ScopeInsufficient,
+    /// It may not be, and no scope would help.
+    Forbidden,
+}
+
+impl Decision {
+    /// Whether it may be.
+    pub fn is_admitted(self) -> bool {
+        self == Self::Admitted
+    }
+}

@@ -1,0 +1,41 @@
+use std::{borrow::Cow, error::Error, fmt};
+
+use bartizan_core::printable;
+
+/// A policy that is misspelt, contradictory or incomplete; the message names the offending value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RbacConfigError {
+    setting: &'static str,
+    value: String,
+    problem: Cow<'static, str>,
+}
+
+impl RbacConfigError {
+    pub(crate) fn new(
+        setting: &'static str,
+        value: &str,
+        problem: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            setting,
+            value: value.to_owned(),
+            problem: problem.into(),
+        }
+    }
+
+    /// Says in which rule the offending value stands.
+    pub(crate) fn in_rule(mut self, rule: &str) -> Self {
+        let rule = printable(rule, 120);
+        self.problem = format!("{}, in rule `{rule}`", self.problem).into();
+        self
+    }
+}
+
+impl fmt::Display for RbacConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = printable(&self.value, 260);
+        write!(f, "{} `{value}` {}", self.setting, self.problem)
+    }
+}
+
+impl Error for RbacConfigError {}

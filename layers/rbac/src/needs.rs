@@ -1,0 +1,148 @@
+use bartizan_core::Principal;
+
+use crate::{
+    RbacConfigError, Rule,
+    capabilities::Capabilities,
+    roles::{RoleSet, Roles},
+    scopes::{NeededScope, Scopes},
+};
+
+/// What a rule needs, its names looked up.
+#[derive(Debug)]
+pub(crate) struct Needs {
+    pub(crate) access: Access,
+    pub(crate) any_role: Option<Named<RoleSet>>,
+    pub(crate) capabilities: Box<[Named<RoleSet>]>,
+    pub(crate) scopes: Box<[NeededScope]>,
+}
+
+/// Whom a rule lets pass at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Anyone,
+    Identified,
+    Nobody,
+}
+
+/// A set of roles that satisfies, and how a record calls it.
+#[derive(Debug)]
+pub(crate) struct Named<T> {
+    pub(crate) name: Box<str>,
+    pub(crate) satisfied_by: T,
+}
+
+/// What is missing, of one rule or of several.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Gaps {
+    /// No credential would help.
+    pub(crate) closed: bool,
+    /// Nobody is calling, and somebody is needed.
+    pub(crate) somebody: bool,
+    /// A role or a capability.
+    pub(crate) authority: bool,
+    /// A scope.
+    pub(crate) scope: bool,
+}
+
+impl Needs {
+    /// # Errors
+    ///
+    /// If the rule needs nothing, contradicts itself, or names what the policy does not know.
+    pub(crate) fn new(
+        rule: &Rule,
+        roles: &Roles,
+        capabilities: &Capabilities,
+        scopes: &Scopes<'_>,
+    ) -> Result<Self, RbacConfigError> {
+        let granted = |name: &String| {
+            let error = |problem| RbacConfigError::new("capability", name, problem);
+            let satisfied_by = *capabilities
+                .granted_by(name)
+                .ok_or_else(|| error("is neither declared nor granted by exactly this name"))?;
+            if satisfied_by.is_empty() {
+                return Err(error("is granted by no role"));
+            }
+            let name = Box::from(&**name);
+            Ok(Named { name, satisfied_by })
+        };
+        Ok(Self {
+            access: access(rule)?,
+            any_role: any_role(rule, roles)?,
+            capabilities: once(&rule.capabilities, "capability")?
+                .iter()
+                .map(granted)
+                .collect::<Result<_, _>>()?,
+            scopes: once(&rule.scopes, "scope")?
+                .iter()
+                .map(|scope| scopes.needed(scope))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// What the principal, of these roles, is missing.
+    pub(crate) fn gaps(&self, principal: &Principal, roles: &RoleSet) -> Gaps {
+        let mut gaps = Gaps::default();
+        match self.access {
+            Access::Anyone => return gaps,
+            Access::Nobody => gaps.closed = true,
+            Access::Identified if principal.is_anonymous() => gaps.somebody = true,
+            Access::Identified => {
+                let mut needed = self.any_role.iter().chain(&self.capabilities);
+                gaps.authority = !needed.all(|needed| needed.satisfied_by.meets(roles));
+                let covered = |scope: &NeededScope| scope.is_among(principal.scopes());
+                gaps.scope = !self.scopes.iter().all(covered);
+            }
+        }
+        gaps
+    }
+}
+
+impl Gaps {
+    pub(crate) fn union(&mut self, other: Self) {
+        self.closed |= other.closed;
+        self.somebody |= other.somebody;
+        self.authority |= other.authority;
+        self.scope |= other.scope;
+    }
+}
+
+fn access(rule: &Rule) -> Result<Access, RbacConfigError> {
+    let needs_more = !rule.any_role.is_empty()
+        || !rule.capabilities.is_empty()
+        || !rule.scopes.is_empty()
+        || rule.identified;
+    let error = |problem| Err(RbacConfigError::new("rule", &rule.name(), problem));
+    match (rule.deny, rule.anyone, needs_more) {
+        (true, false, false) => Ok(Access::Nobody),
+        (false, true, false) => Ok(Access::Anyone),
+        (false, false, true) => Ok(Access::Identified),
+        (false, false, false) => {
+            error("needs nothing: say a role, capability or scope, or identified, anyone or deny")
+        }
+        (true, ..) => error("denies, so it cannot need or permit something else"),
+        (false, true, true) => error("is for anyone, so it cannot need something else"),
+    }
+}
+
+fn any_role(rule: &Rule, roles: &Roles) -> Result<Option<Named<RoleSet>>, RbacConfigError> {
+    let mut satisfied_by = RoleSet::default();
+    for role in once(&rule.any_role, "role")? {
+        let Some(place) = roles.place(role) else {
+            return Err(RbacConfigError::new("role", role, "is not declared"));
+        };
+        satisfied_by.insert(place);
+    }
+    let name = rule.any_role.join("` or `").into();
+    Ok((!satisfied_by.is_empty()).then_some(Named { name, satisfied_by }))
+}
+
+fn once<'a>(names: &'a [String], setting: &'static str) -> Result<&'a [String], RbacConfigError> {
+    let repeated = (1..names.len()).find(|&i| {
+        let (before, after) = names.split_at(i);
+        after.first().is_some_and(|name| before.contains(name))
+    });
+    match repeated.and_then(|i| names.get(i)) {
+        Some(name) => Err(RbacConfigError::new(setting, name, "is needed twice")),
+        None => Ok(names),
+    }
+}

@@ -1,0 +1,102 @@
+use bartizan_core::{Call, CallKind, call::Subject};
+
+use crate::{uri, watched};
+
+/// What somebody wants to do: a [`Call`], reduced to what rules speak of.
+///
+/// Made by hand it asks a policy without a request:
+///
+/// ```
+/// use bartizan_core::Principal;
+/// use bartizan_rbac::{Operation, Policy, Rule};
+/// let policy = Policy::enterprise().rule(Rule::tool("delete_*").role("admin")).build()?;
+/// let ann = Principal::user("https://auth.example.com", "ann").roles(["admin"]).build("jwt");
+/// assert!(policy.decide(Some(&ann), &Operation::tool("delete_note")).is_admitted());
+/// assert!(!policy.decide(Some(&ann), &Operation::tool("format_disk")).is_admitted());
+/// # Ok::<(), bartizan_rbac::RbacConfigError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation<'a> {
+    kind: CallKind,
+    method: &'a str,
+    subject: Option<(Subject, &'a str)>,
+    watched: Result<Vec<String>, &'static str>,
+}
+
+impl<'a> Operation<'a> {
+    /// `tools/call` of a tool.
+    pub fn tool(name: &'a str) -> Self {
+        Self::of("tools/call", Some((Subject::Tool, name)))
+    }
+
+    /// `resources/read` of a resource.
+    pub fn resource(uri: &'a str) -> Self {
+        Self::of("resources/read", Some((Subject::Resource, uri)))
+    }
+
+    /// `prompts/get` of a prompt.
+    pub fn prompt(name: &'a str) -> Self {
+        Self::of("prompts/get", Some((Subject::Prompt, name)))
+    }
+
+    /// A request of a method that acts on nothing named.
+    pub fn method(method: &'a str) -> Self {
+        Self::of(method, None)
+    }
+
+    fn of(method: &'a str, subject: Option<(Subject, &'a str)>) -> Self {
+        Self {
+            kind: CallKind::Request,
+            method,
+            subject,
+            watched: Ok(Vec::new()),
+        }
+    }
+
+    /// What `resources/subscribe` of a resource would be.
+    pub(crate) fn subscribe(uri: &'a str) -> Self {
+        Self::of("resources/subscribe", Some((Subject::Resource, uri)))
+    }
+
+    pub(crate) fn kind(&self) -> CallKind {
+        self.kind
+    }
+
+    pub(crate) fn method_name(&self) -> &'a str {
+        self.method
+    }
+
+    pub(crate) fn subject(&self) -> Option<(Subject, &'a str)> {
+        self.subject
+    }
+
+    /// The resources that it listens to besides: for each, `resources/subscribe` is judged too.
+    pub(crate) fn watched(&self) -> impl Iterator<Item = Operation<'_>> {
+        let watched = self.watched.iter().flatten();
+        watched.map(|uri| Operation::subscribe(uri))
+    }
+
+    /// What could be read in a second way, so that rules would judge something else than the
+    /// server does; `None` if nothing.
+    pub(crate) fn unclear(&self) -> Option<&'static str> {
+        if let Err(problem) = &self.watched {
+            return Some(problem);
+        }
+        match self.subject {
+            Some((Subject::Resource, uri)) => uri::unclear(uri),
+            Some((_, name)) if name.len() > uri::NAME_BYTES => Some("is longer than 4096 bytes"),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> From<&'a Call> for Operation<'a> {
+    fn from(call: &'a Call) -> Self {
+        Self {
+            kind: call.kind(),
+            method: call.method(),
+            subject: call.subject().zip(call.name()),
+            watched: watched::of(call),
+        }
+    }
+}

@@ -1,0 +1,267 @@
+use crate::uri;
+
+/// Which names a rule speaks of: one, compared exactly, or those of a glob.
+///
+/// Names are compared byte for byte; nothing is folded, decoded or normalised (TA-5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Pattern {
+    Exact(Box<str>),
+    Glob(Glob),
+}
+
+/// How names are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Names of tools, prompts and methods: `*` stands for any run of characters.
+    Flat,
+    /// URIs of resources: `*` does not cross a slash, and `**` stands for whole segments.
+    Uri,
+}
+
+/// A pattern with stars.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Glob {
+    shape: Shape,
+    prefix: Box<str>,
+    suffix: Box<str>,
+    /// The usual `prefix/**`, which needs no search.
+    is_below: bool,
+    segments: Box<[Segment]>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Segment {
+    /// `**`: any number of segments, none included.
+    Deep,
+    /// Text with a star between each two pieces.
+    Text(Box<[Box<str>]>),
+}
+
+/// Longest pattern, in bytes.
+const PATTERN_BYTES: usize = 1024;
+
+impl Pattern {
+    /// Reads a pattern; the error says what is wrong with it.
+    pub(crate) fn parse(text: &str, shape: Shape) -> Result<Self, &'static str> {
+        if text.is_empty() || text.len() > PATTERN_BYTES {
+            return Err("is empty or longer than 1024 bytes");
+        }
+        if text.chars().any(char::is_control) {
+            return Err("has a control character");
+        }
+        if text.contains(['?', '[', ']', '{', '}', '\\']) {
+            return Err(
+                "has one of `?[]{}\\`: the only wildcards are `*` and, for resources, `**`",
+            );
+        }
+        let mut text = text;
+        if shape == Shape::Uri {
+            check_stars(text)?;
+            uri::check_pattern(text)?;
+            text = uri::name_of(text);
+        } else if text.contains("**") {
+            return Err("has `**`, which is for resources: one star is enough");
+        }
+        Ok(match text.split_once('*') {
+            None => Self::Exact(text.into()),
+            Some((before, after)) => Self::Glob(Glob::new(text, before, after, shape)),
+        })
+    }
+
+    pub(crate) fn matches(&self, name: &str) -> bool {
+        match self {
+            Self::Exact(exact) => **exact == *name,
+            Self::Glob(glob) => glob.matches(name),
+        }
+    }
+}
+
+fn check_stars(text: &str) -> Result<(), &'static str> {
+    let deep = |segment: &str| segment.contains("**") && segment != "**";
+    if text.split('/').any(deep) {
+        return Err("has `**` beside other text: it stands alone between slashes");
+    }
+    Ok(())
+}
+
+impl Glob {
+    fn new(text: &str, before: &str, after: &str, shape: Shape) -> Self {
+        // `a/**` matches `a` too, so the slash is not part of what all matches begin with.
+        let prefix = match after.strip_prefix('*') {
+            Some(_) => before.strip_suffix('/').unwrap_or(before),
+            None => before,
+        };
+        let suffix = match text.rsplit_once('*') {
+            Some((before, after)) if before.ends_with('*') => {
+                after.strip_prefix('/').unwrap_or(after)
+            }
+            Some((_, after)) => after,
+            None => "",
+        };
+        let segment = |text: &str| match text {
+            "**" => Segment::Deep,
+            _ => Segment::Text(text.split('*').map(Box::from).collect()),
+        };
+        let segments = match shape {
+            Shape::Flat => [segment(text)].into(),
+            Shape::Uri => text.split('/').map(segment).collect(),
+        };
+        Self {
+            shape,
+            prefix: prefix.into(),
+            suffix: suffix.into(),
+            is_below: after == "*" && before.ends_with('/'),
+            segments,
+        }
+    }
+
+    /// What every name begins with that this matches.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// What every name ends with that this matches.
+    pub(crate) fn suffix(&self) -> &str {
+        &self.suffix
+    }
+
+    pub(crate) fn matches(&self, name: &str) -> bool {
+        if self.is_below {
+            let rest = name.strip_prefix(&*self.prefix);
+            return rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        }
+        match (self.shape, &*self.segments) {
+            (Shape::Flat, [Segment::Text(pieces)]) => text_matches(pieces, name),
+            _ => path_matches(&self.segments, name),
+        }
+    }
+}
+
+/// Whether the pieces stand in the text in their order, the first at its start and the last at its
+/// end. The leftmost place of each is as good as any other.
+fn text_matches(pieces: &[Box<str>], text: &str) -> bool {
+    let [first, middle @ .., last] = pieces else {
+        return pieces.first().is_some_and(|piece| **piece == *text);
+    };
+    let inner = text.strip_prefix(&**first);
+    let Some(mut rest) = inner.and_then(|rest| rest.strip_suffix(&**last)) else {
+        return false;
+    };
+    middle.iter().all(|piece| {
+        let after = rest.split_once(&**piece).map(|(_, after)| after);
+        rest = after.unwrap_or_default();
+        after.is_some()
+    })
+}
+
+/// The same for segments, `**` in the place of the star. Only the last `**` that was passed need
+/// be tried again, so this is at most quadratic.
+fn path_matches(segments: &[Segment], name: &str) -> bool {
+    let mut rest = name.split('/');
+    let mut wanted = segments;
+    let mut again = None;
+    loop {
+        match wanted.split_first() {
+            Some((Segment::Deep, after)) => {
+                again = Some((after, rest.clone()));
+                wanted = after;
+                continue;
+            }
+            Some((Segment::Text(pieces), after)) => match rest.next() {
+                Some(text) if text_matches(pieces, text) => {
+                    wanted = after;
+                    continue;
+                }
+                Some(_) => {}
+                None => return false,
+            },
+            None if rest.next().is_none() => return true,
+            None => {}
+        }
+        let Some((after, from)) = &mut again else {
+            return false;
+        };
+        if from.next().is_none() {
+            return false;
+        }
+        wanted = after;
+        rest = from.clone();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ta_5_names_match_exactly_or_by_their_stars() {
+        for (pattern, name, expected) in [
+            ("delete_note", "delete_note", true),
+            ("delete_note", "DELETE_note", false),
+            ("delete_note", "delete_note\n", false),
+            ("delete_*", "delete_", true),
+            ("delete_*", "delete_a/b\n.c", true),
+            ("delete_*", "xdelete_a", false),
+            ("*_all", "drop_all", true),
+            ("*_all", "drop_all_", false),
+            ("a*a", "a", false),
+            ("a*a", "aa", true),
+            ("a*b*c", "axbxbxc", true),
+            ("a*bc*c", "abc", false),
+            ("*.read", "x.y.read", true),
+            ("*.*", "..", true),
+            ("*", "", true),
+            ("*", "..", true),
+            ("*", "grüße", true),
+        ] {
+            let found = Pattern::parse(pattern, Shape::Flat).unwrap().matches(name);
+            assert_eq!(found, expected, "{pattern} on {name}");
+        }
+    }
+
+    #[test]
+    fn seed_z8_stars_of_resources_keep_to_their_segments() {
+        for (pattern, name, expected) in [
+            ("file:///public/**", "file:///public/a/b", true),
+            ("file:///public/**", "file:///public", true),
+            ("file:///public/**", "file:///publicity", false),
+            ("file:///public/*", "file:///public/a", true),
+            ("file:///public/*", "file:///public/a/b", false),
+            ("file:///public/*", "file:///public", false),
+            ("file:///**/key.pem", "file:///key.pem", true),
+            ("file:///**/key.pem", "file:///a/b/key.pem", true),
+            ("file:///**/key.pem", "file:///a/xkey.pem", false),
+            ("file:///**/a/**/b", "file:///a/x/a/y/z/b", true),
+            ("file:///**/a/**/b", "file:///x/a/y/z/c", false),
+            ("file:///a/**/b/*.md", "file:///a/b/b/c.md", true),
+            ("file:///**", "file://host/x", false),
+            ("**", "file:///a/b", true),
+            ("**", "urn:isbn:1", true),
+            ("urn:*", "urn:isbn:1", true),
+            ("https://h/", "https://h", true),
+        ] {
+            let found = Pattern::parse(pattern, Shape::Uri).unwrap().matches(name);
+            assert_eq!(found, expected, "{pattern} on {name}");
+        }
+    }
+
+    #[test]
+    fn what_looks_like_other_glob_syntax_is_an_error() {
+        for pattern in ["", "a?", "[ab]", "{a,b}", "a\\*", "a\nb", "a**b", "**"] {
+            assert!(Pattern::parse(pattern, Shape::Flat).is_err(), "{pattern}");
+        }
+        for pattern in ["file:///a**", "file:///***", "file:///**b", "file:///{a}"] {
+            assert!(Pattern::parse(pattern, Shape::Uri).is_err(), "{pattern}");
+        }
+        assert!(Pattern::parse(&"a".repeat(1025), Shape::Flat).is_err());
+    }
+
+    #[test]
+    fn hostile_names_take_no_exponential_time() {
+        let pattern = Pattern::parse("*a*a*a*a*a*a*a*a*b", Shape::Flat).unwrap();
+        assert!(!pattern.matches(&"a".repeat(4096)));
+        let pattern = format!("x://{}b", "**/a/".repeat(20));
+        let pattern = Pattern::parse(&pattern, Shape::Uri).unwrap();
+        assert!(!pattern.matches(&format!("x://{}", "a/".repeat(2000))));
+    }
+}

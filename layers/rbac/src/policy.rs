@@ -1,0 +1,133 @@
+use std::fmt;
+
+use bartizan_core::{Permissions, Principal};
+
+use crate::{
+    Decision, Operation, PolicyBuilder, Preset,
+    baseline::baseline,
+    capabilities::Capabilities,
+    needs::{Access, Gaps},
+    roles::Roles,
+    rules::Rules,
+};
+
+/// Who may do what: roles, what they grant, and rules over every MCP method.
+///
+/// Made by [`Policy::builder`], and checked as it is built. What no rule and no baseline covers is
+/// denied.
+pub struct Policy {
+    pub(crate) roles: Roles,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) rules: Rules,
+    pub(crate) has_baseline: bool,
+}
+
+impl Policy {
+    /// Starts a policy without roles and rules.
+    pub fn builder() -> PolicyBuilder {
+        PolicyBuilder::default()
+    }
+
+    /// Starts a policy with the roles of [`Preset::Enterprise`].
+    pub fn enterprise() -> PolicyBuilder {
+        Self::builder().preset(Preset::Enterprise)
+    }
+
+    /// Decides about an operation as the layer does. `None` is a request that no authentication
+    /// layer saw; nothing is open to it.
+    pub fn decide(&self, principal: Option<&Principal>, operation: &Operation<'_>) -> Decision {
+        let Some(principal) = principal else {
+            return Decision::Forbidden;
+        };
+        let mut judged = self.judge(principal, operation);
+        for watched in operation.watched() {
+            judged.and(self.judge(principal, &watched));
+        }
+        judged.decision()
+    }
+
+    fn judge(&self, principal: &Principal, operation: &Operation<'_>) -> Judged {
+        let roles = self.roles.of(principal);
+        let mut judged = Judged::default();
+        if operation.unclear().is_some() {
+            return judged;
+        }
+        if let Some((access, _)) = self.baseline(operation) {
+            judged.covered = true;
+            judged.gaps.somebody = access != Access::Anyone && principal.is_anonymous();
+        }
+        self.rules.each(operation, |rule| {
+            judged.covered = true;
+            judged.gaps.union(rule.needs.gaps(principal, &roles));
+        });
+        judged
+    }
+
+    pub(crate) fn baseline(&self, operation: &Operation<'_>) -> Option<(Access, &'static str)> {
+        baseline(operation).filter(|_| self.has_baseline)
+    }
+
+    /// Whether the principal has any of these roles, itself or through a role that includes it.
+    /// A name that the policy does not know is nobody's.
+    pub fn check_role(&self, principal: &Principal, any_of: &[&str]) -> bool {
+        let roles = self.roles.of(principal);
+        any_of
+            .iter()
+            .any(|role| self.roles.only(role).meets(&roles))
+    }
+
+    /// Whether one of the principal's roles grants the capability. One that the policy does not
+    /// know is nobody's, not even `*` grants it: declare what only handlers ask for with
+    /// [`PolicyBuilder::capability`].
+    pub fn has_capability(&self, principal: &Principal, capability: &str) -> bool {
+        let granted = self.capabilities.granted_by(capability);
+        granted.is_some_and(|granted| granted.meets(&self.roles.of(principal)))
+    }
+}
+
+impl Permissions for Policy {
+    fn has_role(&self, principal: &Principal, role: &str) -> bool {
+        self.check_role(principal, &[role])
+    }
+
+    fn has_capability(&self, principal: &Principal, capability: &str) -> bool {
+        self.has_capability(principal, capability)
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("roles", &self.roles.len())
+            .field("rules", &self.rules.len())
+            .field("has_baseline", &self.has_baseline)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether rules cover an operation, and what is missing of what they need.
+#[derive(Default)]
+struct Judged {
+    covered: bool,
+    gaps: Gaps,
+}
+
+impl Judged {
+    fn and(&mut self, other: Self) {
+        self.covered &= other.covered;
+        self.gaps.union(other.gaps);
+    }
+
+    fn decision(&self) -> Decision {
+        let gaps = self.gaps;
+        if !self.covered || gaps.closed || gaps.authority {
+            Decision::Forbidden
+        } else if gaps.somebody {
+            Decision::CredentialsMissing
+        } else if gaps.scope {
+            Decision::ScopeInsufficient
+        } else {
+            Decision::Admitted
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! What records say of a decision. None of it reaches the caller.
+
+use bartizan_core::{Principal, printable};
+
+use crate::{
+    Operation, Policy,
+    needs::{Access, Needs},
+    rules::BuiltRule,
+};
+
+/// Most rules, and most of what one lacks, that a reason names.
+const MOST_NAMED: usize = 8;
+
+impl Policy {
+    /// All scopes of all rules that cover the operation, each once (SC-2).
+    pub(crate) fn scopes_of(&self, operation: &Operation<'_>) -> Vec<&str> {
+        let mut scopes = Vec::new();
+        self.each_with_watched(operation, |_, rule| {
+            for scope in rule.iter().flat_map(|rule| &rule.needs.scopes) {
+                if !scopes.contains(&&*scope.name) {
+                    scopes.push(&*scope.name);
+                }
+            }
+        });
+        scopes
+    }
+
+    /// The rules that were satisfied, or what the operation needs none for.
+    pub(crate) fn why_admitted(
+        &self,
+        principal: Option<&Principal>,
+        operation: &Operation<'_>,
+    ) -> String {
+        let mut reasons = Reasons::default();
+        if let Some((_, name)) = self.baseline(operation) {
+            reasons.add(|| format!("baseline `{name}`"));
+        }
+        self.each_with_watched(operation, |_, rule| {
+            if let Some(rule) = rule {
+                reasons.add(|| rule_name(rule));
+            }
+        });
+        self.with_unknown_roles(reasons.joined(", "), principal)
+    }
+
+    /// What was missing, and which rule asked for it.
+    pub(crate) fn why_refused(
+        &self,
+        principal: Option<&Principal>,
+        operation: &Operation<'_>,
+        scopes: &[&str],
+    ) -> String {
+        let Some(principal) = principal else {
+            return "no principal: is there an authentication layer outside this one?".to_owned();
+        };
+        let mut reasons = Reasons::default();
+        if let Some((Access::Identified, name)) = self.baseline(operation)
+            && principal.is_anonymous()
+        {
+            reasons.add(|| format!("baseline `{name}` needs somebody"));
+        }
+        self.each_with_watched(operation, |operation, rule| match rule {
+            Some(rule) => {
+                if let Some(lack) = self.lack(&rule.needs, principal) {
+                    reasons.add(|| format!("{} {lack}", rule_name(rule)));
+                }
+            }
+            None => match operation.unclear() {
+                Some(problem) => reasons.add(|| format!("{} {problem}", shown(operation))),
+                None if self.covers(operation) => {}
+                None => reasons.add(|| format!("no rule covers {}", shown(operation))),
+            },
+        });
+        let mut reason = reasons.joined("; ");
+        if !scopes.is_empty() && !principal.is_anonymous() {
+            let held: Vec<_> = principal.scopes().take(32).collect();
+            let (needed, held) = (scopes.join(" "), held.join(" "));
+            let (needed, held) = (printable(&needed, 400), printable(&held, 200));
+            reason.push_str(&format!("; scopes `{needed}` needed, `{held}` held"));
+        }
+        self.with_unknown_roles(reason, Some(principal))
+    }
+
+    /// For the operation and for each that it stands for besides: once without a rule, then each
+    /// rule that covers it.
+    fn each_with_watched<'a>(
+        &'a self,
+        operation: &Operation<'_>,
+        mut found: impl FnMut(&Operation<'_>, Option<&'a BuiltRule>),
+    ) {
+        let mut each = |operation: &Operation<'_>| {
+            found(operation, None);
+            if operation.unclear().is_none() {
+                self.rules
+                    .each(operation, |rule| found(operation, Some(rule)));
+            }
+        };
+        each(operation);
+        operation.watched().for_each(|watched| each(&watched));
+    }
+
+    fn covers(&self, operation: &Operation<'_>) -> bool {
+        let mut covered = self.baseline(operation).is_some();
+        self.rules.each(operation, |_| covered = true);
+        covered
+    }
+
+    fn lack(&self, needs: &Needs, principal: &Principal) -> Option<String> {
+        let roles = self.roles.of(principal);
+        let gaps = needs.gaps(principal, &roles);
+        if gaps.closed {
+            return Some("denies".to_owned());
+        }
+        if gaps.somebody {
+            return Some("needs somebody".to_owned());
+        }
+        let mut lacks = Reasons::default();
+        let lacking_role = needs
+            .any_role
+            .iter()
+            .filter(|n| !n.satisfied_by.meets(&roles));
+        for role in lacking_role {
+            lacks.add(|| format!("role `{}`", printable(&role.name, 300)));
+        }
+        let capabilities = needs.capabilities.iter();
+        for capability in capabilities.filter(|n| !n.satisfied_by.meets(&roles)) {
+            lacks.add(|| format!("capability `{}`", capability.name));
+        }
+        let scopes = needs.scopes.iter();
+        for scope in scopes.filter(|scope| !scope.is_among(principal.scopes())) {
+            lacks.add(|| format!("scope `{}`", printable(&scope.name, 128)));
+        }
+        let lacks = lacks.joined(", ");
+        (!lacks.is_empty()).then(|| format!("lacks {lacks}"))
+    }
+
+    fn with_unknown_roles(&self, mut reason: String, principal: Option<&Principal>) -> String {
+        if let Some(unknown) = principal.and_then(|p| self.roles.unknown_of(p)) {
+            reason.push_str(&format!("; unknown roles {unknown}"));
+        }
+        reason
+    }
+}
+
+fn rule_name(rule: &BuiltRule) -> String {
+    format!("rule `{}`", printable(&rule.name, 120))
+}
+
+fn shown(operation: &Operation<'_>) -> String {
+    let method = match operation.method_name() {
+        "" => format!("{:?}", operation.kind()),
+        method => format!("`{}`", printable(method, 80)),
+    };
+    match operation.subject() {
+        Some((_, name)) => format!("{method} of `{}`", printable(name, 200)),
+        None => method,
+    }
+}
+
+/// Some reasons, and how many more there were.
+#[derive(Default)]
+struct Reasons {
+    named: Vec<String>,
+    more: usize,
+}
+
+impl Reasons {
+    fn add(&mut self, reason: impl FnOnce() -> String) {
+        if self.named.len() < MOST_NAMED {
+            self.named.push(reason());
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn joined(self, separator: &str) -> String {
+        let mut text = self.named.join(separator);
+        if self.more > 0 {
+            text.push_str(&format!("{separator}{} more", self.more));
+        }
+        text
+    }
+}

@@ -1,0 +1,164 @@
+/// What an operation needs: whom, and with what.
+///
+/// A rule speaks of tools, prompts or methods by name, or of resources by URI. In names `*` stands
+/// for any run of characters. In URIs it does not cross a slash, and `**` alone between slashes
+/// stands for any number of segments, none included: `file:///public/**` speaks of
+/// `file:///public` and all below it. Everything else is compared exactly, case included (TA-5).
+///
+/// A rule needs any one of its roles, and all of its capabilities, and all of its scopes. What is
+/// wrong with a rule is found by [`PolicyBuilder::build`](crate::PolicyBuilder::build).
+///
+/// ```
+/// use bartizan_rbac::Rule;
+/// let rule = Rule::tool("delete_*").except("delete_draft").role("admin").scope("notes.write");
+/// assert_eq!(rule.name(), "tool:delete_*");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct Rule {
+    pub(crate) target: Target,
+    pub(crate) except: Vec<String>,
+    pub(crate) named: Option<String>,
+    pub(crate) any_role: Vec<String>,
+    pub(crate) capabilities: Vec<String>,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) identified: bool,
+    pub(crate) anyone: bool,
+    pub(crate) deny: bool,
+}
+
+/// What a rule speaks of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    Tool(String),
+    Resource(String),
+    Prompt(String),
+    Method(String),
+    Stream,
+    EndSession,
+    Response,
+}
+
+impl Rule {
+    /// Tools, by name: `tools/call`.
+    pub fn tool(pattern: &str) -> Self {
+        Self::new(Target::Tool(pattern.to_owned()))
+    }
+
+    /// Resources, by URI, whatever the method: read, subscribe, unsubscribe, listen, complete.
+    ///
+    /// The query of a URI and a slash at its end do not count: rules speak of what stands before.
+    pub fn resource(pattern: &str) -> Self {
+        Self::new(Target::Resource(pattern.to_owned()))
+    }
+
+    /// Prompts, by name, whatever the method: get, complete.
+    pub fn prompt(pattern: &str) -> Self {
+        Self::new(Target::Prompt(pattern.to_owned()))
+    }
+
+    /// Methods of requests and notifications: `logging/setLevel`, `tasks/*`.
+    ///
+    /// Such a rule covers the method whatever it acts on: one for `tools/call` opens every tool
+    /// that no other rule speaks of.
+    pub fn method(pattern: &str) -> Self {
+        Self::new(Target::Method(pattern.to_owned()))
+    }
+
+    /// The event stream that HTTP `GET` opens. It has no method.
+    pub fn stream() -> Self {
+        Self::new(Target::Stream)
+    }
+
+    /// The end of a session by HTTP `DELETE`. It has no method.
+    pub fn end_session() -> Self {
+        Self::new(Target::EndSession)
+    }
+
+    /// Posted responses to requests of the server. They have no method.
+    pub fn response() -> Self {
+        Self::new(Target::Response)
+    }
+
+    fn new(target: Target) -> Self {
+        Self {
+            target,
+            except: Vec::new(),
+            named: None,
+            any_role: Vec::new(),
+            capabilities: Vec::new(),
+            scopes: Vec::new(),
+            identified: false,
+            anyone: false,
+            deny: false,
+        }
+    }
+
+    /// Does not speak of names that this pattern matches. They need another rule.
+    pub fn except(mut self, pattern: &str) -> Self {
+        self.except.push(pattern.to_owned());
+        self
+    }
+
+    /// How records call the rule. By default what it speaks of: `tool:delete_*`.
+    pub fn named(mut self, name: &str) -> Self {
+        self.named = Some(name.to_owned());
+        self
+    }
+
+    /// Needs this role, or another one of the rule's.
+    pub fn role(self, role: &str) -> Self {
+        self.any_role([role])
+    }
+
+    /// Needs any one of these roles, or another one of the rule's.
+    pub fn any_role<'a>(mut self, roles: impl IntoIterator<Item = &'a str>) -> Self {
+        self.any_role.extend(roles.into_iter().map(str::to_owned));
+        self
+    }
+
+    /// Needs this capability, besides others.
+    pub fn capability(mut self, capability: &str) -> Self {
+        self.capabilities.push(capability.to_owned());
+        self
+    }
+
+    /// Needs this scope, besides others.
+    pub fn scope(mut self, scope: &str) -> Self {
+        self.scopes.push(scope.to_owned());
+        self
+    }
+
+    /// Needs somebody, with whatever roles and scopes.
+    pub fn identified(mut self) -> Self {
+        self.identified = true;
+        self
+    }
+
+    /// Needs nobody: an anonymous caller will do, if the authentication layer lets one pass.
+    pub fn anyone(mut self) -> Self {
+        self.anyone = true;
+        self
+    }
+
+    /// Is never satisfied.
+    pub fn deny(mut self) -> Self {
+        self.deny = true;
+        self
+    }
+
+    /// How records call the rule.
+    pub fn name(&self) -> String {
+        let (kind, pattern) = match &self.target {
+            _ if self.named.is_some() => return self.named.clone().unwrap_or_default(),
+            Target::Tool(pattern) => ("tool:", &**pattern),
+            Target::Resource(pattern) => ("resource:", &**pattern),
+            Target::Prompt(pattern) => ("prompt:", &**pattern),
+            Target::Method(pattern) => ("method:", &**pattern),
+            Target::Stream => ("stream", ""),
+            Target::EndSession => ("end_session", ""),
+            Target::Response => ("response", ""),
+        };
+        format!("{kind}{pattern}")
+    }
+}

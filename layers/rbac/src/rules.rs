@@ -1,0 +1,144 @@
+use std::collections::HashSet;
+
+use bartizan_core::{CallKind, call::Subject};
+
+use crate::{
+    Operation, RbacConfigError, Rule,
+    index::Index,
+    needs::Needs,
+    pattern::{Pattern, Shape},
+    rule::Target,
+    uri,
+};
+
+/// The rules of a policy, found by what they speak of.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    rules: Vec<BuiltRule>,
+    tools: Index,
+    resources: Index,
+    prompts: Index,
+    methods: Index,
+    streams: Vec<usize>,
+    ends: Vec<usize>,
+    responses: Vec<usize>,
+}
+
+#[derive(Debug)]
+pub(crate) struct BuiltRule {
+    pub(crate) name: Box<str>,
+    except: Box<[Pattern]>,
+    pub(crate) needs: Needs,
+}
+
+impl Rules {
+    /// # Errors
+    ///
+    /// If a name or pattern is none, a name is there twice, or `needs` finds something wrong.
+    pub(crate) fn new(
+        rules: &[Rule],
+        needs: impl Fn(&Rule) -> Result<Needs, RbacConfigError>,
+    ) -> Result<Self, RbacConfigError> {
+        let mut built = Vec::new();
+        let mut names = HashSet::new();
+        let (mut tools, mut resources, mut prompts, mut methods) = Default::default();
+        let (mut streams, mut ends, mut responses) = Default::default();
+        for (place, rule) in rules.iter().enumerate() {
+            let name = rule.name();
+            check_name(&name)?;
+            if !names.insert(name.clone()) {
+                let problem = "is there twice: give one of them another name";
+                return Err(RbacConfigError::new("rule", &name, problem));
+            }
+            let add = |to: &mut Vec<_>, text: &str, shape| {
+                to.push((pattern(text, shape)?, place));
+                let except = rule.except.iter().map(|text| pattern(text, shape));
+                except.collect::<Result<Box<[_]>, _>>()
+            };
+            let plain = |to: &mut Vec<_>| match rule.except.first() {
+                Some(except) => {
+                    let problem = "is an exception where there are no names";
+                    Err(RbacConfigError::new("pattern", except, problem))
+                }
+                None => {
+                    to.push(place);
+                    Ok(Box::default())
+                }
+            };
+            let except = match &rule.target {
+                Target::Tool(text) => add(&mut tools, text, Shape::Flat),
+                Target::Resource(text) => add(&mut resources, text, Shape::Uri),
+                Target::Prompt(text) => add(&mut prompts, text, Shape::Flat),
+                Target::Method(text) => add(&mut methods, text, Shape::Flat),
+                Target::Stream => plain(&mut streams),
+                Target::EndSession => plain(&mut ends),
+                Target::Response => plain(&mut responses),
+            };
+            built.push(BuiltRule {
+                except: except.map_err(|error: RbacConfigError| error.in_rule(&name))?,
+                needs: needs(rule).map_err(|error| error.in_rule(&name))?,
+                name: name.into(),
+            });
+        }
+        Ok(Self {
+            rules: built,
+            tools: Index::new(tools),
+            resources: Index::new(resources),
+            prompts: Index::new(prompts),
+            methods: Index::new(methods),
+            streams,
+            ends,
+            responses,
+        })
+    }
+
+    /// Each rule that covers the operation, once; what a stream listens to is not looked at.
+    pub(crate) fn each<'a>(
+        &'a self,
+        operation: &Operation<'_>,
+        mut found: impl FnMut(&'a BuiltRule),
+    ) {
+        let mut named = |index: &Index, name: &str| {
+            index.each(name, |place| {
+                let rule = self.rules.get(place);
+                let covers = |rule: &&BuiltRule| !rule.except.iter().any(|p| p.matches(name));
+                if let Some(rule) = rule.filter(covers) {
+                    found(rule);
+                }
+            });
+        };
+        match operation.subject() {
+            Some((Subject::Tool, name)) => named(&self.tools, name),
+            Some((Subject::Prompt, name)) => named(&self.prompts, name),
+            Some((Subject::Resource, uri)) => named(&self.resources, uri::name_of(uri)),
+            // A task's id says nothing about who may: rules speak of its method.
+            Some(_) | None => {}
+        }
+        let plain = match operation.kind() {
+            CallKind::Stream => &self.streams,
+            CallKind::EndSession => &self.ends,
+            CallKind::Response => &self.responses,
+            _ => return named(&self.methods, operation.method_name()),
+        };
+        plain
+            .iter()
+            .filter_map(|place| self.rules.get(*place))
+            .for_each(found);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rules.len()
+    }
+}
+
+fn pattern(text: &str, shape: Shape) -> Result<Pattern, RbacConfigError> {
+    Pattern::parse(text, shape).map_err(|problem| RbacConfigError::new("pattern", text, problem))
+}
+
+fn check_name(name: &str) -> Result<(), RbacConfigError> {
+    if name.is_empty() || name.len() > 1100 || name.chars().any(char::is_control) {
+        let problem = "is no name: empty, too long, or with a control character";
+        return Err(RbacConfigError::new("rule", name, problem));
+    }
+    Ok(())
+}

@@ -1,0 +1,251 @@
+//! URIs that can be read in one way only (TA-6).
+//!
+//! A rule protects nothing if the server reads another name out of a URI than the rule does. So
+//! what has a second spelling is refused instead of being normalised: normalising would have to
+//! agree with every server.
+
+/// Longest URI or name that is judged, in bytes.
+pub(crate) const NAME_BYTES: usize = 4096;
+
+/// What could be read in a second way; `None` if nothing.
+pub(crate) fn unclear(uri: &str) -> Option<&'static str> {
+    check(uri).err()
+}
+
+/// What rules see of a URI: all but the query and one slash at the end, which open nothing else.
+pub(crate) fn name_of(uri: &str) -> &str {
+    let path = match uri.split_once('?') {
+        // A template writes it `{?name}`.
+        Some((path, _)) => path.strip_suffix('{').unwrap_or(path),
+        None => uri,
+    };
+    path.strip_suffix('/').unwrap_or(path)
+}
+
+/// Whether a pattern can match any URI that is judged.
+pub(crate) fn check_pattern(pattern: &str) -> Result<(), &'static str> {
+    let sample = pattern.replace("**", "x").replace('*', "x");
+    if pattern.starts_with('*') {
+        // The star may stand for the scheme and more.
+        return check_path("", &sample);
+    }
+    check(&sample)
+}
+
+fn check(uri: &str) -> Result<(), &'static str> {
+    if uri.len() > NAME_BYTES {
+        return Err("is longer than 4096 bytes");
+    }
+    check_characters(uri)?;
+    let (scheme, rest) = uri.split_once(':').ok_or("has no scheme")?;
+    check_scheme(scheme)?;
+    let rest = match rest.split_once('?') {
+        Some((path, query)) => {
+            check_query(scheme, query)?;
+            path
+        }
+        None => rest,
+    };
+    let Some(rest) = rest.strip_prefix("//") else {
+        // `file:/a` and `https:h/a` are `file:///a` and `https://h/a` to many readers.
+        if rest.starts_with('/') || SPECIAL.iter().any(|(special, _)| *special == scheme) {
+            return Err("has no `//` after its scheme");
+        }
+        return check_path(scheme, rest);
+    };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    check_authority(scheme, authority)?;
+    check_path(scheme, path)
+}
+
+/// Schemes whose URIs everybody's parser normalises, and the port that goes without saying.
+const SPECIAL: [(&str, &str); 6] = [
+    ("http", "80"),
+    ("https", "443"),
+    ("ws", "80"),
+    ("wss", "443"),
+    ("ftp", "21"),
+    ("file", ""),
+];
+
+fn check_characters(uri: &str) -> Result<(), &'static str> {
+    for byte in uri.bytes() {
+        match byte {
+            b'\\' => return Err("has a backslash"),
+            b'#' => return Err("has a fragment"),
+            // Braces are those of URI templates.
+            b'a'..=b'z' | b'?'..=b'[' | b'&'..=b';' => {}
+            b'!' | b'$' | b'%' | b'=' | b']' | b'_' | b'{' | b'}' | b'~' => {}
+            _ => return Err("has a character that no URI has"),
+        }
+    }
+    Ok(())
+}
+
+fn check_scheme(scheme: &str) -> Result<(), &'static str> {
+    if scheme.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Err("has a scheme in capitals");
+    }
+    let legal = |b: u8| b.is_ascii_alphanumeric() || b"+-.".contains(&b);
+    if !scheme.starts_with(|c: char| c.is_ascii_lowercase()) || !scheme.bytes().all(legal) {
+        return Err("has no scheme");
+    }
+    Ok(())
+}
+
+fn check_authority(scheme: &str, authority: &str) -> Result<(), &'static str> {
+    if authority.contains('@') {
+        return Err("has user information");
+    }
+    // What stands between braces is the name of a template's variable.
+    let plain = authority.split('{').enumerate().map(|(i, piece)| match i {
+        0 => piece,
+        _ => piece.split_once('}').map_or(piece, |(_, after)| after),
+    });
+    if plain.flat_map(str::bytes).any(|b| b.is_ascii_uppercase()) {
+        return Err("has a host in capitals");
+    }
+    if authority.contains('%') {
+        return Err("has an encoded host");
+    }
+    let host = match authority.rsplit_once(':') {
+        // What stands before the last colon of an IPv6 address is no host.
+        Some((host, port)) if !port.contains(']') => {
+            let implied = SPECIAL.contains(&(scheme, port));
+            if implied || port.is_empty() || port.starts_with('0') {
+                return Err("has a port that can be written otherwise");
+            }
+            host
+        }
+        _ => authority,
+    };
+    if matches!(host, "." | "..") || host.ends_with('.') {
+        return Err("has a host that ends with a dot");
+    }
+    if scheme == "file" && host == "localhost" {
+        return Err("names a host that goes without saying");
+    }
+    Ok(())
+}
+
+/// `path` is what follows the slash after the authority.
+fn check_path(scheme: &str, path: &str) -> Result<(), &'static str> {
+    if path.contains(['[', ']']) {
+        return Err("has brackets in its path");
+    }
+    let mut segments = path.split('/').peekable();
+    while let Some(segment) = segments.next() {
+        // `..;x` is two dots to servers that know path parameters.
+        let is_dots = matches!(
+            segment.as_bytes(),
+            [b'.'] | [b'.', b'.'] | [b'.', b';', ..] | [b'.', b'.', b';', ..]
+        );
+        if is_dots || scheme == "file" && segment.ends_with('.') {
+            return Err("has a segment of dots");
+        }
+        if segment.is_empty() && segments.peek().is_some() {
+            return Err("has an empty segment");
+        }
+    }
+    if path.contains('%') {
+        return check_encoded(path);
+    }
+    Ok(())
+}
+
+/// Rules do not look at the query, so a server that takes it for more of the path must not get
+/// anywhere by it.
+fn check_query(scheme: &str, query: &str) -> Result<(), &'static str> {
+    if scheme == "file" {
+        return Err("has a query, which files do not have");
+    }
+    let query = query.to_ascii_lowercase().replace("%2f", "/");
+    let is_dots = |segment: &str| matches!(segment, "." | "..");
+    let hidden = ["%2e", "%5c", "%25", "%00"];
+    if query.split('/').any(is_dots) || hidden.iter().any(|code| query.contains(code)) {
+        return Err("has a query that can be read as a path");
+    }
+    Ok(())
+}
+
+/// Only what cannot stand there plainly may be encoded, in capitals, and be UTF-8.
+fn check_encoded(path: &str) -> Result<(), &'static str> {
+    let mut pieces = path.split('%');
+    let mut decoded: Vec<u8> = pieces.next().unwrap_or_default().into();
+    for piece in pieces {
+        let code = piece.get(..2).unwrap_or_default();
+        let is_hex = |b: u8| matches!(b, b'0'..=b'9' | b'A'..=b'F');
+        let byte = u8::from_str_radix(code, 16).unwrap_or_default();
+        let is_needed = byte >= 0x80 || b" \"<>^`{}".contains(&byte);
+        if !code.bytes().all(is_hex) || !is_needed {
+            return Err("has an encoded character that is written otherwise");
+        }
+        decoded.push(byte);
+        decoded.extend(piece.bytes().skip(2));
+    }
+    let text = std::str::from_utf8(&decoded).map_err(|_| "is not UTF-8 once decoded")?;
+    // Controls, and the wide forms of ASCII, which some readers fold into it.
+    if text
+        .chars()
+        .any(|c| c.is_control() || ('\u{ff00}'..='\u{ffef}').contains(&c))
+    {
+        return Err("has a character that can be read as another");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_rules_see_has_neither_a_query_nor_a_slash_at_the_end() {
+        for (uri, name) in [
+            ("file:///a", "file:///a"),
+            ("file:///a/", "file:///a"),
+            ("file:///", "file://"),
+            ("https://h/a?b=../c", "https://h/a"),
+            ("https://h/a/?b", "https://h/a"),
+            ("https://h/a{?b}", "https://h/a"),
+            ("urn:a:b", "urn:a:b"),
+        ] {
+            assert_eq!(name_of(uri), name, "{uri}");
+        }
+    }
+
+    #[test]
+    fn the_characters_of_uris_are_those_of_rfc_3986_and_braces() {
+        let known = "-._~:/?[]@!$&'()*+,;=%{}";
+        for c in (0..=255).map(char::from) {
+            let expected = c.is_ascii_alphanumeric() || known.contains(c);
+            assert_eq!(check_characters(&c.to_string()).is_ok(), expected, "{c:?}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_could_never_match_is_an_error() {
+        for pattern in [
+            "File:///a",
+            "https://Host/a",
+            "file:///a/../b",
+            "file:///a//b",
+            "/etc/passwd",
+            "file:/etc/**",
+            "*/../x",
+            "file:///%61",
+            "https://u@h/",
+        ] {
+            assert!(check_pattern(pattern).is_err(), "{pattern}");
+        }
+        for pattern in [
+            "**",
+            "*",
+            "**/*.md",
+            "file:///**",
+            "https://*/a",
+            "x://*:80/",
+        ] {
+            assert_eq!(check_pattern(pattern), Ok(()), "{pattern}");
+        }
+    }
+}

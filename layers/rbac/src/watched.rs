@@ -1,0 +1,102 @@
+use bartizan_core::Call;
+use jiter::{Jiter, JiterResult};
+
+/// The resources that a `subscriptions/listen` asks to be told about (N-19). To listen to one is
+/// what `resources/subscribe` was in earlier revisions, so rules judge it as that.
+pub(crate) fn of(call: &Call) -> Result<Vec<String>, &'static str> {
+    match call.params() {
+        Some(params) if call.method() == "subscriptions/listen" => read(params),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Most resources that one stream may listen to.
+const MOST_WATCHED: usize = 256;
+
+fn read(params: &str) -> Result<Vec<String>, &'static str> {
+    let mut json = Jiter::new(params.as_bytes());
+    let mut watched = Vec::new();
+    // The call was read strictly before: it is JSON, and no member is there twice.
+    members(&mut json, "notifications", &mut |json| {
+        members(json, "resourceSubscriptions", &mut |json| {
+            let mut item = json.next_array()?;
+            while item.is_some() {
+                let uri = json.known_str()?;
+                if watched.len() <= MOST_WATCHED {
+                    watched.push(uri.to_owned());
+                }
+                item = json.array_step()?;
+            }
+            Ok(())
+        })
+    })
+    .map_err(|_| "has subscriptions that cannot be read")?;
+    if watched.len() > MOST_WATCHED {
+        return Err("listens to more than 256 resources");
+    }
+    Ok(watched)
+}
+
+/// Reads every member of this name, and what parsers that ignore case take for it; skips others.
+fn members<'j>(
+    json: &mut Jiter<'j>,
+    wanted: &str,
+    read: &mut dyn FnMut(&mut Jiter<'j>) -> JiterResult<()>,
+) -> JiterResult<()> {
+    let is_wanted = |key: &str| {
+        let folded = key.chars().flat_map(char::to_uppercase);
+        let folded = folded.flat_map(char::to_lowercase);
+        folded.eq(wanted.chars().flat_map(char::to_lowercase))
+    };
+    let mut found = json.next_object()?.map(is_wanted);
+    while let Some(wanted) = found {
+        if wanted {
+            read(json)?;
+        } else {
+            json.next_skip()?;
+        }
+        found = json.next_key()?.map(is_wanted);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn n_19_what_is_listened_to_is_read_out_of_the_params() {
+        for (params, expected) in [
+            (r#"{}"#, &[][..]),
+            (r#"{"notifications":{"toolsListChanged":true}}"#, &[]),
+            (r#"{"notifications":{"resourceSubscriptions":[]}}"#, &[]),
+            (
+                r#"{"_meta":{"x":[1e400,{}]},"notifications":{"a":[[]],"resourceSubscriptions":
+                    ["file:///a","\u0066ile:///b"],"z":null}}"#,
+                &["file:///a", "file:///b"],
+            ),
+            (
+                r#"{"Notifications":{"RESOURCESubscriptions":["x:a"],"re\u017fourceSubscriptions":["x:b"]}}"#,
+                &["x:a", "x:b"],
+            ),
+        ] {
+            assert_eq!(read(params).unwrap(), expected, "{params}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_as_uris_is_an_error() {
+        for params in [
+            r#"{"notifications":[]}"#,
+            r#"{"notifications":{"resourceSubscriptions":"file:///a"}}"#,
+            r#"{"notifications":{"resourceSubscriptions":[1]}}"#,
+            r#"{"notifications":{"resourceSubscriptions":["x:a",["x:b"]]}}"#,
+            r#"{"notifications":{"resourceSubscriptions":{"0":"x:a"}}}"#,
+        ] {
+            assert!(read(params).is_err(), "{params}");
+        }
+        let many = vec!["x:a"; MOST_WATCHED + 1];
+        let many = format!(r#"{{"notifications":{{"resourceSubscriptions":{many:?}}}}}"#);
+        assert!(read(&many).unwrap_err().contains("256"));
+    }
+}
