@@ -1,11 +1,21 @@
-use std::fmt;
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 /// The id that ties a request's answer, its log lines and its audit record together.
 ///
 /// Either taken from a caller that is trusted to choose it, or made: 32 hexadecimal digits from
 /// a non-cryptographic generator. It is a name, not a secret, and never authorizes anything.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct CorrelationId(Box<str>);
+#[derive(Clone)]
+pub struct CorrelationId(Text);
+
+/// Most ids are made, one for each request: those take no allocation.
+#[derive(Clone)]
+enum Text {
+    Made([u8; 32]),
+    Taken(Box<str>),
+}
 
 impl CorrelationId {
     /// Longest id taken from a caller, in bytes.
@@ -13,31 +23,54 @@ impl CorrelationId {
 
     /// A new id.
     pub fn random() -> Self {
-        Self(format!("{:032x}", fastrand::u128(..)).into())
+        let mut left = fastrand::u128(..);
+        let made = [0; 32].map(|_: u8| {
+            let digit = (left & 0xf) as u8;
+            left >>= 4;
+            digit + if digit < 10 { b'0' } else { b'a' - 10 }
+        });
+        Self(Text::Made(made))
     }
 
     /// An id from a trusted caller: 1 to 128 characters of `A-Z a-z 0-9 - _ . : / + =`.
     pub fn parse(text: &str) -> Option<Self> {
         let legal = |b: u8| b.is_ascii_alphanumeric() || b"-_.:/+=".contains(&b);
         let fits = (1..=Self::MAX_LEN).contains(&text.len());
-        (fits && text.bytes().all(legal)).then(|| Self(text.into()))
+        (fits && text.bytes().all(legal)).then(|| Self(Text::Taken(text.into())))
     }
 
     /// The id as text: visible ASCII without quotes or backslashes.
     pub fn as_str(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Text::Made(digits) => std::str::from_utf8(digits).unwrap_or_default(),
+            Text::Taken(text) => text,
+        }
+    }
+}
+
+impl PartialEq for CorrelationId {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for CorrelationId {}
+
+impl Hash for CorrelationId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
     }
 }
 
 impl fmt::Display for CorrelationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for CorrelationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CorrelationId({})", self.0)
+        write!(f, "CorrelationId({})", self.as_str())
     }
 }
 
@@ -56,6 +89,8 @@ mod tests {
     #[test]
     fn made_ids_differ() {
         assert_ne!(CorrelationId::random(), CorrelationId::random());
-        assert_eq!(CorrelationId::random().as_str().len(), 32);
+        let made = CorrelationId::random();
+        assert_eq!(made.as_str().len(), 32);
+        assert_eq!(CorrelationId::parse(made.as_str()), Some(made));
     }
 }

@@ -1,0 +1,148 @@
+use std::{sync::Arc, time::Duration};
+
+use bartizan_core::{Denial, SecurityContext};
+use http::{HeaderValue, Method, Request, Response, header::USER_AGENT, uri::PathAndQuery};
+
+use crate::{
+    Outcome, Record,
+    gaps::guarded,
+    header,
+    layer::Settings,
+    record::{Asked, End},
+};
+
+/// One request's side of the matter, from its arrival to its record, which is written exactly once.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    settings: Arc<Settings>,
+    context: SecurityContext,
+    method: Method,
+    target: Option<PathAndQuery>,
+    user_agent: Option<HeaderValue>,
+    arrived: Duration,
+    started: Duration,
+    stage: Stage,
+    room: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The inner service runs. Whoever drops the exchange now, it is a panic.
+    Inside,
+    /// The inner service has not answered.
+    Waiting,
+    /// The record is written.
+    Recorded,
+}
+
+impl Exchange {
+    pub(crate) fn begin<B>(
+        settings: Arc<Settings>,
+        context: SecurityContext,
+        request: &Request<B>,
+        room: bool,
+    ) -> Self {
+        context.open_trail();
+        let clocks = guarded(|| (settings.clock.wall(), settings.clock.monotonic()));
+        let (arrived, started) = clocks.unwrap_or_default();
+        Self {
+            settings,
+            context,
+            method: request.method().clone(),
+            target: request.uri().path_and_query().cloned(),
+            user_agent: request.headers().get(USER_AGENT).cloned(),
+            arrived,
+            started,
+            stage: Stage::Waiting,
+            room,
+        }
+    }
+
+    /// The inner service is about to run.
+    pub(crate) fn enter(&mut self) {
+        if self.stage == Stage::Waiting {
+            self.stage = Stage::Inside;
+        }
+    }
+
+    /// The inner service came back.
+    pub(crate) fn leave(&mut self) {
+        if self.stage == Stage::Inside {
+            self.stage = Stage::Waiting;
+        }
+    }
+
+    /// Records the answer by its head, and names the correlation id in it.
+    pub(crate) fn answered<B>(&mut self, response: &mut Response<B>) {
+        let status = response.status();
+        let denial = response.extensions().get::<Denial>();
+        let denial = denial.filter(|denial| denial.status() == status);
+        self.finish(End::Answered(status, denial.map(Denial::kind)));
+        if let Some(name) = &self.settings.correlation_header {
+            let id = self.context.correlation_id();
+            header::set(response.headers_mut(), name, id.as_str());
+        }
+    }
+
+    /// Records that the inner service failed without an answer.
+    pub(crate) fn failed(&mut self) {
+        self.finish(End::Without(Outcome::Failed));
+    }
+
+    fn finish(&mut self, end: End) {
+        if self.stage == Stage::Recorded {
+            return;
+        }
+        self.stage = Stage::Recorded;
+        let settings = &*self.settings;
+        let now = guarded(|| settings.clock.monotonic()).unwrap_or(self.started);
+        let latency = now.saturating_sub(self.started);
+        let asked = Asked {
+            arrived: self.arrived,
+            latency,
+            method: self.method.as_str(),
+            path: self.target.as_ref().map(PathAndQuery::path),
+            user_agent: self.user_agent.as_ref().map(HeaderValue::as_bytes),
+        };
+        let trail = self.context.open_trail();
+        let dropped = trail.dropped();
+        let outcome = trail.with_findings(|findings| {
+            let (outcome, denial) = end.judged(findings);
+            if self.room {
+                // Text that is not UTF-8 is replaced, which takes an allocation.
+                let agent = asked.user_agent.map(String::from_utf8_lossy);
+                let record = Record::of(
+                    &asked,
+                    agent.as_deref(),
+                    &self.context,
+                    (outcome, denial, end.status()),
+                    (findings, dropped),
+                );
+                settings.write(&record);
+            }
+            outcome
+        });
+        settings.measure(outcome, latency);
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let outcome = match self.stage {
+            Stage::Inside => Outcome::Panicked,
+            Stage::Waiting => Outcome::Aborted,
+            Stage::Recorded => return,
+        };
+        self.finish(End::Without(outcome));
+    }
+}
+
+impl Settings {
+    #[cfg(feature = "metrics")]
+    fn measure(&self, outcome: Outcome, latency: Duration) {
+        guarded(|| self.measure.record(outcome, latency));
+    }
+
+    #[cfg(not(feature = "metrics"))]
+    fn measure(&self, _: Outcome, _: Duration) {}
+}

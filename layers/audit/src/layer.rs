@@ -1,0 +1,115 @@
+use std::{fmt, sync::Arc};
+
+use bartizan_core::{Clock, Events, SystemClock};
+use http::HeaderName;
+use tower_layer::Layer;
+
+use crate::{Audit, AuditConfigError, AuditSink, gaps::Gaps, header};
+
+/// One record for each request; see the [crate's docs](crate) for an example.
+///
+/// The layer is its own builder. It starts strict: a request whose record has no room is refused.
+#[derive(Clone)]
+#[must_use]
+pub struct AuditLayer {
+    settings: Arc<Settings>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) sink: Arc<dyn AuditSink>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) events: Events,
+    pub(crate) correlation_header: Option<HeaderName>,
+    pub(crate) continue_without_record: bool,
+    pub(crate) gaps: Arc<Gaps>,
+    #[cfg(feature = "metrics")]
+    pub(crate) measure: Arc<crate::measure::Measure>,
+}
+
+impl AuditLayer {
+    /// Records to a sink; answers name the correlation id in `x-request-id`.
+    pub fn new(sink: impl AuditSink) -> Self {
+        Self {
+            settings: Arc::new(Settings {
+                sink: Arc::new(sink),
+                clock: Arc::new(SystemClock::new()),
+                events: Events::default(),
+                correlation_header: Some(header::DEFAULT),
+                continue_without_record: false,
+                gaps: Arc::default(),
+                #[cfg(feature = "metrics")]
+                measure: Arc::default(),
+            }),
+        }
+    }
+
+    /// Records to one more sink. A request is refused if one of them has no room.
+    pub fn also(self, sink: impl AuditSink) -> Self {
+        self.with(|settings| {
+            settings.sink = Arc::new((Arc::clone(&settings.sink), sink));
+        })
+    }
+
+    /// The response header that names the correlation id, in place of `x-request-id`. It replaces
+    /// what an inner service says there.
+    ///
+    /// # Errors
+    ///
+    /// If it is not the name of a header, or one that means something else (`Set-Cookie`,
+    /// `Access-Control-*` …).
+    pub fn correlation_header(self, name: &str) -> Result<Self, AuditConfigError> {
+        let name = header::parse(name)?;
+        Ok(self.with(|settings| settings.correlation_header = Some(name)))
+    }
+
+    /// Leaves answers without the correlation id, and what inner services say of it alone.
+    pub fn without_correlation_header(self) -> Self {
+        self.with(|settings| settings.correlation_header = None)
+    }
+
+    /// Lets a request go on if the sink has no room for its record (against AL-5).
+    ///
+    /// How many did is said by a record of type `audit_gap` once there is room, and by events.
+    pub fn danger_continue_without_record(self) -> Self {
+        self.with(|settings| settings.continue_without_record = true)
+    }
+
+    /// Where the layer gets its time; by default from the operating system.
+    pub fn clock(self, clock: impl Clock) -> Self {
+        self.with(|settings| settings.clock = Arc::new(clock))
+    }
+
+    /// Where the layer reports that its sink has no room, and has some again.
+    pub fn events(self, events: Events) -> Self {
+        self.with(|settings| settings.events = events)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(Arc::make_mut(&mut self.settings));
+        self
+    }
+}
+
+impl<S> Layer<S> for AuditLayer {
+    type Service = Audit<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Audit::new(inner, Arc::clone(&self.settings))
+    }
+}
+
+impl fmt::Debug for AuditLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.settings, f)
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuditLayer")
+            .field("correlation_header", &self.correlation_header)
+            .field("continue_without_record", &self.continue_without_record)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,117 @@
+use bartizan_core::{
+    Call, DenialKind, Principal, PrincipalKind,
+    call::{Revision, Subject},
+};
+
+use super::{
+    Asked, Text,
+    fields::{Fields, key},
+};
+use crate::gaps::Missing;
+
+/// What a record says beside its twelve fields; nothing that stands there stands here.
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct Metadata<'a> {
+    /// Why a guard refused.
+    pub denial: Option<DenialKind>,
+    /// `anonymous`, `user` or `service`; absent if no authentication layer decided.
+    pub principal_kind: Option<&'static str>,
+    /// How the principal was authenticated: `jwt`, `apikey`.
+    pub auth_method: Option<Text<'a>>,
+    /// Who vouches for the user.
+    pub issuer: Option<Text<'a>>,
+    /// The OAuth client that the user acts through.
+    pub client_id: Option<Text<'a>>,
+    /// The user's tenant.
+    pub tenant: Option<Text<'a>>,
+    /// The id of the credential, never the credential: a token's `jti`, a key's id.
+    pub credential_id: Option<Text<'a>>,
+    /// The JSON-RPC id, as the JSON text that was sent.
+    pub rpc_id: Option<Text<'a>>,
+    /// The prompt that was asked for.
+    pub prompt: Option<Text<'a>>,
+    /// The task that was asked for.
+    pub task: Option<Text<'a>>,
+    /// The protocol revision that the request declares.
+    pub protocol_version: Option<Revision>,
+    /// The HTTP method.
+    pub http_method: Option<Text<'a>>,
+    /// The path, never the query (AL-2).
+    pub http_path: Option<Text<'a>>,
+    /// How many requests have no record; of a gap record only.
+    pub(crate) missing: Option<Missing>,
+}
+
+impl<'a> Metadata<'a> {
+    pub(crate) fn of(
+        asked: &Asked<'a>,
+        principal: Option<&'a Principal>,
+        call: Option<&'a Call>,
+        denial: Option<DenialKind>,
+    ) -> Self {
+        let mut metadata = Self {
+            denial,
+            http_method: Some(Text::new(asked.method, 32)),
+            http_path: asked.path.map(|path| Text::new(path, 512)),
+            ..Self::default()
+        };
+        if let Some(principal) = principal {
+            metadata.principal_kind = Some(kind_of(principal));
+            metadata.auth_method = Some(Text::new(principal.method(), 32));
+            let issuer = Some(principal.issuer()).filter(|issuer| !issuer.is_empty());
+            metadata.issuer = issuer.map(|issuer| Text::new(issuer, 512));
+            metadata.client_id = principal.client_id().map(|id| Text::new(id, 256));
+            metadata.tenant = principal.tenant().map(|tenant| Text::new(tenant, 128));
+            metadata.credential_id = principal.credential_id().map(|id| Text::new(id, 256));
+        }
+        if let Some(call) = call {
+            metadata.rpc_id = call.id().map(|id| Text::new(id, 128));
+            metadata.protocol_version = call.revision();
+            metadata.prompt = named(call, Subject::Prompt).map(|name| Text::new(name, 256));
+            metadata.task = named(call, Subject::Task).map(|name| Text::new(name, 256));
+        }
+        metadata
+    }
+
+    pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
+        let mut fields = Fields::begin(out);
+        fields.word_if(key!("denial"), self.denial.map(DenialKind::name));
+        fields.word_if(key!("principal_kind"), self.principal_kind);
+        fields.text_if(key!("auth_method"), self.auth_method);
+        fields.text_if(key!("issuer"), self.issuer);
+        fields.text_if(key!("client_id"), self.client_id);
+        fields.text_if(key!("tenant"), self.tenant);
+        fields.text_if(key!("credential_id"), self.credential_id);
+        fields.text_if(key!("rpc_id"), self.rpc_id);
+        fields.text_if(key!("prompt"), self.prompt);
+        fields.text_if(key!("task"), self.task);
+        fields.word_if(
+            key!("protocol_version"),
+            self.protocol_version.map(Revision::as_str),
+        );
+        fields.text_if(key!("http_method"), self.http_method);
+        fields.text_if(key!("http_path"), self.http_path);
+        if let Some(missing) = self.missing {
+            fields.number(key!("missing_refused"), missing.refused);
+            fields.number(key!("missing_passed"), missing.passed);
+        }
+        fields.end();
+    }
+}
+
+/// The name of what the call acts on, if it is of that sort.
+pub(crate) fn named(call: &Call, subject: Subject) -> Option<&str> {
+    (call.subject() == Some(subject))
+        .then(|| call.name())
+        .flatten()
+}
+
+fn kind_of(principal: &Principal) -> &'static str {
+    match principal.kind() {
+        PrincipalKind::Anonymous => "anonymous",
+        PrincipalKind::User => "user",
+        PrincipalKind::Service => "service",
+        _ => "other",
+    }
+}

@@ -1,0 +1,134 @@
+use bartizan_core::{DenialKind, Finding, Verdict};
+use http::StatusCode;
+
+/// How a request ended, as far as the head of its answer tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Every guard let it pass, and the service answered below 500.
+    Admitted,
+    /// A guard refused it: the answer carries a denial, or is an error after a guard's refusal.
+    Refused,
+    /// Every guard let it pass, and the service answered 500 or above, or failed without an answer.
+    Failed,
+    /// A guard or the service panicked.
+    Panicked,
+    /// Its future was dropped before it answered: the client left, or a time limit ended it.
+    Aborted,
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 5] = [
+        Self::Admitted,
+        Self::Refused,
+        Self::Failed,
+        Self::Panicked,
+        Self::Aborted,
+    ];
+
+    /// A stable word for records and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Admitted => "admitted",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Panicked => "panicked",
+            Self::Aborted => "aborted",
+        }
+    }
+
+    /// What three words tell of it: `success`, `failure` (the caller's), `error` (ours, or unknown).
+    pub(crate) fn result(self, status: Option<StatusCode>) -> &'static str {
+        match (self, status) {
+            (Self::Admitted | Self::Refused, Some(status)) if status.is_client_error() => "failure",
+            (Self::Admitted, _) => "success",
+            _ => "error",
+        }
+    }
+}
+
+/// What the layer saw of the end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum End {
+    Answered(StatusCode, Option<DenialKind>),
+    Without(Outcome),
+}
+
+impl End {
+    pub(crate) fn status(self) -> Option<StatusCode> {
+        match self {
+            Self::Answered(status, _) => Some(status),
+            Self::Without(_) => None,
+        }
+    }
+
+    /// The outcome, and why if a guard refused.
+    pub(crate) fn judged(self, findings: &[Finding]) -> (Outcome, Option<DenialKind>) {
+        let (status, denial) = match self {
+            Self::Without(outcome) => return (outcome, None),
+            Self::Answered(status, denial) => (status, denial),
+        };
+        let is_error = status.is_client_error() || status.is_server_error();
+        // A layer between that rebuilds answers loses their denial; the guard's finding remains.
+        match denial.or_else(|| is_error.then(|| last_refusal(findings)).flatten()) {
+            Some(kind) => (Outcome::Refused, Some(kind)),
+            None if status.is_server_error() => (Outcome::Failed, None),
+            None => (Outcome::Admitted, None),
+        }
+    }
+}
+
+fn last_refusal(findings: &[Finding]) -> Option<DenialKind> {
+    let refusal = findings
+        .iter()
+        .rfind(|finding| finding.verdict == Verdict::Refused)?;
+    let mut kinds = DenialKind::ALL.iter().copied();
+    kinds.find(|kind| kind.name() == refusal.kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(status: u16, denial: Option<DenialKind>, findings: &[Finding]) -> Outcome {
+        let status = StatusCode::from_u16(status).unwrap();
+        End::Answered(status, denial).judged(findings).0
+    }
+
+    #[test]
+    fn a_refusal_is_known_by_its_denial_or_by_its_finding() {
+        let refused = [Finding::new("rbac", Verdict::Refused, "forbidden", "")];
+        let denial = Some(DenialKind::Forbidden);
+        assert_eq!(answered(403, denial, &[]), Outcome::Refused);
+        assert_eq!(answered(403, None, &refused), Outcome::Refused);
+        assert_eq!(answered(403, None, &[]), Outcome::Admitted);
+        assert_eq!(answered(200, None, &refused), Outcome::Admitted);
+        assert_eq!(answered(500, None, &[]), Outcome::Failed);
+    }
+
+    #[test]
+    fn seed_u12_results_tell_refusals_failures_and_successes_apart() {
+        let status = |code| Some(StatusCode::from_u16(code).unwrap());
+        for (outcome, code, result) in [
+            (Outcome::Admitted, status(200), "success"),
+            (Outcome::Admitted, status(304), "success"),
+            (Outcome::Admitted, status(404), "failure"),
+            (Outcome::Refused, status(401), "failure"),
+            (Outcome::Refused, status(503), "error"),
+            (Outcome::Failed, status(502), "error"),
+            (Outcome::Failed, None, "error"),
+            (Outcome::Panicked, None, "error"),
+            (Outcome::Aborted, None, "error"),
+        ] {
+            assert_eq!(outcome.result(code), result, "{outcome:?} {code:?}");
+        }
+    }
+
+    #[test]
+    fn every_outcome_stands_at_its_place() {
+        for (place, outcome) in Outcome::ALL.into_iter().enumerate() {
+            assert_eq!(place, outcome as usize);
+        }
+    }
+}

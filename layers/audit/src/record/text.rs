@@ -1,0 +1,200 @@
+use std::fmt;
+
+use bartizan_core::printable;
+
+/// Text that a stranger may have chosen, cut to a bound.
+///
+/// [`as_str`](Self::as_str) is as it was sent: whoever writes it anywhere escapes it. `Display` shows
+/// it in visible ASCII.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Text<'a> {
+    text: &'a str,
+    is_plain: bool,
+    is_cut: bool,
+}
+
+/// What a character takes in a record, at most.
+const MAX_ENCODED: usize = 12;
+
+impl<'a> Text<'a> {
+    /// Text whose encoding takes at most `limit` bytes; a mark may follow.
+    pub(crate) fn new(text: &'a str, limit: usize) -> Self {
+        if text.len() <= limit && is_plain(text) {
+            return Self {
+                text,
+                is_plain: true,
+                is_cut: false,
+            };
+        }
+        let mut encoded = 0;
+        for (at, c) in text.char_indices() {
+            encoded += encoded_len(c);
+            if encoded > limit {
+                return Self::cut(text, at);
+            }
+        }
+        Self {
+            text,
+            is_plain: false,
+            is_cut: false,
+        }
+    }
+
+    /// A URI without query, fragment and user information, any of which may hold a credential.
+    pub(crate) fn uri(uri: &'a str, limit: usize) -> Self {
+        if let Some(scheme) = uri.find("//") {
+            let authority = scheme + "//".len();
+            let rest = uri.get(authority..).unwrap_or_default();
+            let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+            if rest.get(..end).is_some_and(|host| host.contains('@')) {
+                return Self::cut(Self::new(uri, limit).text, authority);
+            }
+        }
+        let text = Self::new(uri, limit);
+        match text.text.find(['?', '#']) {
+            Some(at) => Self::cut(text.text, at),
+            None => text,
+        }
+    }
+
+    fn cut(text: &'a str, at: usize) -> Self {
+        Self {
+            text: text.get(..at).unwrap_or(text),
+            is_plain: false,
+            is_cut: true,
+        }
+    }
+
+    /// What is left of the text.
+    pub fn as_str(&self) -> &'a str {
+        self.text
+    }
+
+    /// Whether something was cut off. A record marks it with `…`.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// Appends the text as a JSON string of visible ASCII, quotes included.
+    pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
+        out.push(b'"');
+        self.write_contents(out);
+        out.push(b'"');
+    }
+
+    /// Appends what stands between the quotes.
+    pub(crate) fn write_contents(&self, out: &mut Vec<u8>) {
+        if self.is_plain {
+            out.extend_from_slice(self.text.as_bytes());
+        } else {
+            for c in self.text.chars() {
+                push_escaped(out, c);
+            }
+        }
+        if self.is_cut {
+            out.extend_from_slice(b"\\u2026");
+        }
+    }
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        printable(self.text, usize::MAX).fmt(f)?;
+        f.write_str(if self.is_cut { "..." } else { "" })
+    }
+}
+
+/// Whether the text stands in JSON as it is. Looks at every byte, which is faster than to stop.
+fn is_plain(text: &str) -> bool {
+    text.bytes().fold(true, |plain, b| {
+        plain & (b' '..=b'~').contains(&b) & (b != b'"') & (b != b'\\')
+    })
+}
+
+fn encoded_len(c: char) -> usize {
+    match c {
+        '"' | '\\' => 2,
+        ' '..='~' => 1,
+        '\0'..='\u{ffff}' => 6,
+        _ => MAX_ENCODED,
+    }
+}
+
+fn push_escaped(out: &mut Vec<u8>, c: char) {
+    match c {
+        '"' => out.extend_from_slice(b"\\\""),
+        '\\' => out.extend_from_slice(b"\\\\"),
+        ' '..='~' => out.push(c as u8),
+        _ => {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let hex = |shift: u32| {
+                    let digit = (*unit >> shift & 0xf) as u8;
+                    if digit < 10 {
+                        b'0' + digit
+                    } else {
+                        b'a' + digit - 10
+                    }
+                };
+                out.extend_from_slice(&[b'\\', b'u', hex(12), hex(8), hex(4), hex(0)]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn json(text: Text<'_>) -> String {
+        let mut out = Vec::new();
+        text.write_json(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn al_5_seed_u15_controls_bidi_and_separators_are_escaped() {
+        let hostile = "a\r\n\u{1b}[31m\u{7f}\u{9b}\u{202e}\u{2028}\"\\é😀";
+        assert_eq!(
+            json(Text::new(hostile, 1000)),
+            r#""a\u000d\u000a\u001b[31m\u007f\u009b\u202e\u2028\"\\\u00e9\ud83d\ude00""#
+        );
+        assert!(Text::new(hostile, 1000).to_string().is_ascii());
+    }
+
+    #[test]
+    fn al_2_tr_24_a_uri_loses_query_fragment_and_user_information() {
+        for (uri, kept) in [
+            ("file:///etc/motd", r#""file:///etc/motd""#),
+            ("https://h/x?access_token=s3cret", r#""https://h/x\u2026""#),
+            ("https://h/x#s3cret", r#""https://h/x\u2026""#),
+            ("https://ann:s3cret@h/x", r#""https://\u2026""#),
+            ("https://h\\@s3cret", r#""https://\u2026""#),
+            ("mailto:ann@h", r#""mailto:ann@h""#),
+            ("?s3cret", r#""\u2026""#),
+        ] {
+            assert_eq!(json(Text::uri(uri, 1000)), kept);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_bounded_ascii_and_comes_back(text in any::<String>(), limit in 0usize..80) {
+            let cut = Text::new(&text, limit);
+            let written = json(cut);
+            prop_assert!(written.bytes().all(|b| (b' '..=b'~').contains(&b)));
+            prop_assert!(written.len() <= limit + 8);
+            let back: String = serde_json::from_str(&written).unwrap();
+            let kept = back.strip_suffix('…').filter(|_| cut.is_cut()).unwrap_or(&back);
+            prop_assert!(text.starts_with(kept));
+            prop_assert_eq!(kept.len() < text.len(), cut.is_cut());
+        }
+
+        #[test]
+        fn no_uri_shows_what_follows_its_question_mark(uri in "[a-z:/@.]{0,30}") {
+            let uri = format!("{uri}?SECRET");
+            prop_assert!(!json(Text::uri(&uri, 40)).contains("SECRET"));
+        }
+    }
+}

@@ -1,0 +1,82 @@
+use std::sync::Arc;
+
+use crate::Record;
+
+/// Where records go.
+///
+/// Room is reserved before a request goes on, and a request without room is refused. So a record is
+/// never dropped for want of room, and no request waits for a disk. Every reservation that was granted
+/// is followed by exactly one [`write`](Self::write) or [`release`](Self::release).
+///
+/// All three run on the request's thread, `write` possibly while a panic unwinds: they must be quick
+/// and must not block. One that panics itself costs its record, which is then counted as missing.
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use bartizan_audit::{AuditSink, Outcome, Record};
+///
+/// #[derive(Default)]
+/// struct CountsPanics(AtomicU64);
+///
+/// impl AuditSink for CountsPanics {
+///     fn reserve(&self) -> bool {
+///         true
+///     }
+///
+///     fn release(&self) {}
+///
+///     fn write(&self, record: &Record<'_>) {
+///         if record.outcome == Some(Outcome::Panicked) {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+/// ```
+pub trait AuditSink: Send + Sync + 'static {
+    /// Sets room for one record aside; `false` if there is none.
+    fn reserve(&self) -> bool;
+
+    /// Gives a reservation back that no record will use.
+    fn release(&self);
+
+    /// Takes a record, into room that was reserved.
+    fn write(&self, record: &Record<'_>);
+}
+
+impl<S: AuditSink + ?Sized> AuditSink for Arc<S> {
+    fn reserve(&self) -> bool {
+        (**self).reserve()
+    }
+
+    fn release(&self) {
+        (**self).release();
+    }
+
+    fn write(&self, record: &Record<'_>) {
+        (**self).write(record);
+    }
+}
+
+/// Both take every record; there is room if both have it.
+impl<A: AuditSink, B: AuditSink> AuditSink for (A, B) {
+    fn reserve(&self) -> bool {
+        if !self.0.reserve() {
+            return false;
+        }
+        let both = self.1.reserve();
+        if !both {
+            self.0.release();
+        }
+        both
+    }
+
+    fn release(&self) {
+        self.0.release();
+        self.1.release();
+    }
+
+    fn write(&self, record: &Record<'_>) {
+        self.0.write(record);
+        self.1.write(record);
+    }
+}

@@ -1,0 +1,125 @@
+use std::{
+    io::{self, ErrorKind, Write},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bartizan_core::{Event, Severity, printable};
+
+use super::buffer::{Batch, Buffer};
+use crate::{
+    Record,
+    gaps::{Missing, report},
+};
+
+/// The thread that owns the writer.
+pub(super) struct Writer<W> {
+    writer: W,
+    buffer: Arc<Buffer>,
+    is_failing: bool,
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+impl<W: Write> Writer<W> {
+    pub(super) fn new(writer: W, buffer: Arc<Buffer>) -> Self {
+        Self {
+            writer,
+            buffer,
+            is_failing: false,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        let mut batch = Batch::default();
+        while self.buffer.next(&mut batch).is_some() {
+            self.say_what_was_lost(&mut batch.lines);
+            if !self.deliver(&batch.lines) {
+                return;
+            }
+            self.buffer.written(&batch);
+        }
+        let mut last = Vec::new();
+        self.say_what_was_lost(&mut last);
+        self.deliver(&last);
+    }
+
+    /// Writes all of it, however often that fails; `false` if the sink was closed meanwhile.
+    fn deliver(&mut self, mut rest: &[u8]) -> bool {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.attempt(&mut rest) {
+                Ok(()) => {
+                    self.report_recovery();
+                    return true;
+                }
+                Err(error) => self.report_failure(&error),
+            }
+            if !self.buffer.pause(pause) {
+                return false;
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Writes on from where the last attempt came to.
+    fn attempt(&mut self, rest: &mut &[u8]) -> io::Result<()> {
+        while !rest.is_empty() {
+            match guarded(|| self.writer.write(rest)) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(taken) => *rest = rest.get(taken..).unwrap_or_default(),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        guarded(|| self.writer.flush())
+    }
+
+    fn report_failure(&mut self, error: &io::Error) {
+        if !self.is_failing {
+            self.is_failing = true;
+            let detail = printable(&error.to_string(), 200).to_string();
+            self.report(Severity::Error, "writer_failed", detail);
+        }
+    }
+
+    fn report_recovery(&mut self) {
+        if self.is_failing {
+            self.is_failing = false;
+            let detail = "audit records are written again".to_owned();
+            self.report(Severity::Info, "writer_recovered", detail);
+        }
+    }
+
+    fn report(&self, severity: Severity, kind: &'static str, detail: String) {
+        let event = Event::new("audit", severity, kind, detail);
+        report(&self.buffer.events(), &event);
+    }
+
+    fn say_what_was_lost(&self, lines: &mut Vec<u8>) {
+        let lost = self.buffer.take_lost();
+        if lost == 0 {
+            return;
+        }
+        let missing = Missing {
+            refused: 0,
+            passed: u64::try_from(lost).unwrap_or(u64::MAX),
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        Record::gap(now.unwrap_or_default(), missing).write_json(lines);
+        lines.push(b'\n');
+        let detail = format!("{lost} records found no room");
+        self.report(Severity::Error, "records_lost", detail);
+    }
+}
+
+/// A writer that panics has failed.
+fn guarded<T>(run: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
+        // Its destructor may panic as well.
+        std::mem::forget(payload);
+        Err(io::Error::other("the writer panicked"))
+    })
+}

@@ -1,0 +1,22 @@
+//! The layer as its users see it.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "all of this is tests, helpers included"
+)]
+
+mod audit {
+    pub(crate) mod common;
+
+    mod contract;
+    mod ends;
+    mod json_lines;
+    mod properties;
+    mod record;
+    mod room;
+    mod secrets;
+    mod tracing_events;
+}

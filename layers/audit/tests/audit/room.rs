@@ -1,0 +1,193 @@
+//! What happens when the record has no room.
+
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use bartizan_audit::{AuditLayer, AuditSink, Record, Records};
+use bartizan_core::{Denial, DenialKind, FakeClock};
+use http::Request;
+use serde_json::Value;
+use tower::{Layer, Service, ServiceExt, service_fn};
+
+use super::common::*;
+
+/// An inner service that counts how often it ran.
+fn counting() -> (
+    impl Service<Request<Body>, Response = http::Response<Body>, Error = Infallible> + Clone,
+    Arc<AtomicUsize>,
+) {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let service = service_fn(move |_: Request<Body>| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async { Ok(ok()) }
+    });
+    (service, calls)
+}
+
+#[tokio::test]
+async fn al_5_seed_u11_without_room_nothing_runs_and_the_answer_is_503() {
+    let records = Records::with_capacity(1);
+    let (events, kinds) = kinds();
+    let (inner, calls) = counting();
+    let service = AuditLayer::new(records.clone()).events(events).layer(inner);
+    assert_eq!(
+        service.clone().oneshot(empty()).await.unwrap().status(),
+        200
+    );
+    for _ in 0..3 {
+        let refused = service.clone().oneshot(empty()).await.unwrap();
+        assert_eq!(refused.status(), 503);
+        let denial = refused.extensions().get::<Denial>().unwrap();
+        assert_eq!(denial.kind(), DenialKind::Unavailable);
+        assert!(refused.headers().contains_key("x-request-id"));
+    }
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
+    assert_eq!(*kinds.lock().unwrap(), ["no_room"]);
+}
+
+#[tokio::test]
+async fn seed_u11_room_is_reserved_before_the_effect() {
+    let records = Records::with_capacity(1);
+    let service = AuditLayer::new(records.clone()).layer(Actor(Act::AnswerLater));
+    let mut first = by_hand(service.clone().oneshot(empty()));
+    assert!(first.poll().is_none(), "the first one runs");
+    // The one room is the first request's, though its record is not there yet.
+    let second = service.clone().oneshot(empty()).await.unwrap();
+    assert_eq!(second.status(), 503);
+    while first.poll().is_none() {}
+    assert_eq!(only(&records)["outcome"], "admitted");
+}
+
+#[tokio::test]
+async fn what_was_missed_is_said_when_there_is_room_again() {
+    for (danger, field, events_seen) in [
+        (false, "missing_refused", ["no_room", "room_again"]),
+        (true, "missing_passed", ["no_room", "room_again"]),
+    ] {
+        let records = Records::with_capacity(2);
+        let (events, kinds) = kinds();
+        let mut layer = AuditLayer::new(records.clone())
+            .events(events)
+            .clock(FakeClock::at(NOW));
+        if danger {
+            layer = layer.danger_continue_without_record();
+        }
+        let (inner, calls) = counting();
+        let service = layer.layer(inner);
+        for _ in 0..5 {
+            let _ = service.clone().oneshot(empty()).await.unwrap();
+        }
+        assert_eq!(calls.load(Ordering::SeqCst), if danger { 5 } else { 2 });
+        assert_eq!(records.take().len(), 2);
+
+        let _ = service.oneshot(empty()).await.unwrap();
+        let all = records.all();
+        let gap = &all[0];
+        assert_eq!(all.len(), 2);
+        assert_eq!(gap["event_type"], "audit_gap");
+        assert_eq!(gap["result"], "error");
+        assert_eq!(gap["outcome"], Value::Null);
+        assert_eq!(gap["metadata"][field], 3);
+        assert_eq!(*kinds.lock().unwrap(), events_seen);
+    }
+}
+
+#[tokio::test]
+async fn one_of_two_sinks_without_room_is_no_room_and_the_other_gets_its_own_back() {
+    let (wide, narrow) = (Records::with_capacity(2), Records::with_capacity(1));
+    let layer = AuditLayer::new(wide.clone()).also(narrow.clone());
+    let (inner, _) = counting();
+    let service = layer.layer(inner);
+    assert_eq!(
+        service.clone().oneshot(empty()).await.unwrap().status(),
+        200
+    );
+    for _ in 0..3 {
+        let refused = service.clone().oneshot(empty()).await.unwrap();
+        assert_eq!(refused.status(), 503);
+    }
+    assert_eq!(wide.lines(), narrow.lines());
+    narrow.take();
+    wide.take();
+    assert_eq!(service.oneshot(empty()).await.unwrap().status(), 200);
+    assert_eq!(
+        wide.lines().len(),
+        1,
+        "the gap's record had no room in both"
+    );
+}
+
+/// A sink that panics when it is told to.
+#[derive(Default)]
+struct Brittle {
+    breaks: AtomicBool,
+    records: Records,
+}
+
+impl AuditSink for Brittle {
+    fn reserve(&self) -> bool {
+        self.records.reserve()
+    }
+
+    fn release(&self) {
+        self.records.release();
+    }
+
+    fn write(&self, record: &Record<'_>) {
+        assert!(!self.breaks.load(Ordering::SeqCst), "as told");
+        self.records.write(record);
+    }
+}
+
+#[tokio::test]
+async fn seed_u7_a_sink_that_panics_harms_no_request_and_is_told_of() {
+    let sink = Arc::new(Brittle::default());
+    let (events, kinds) = kinds();
+    let layer = AuditLayer::new(Arc::clone(&sink)).events(events);
+    sink.breaks.store(true, Ordering::SeqCst);
+    let (inner, _) = counting();
+    assert_eq!(
+        layer
+            .layer(inner.clone())
+            .oneshot(empty())
+            .await
+            .unwrap()
+            .status(),
+        200
+    );
+    // Also while another panic unwinds, where a second one would abort the process.
+    let task = tokio::spawn(layer.layer(Actor(Act::PanicInPoll)).oneshot(empty()));
+    assert!(task.await.unwrap_err().is_panic());
+    sink.breaks.store(false, Ordering::SeqCst);
+    assert_eq!(
+        layer.layer(inner).oneshot(empty()).await.unwrap().status(),
+        200
+    );
+    let all = sink.records.all();
+    assert_eq!(all[0]["metadata"]["missing_passed"], 2);
+    assert_eq!(all[1]["outcome"], "admitted");
+    assert!(kinds.lock().unwrap().contains(&"sink_failed"));
+}
+
+/// A future to poll by hand.
+struct Polled<F>(std::pin::Pin<Box<F>>);
+
+fn by_hand<F: Future>(future: F) -> Polled<F> {
+    Polled(Box::pin(future))
+}
+
+impl<F: Future> Polled<F> {
+    fn poll(&mut self) -> Option<F::Output> {
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        match self.0.as_mut().poll(&mut cx) {
+            std::task::Poll::Ready(output) => Some(output),
+            std::task::Poll::Pending => None,
+        }
+    }
+}
