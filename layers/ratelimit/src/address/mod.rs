@@ -1,0 +1,9 @@
+//! The first place: by address, before anybody knows who is calling.
+
+mod layer;
+mod limits;
+mod service;
+
+pub use layer::AddressLimitLayer;
+pub use limits::{AddressLimits, AddressLimitsBuilder};
+pub use service::{AddressLimit, ResponseFuture};

@@ -1,0 +1,159 @@
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bartizan_core::{
+    Denial, DenialKind, Finding, GuardFuture, ResponseBody, SecurityContext, Verdict, admit, refuse,
+};
+use http::{HeaderMap, HeaderName, Request, Response};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::{AddressLimits, limits::Limits};
+use crate::{
+    fields::{Fields, Telling},
+    judge::{DISCOVERY, refused},
+    limiter::Asked,
+    party::Party,
+    table::{Cell, Place},
+};
+
+const MCP_METHOD: HeaderName = HeaderName::from_static("mcp-method");
+
+/// The service of [`AddressLimitLayer`](crate::AddressLimitLayer).
+#[derive(Debug, Clone)]
+pub struct AddressLimit<S> {
+    inner: S,
+    limits: AddressLimits,
+}
+
+impl<S> AddressLimit<S> {
+    pub(crate) fn new(inner: S, limits: AddressLimits) -> Self {
+        Self { inner, limits }
+    }
+
+    bartizan_core::inner_accessors!();
+}
+
+impl<S, ReqB, ResB> Service<Request<ReqB>> for AddressLimit<S>
+where
+    S: Service<Request<ReqB>, Response = Response<ResB>>,
+{
+    type Response = Response<ResponseBody<ResB>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, ResB>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
+        let context = SecurityContext::of(&mut request);
+        let limits = &*self.limits.0;
+        let failed = limits.failed_cell(&context);
+        match limits.judge(request.headers(), &context, failed) {
+            Ok(()) => {
+                admit!("ratelimit_address", &context, "within_limits");
+                ResponseFuture {
+                    inner: GuardFuture::forward(self.inner.call(request)),
+                    watch: failed.map(|cell| (self.limits.clone(), cell)),
+                }
+            }
+            Err(denial) => ResponseFuture {
+                inner: GuardFuture::refuse(refuse!("ratelimit_address", &context, denial)),
+                watch: None,
+            },
+        }
+    }
+}
+
+impl Limits {
+    fn judge(
+        &self,
+        headers: &HeaderMap,
+        context: &SecurityContext,
+        failed: Option<Cell>,
+    ) -> Result<(), Denial> {
+        if context.client_address().is_none() {
+            context.record(|| {
+                let reason = "no layer outside found the client's address: all such share a bucket";
+                Finding::new(
+                    "ratelimit_address",
+                    Verdict::Noted,
+                    "address_unknown",
+                    reason,
+                )
+            });
+        }
+        let mut asked = Asked::new();
+        let tier = if is_discovery(headers) {
+            Some(self.discovery)
+        } else {
+            self.address
+        };
+        if let Some(tier) = tier {
+            asked.take(self.cell(tier, context));
+        }
+        if let Some(cell) = failed {
+            asked.look(cell);
+        }
+        let Err(exhausted) = self.limiter.decide(&asked) else {
+            return Ok(());
+        };
+        let denial = refused(&self.limiter, &exhausted);
+        let told = exhausted.told;
+        let fields = told.and_then(|s| Fields::of(&s, &self.limiter.tiers, Telling::default()));
+        Err(match fields {
+            Some(fields) => fields.on(denial),
+            None => denial,
+        })
+    }
+
+    fn failed_cell(&self, context: &SecurityContext) -> Option<Cell> {
+        self.failed.map(|tier| self.cell(tier, context))
+    }
+
+    fn cell(&self, tier: usize, context: &SecurityContext) -> Cell {
+        let key = Party::of_address(context).to(self.limiter.key(tier));
+        (tier, Place::Keyed(key.key()))
+    }
+}
+
+fn is_discovery(headers: &HeaderMap) -> bool {
+    let method = headers.get(MCP_METHOD).map(|value| value.as_bytes());
+    method.is_some_and(|method| DISCOVERY.iter().any(|known| known.as_bytes() == method))
+}
+
+pin_project! {
+    /// The future of [`AddressLimit`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F, B> {
+        #[pin]
+        inner: GuardFuture<F, B>,
+        watch: Option<(AddressLimits, Cell)>,
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F, B>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+{
+    type Output = Result<Response<ResponseBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.inner.poll(cx))?;
+        if let Some((limits, cell)) = this.watch.take() {
+            let denial = response.extensions().get::<Denial>().map(Denial::kind);
+            // A request without credentials is a client that asks for the challenge.
+            if let Some(DenialKind::CredentialsInvalid | DenialKind::CredentialsMalformed) = denial
+            {
+                limits.0.limiter.charge_anyway(cell);
+            }
+        }
+        Poll::Ready(Ok(response))
+    }
+}

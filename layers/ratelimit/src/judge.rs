@@ -1,0 +1,151 @@
+use std::sync::Arc;
+
+use bartizan_core::{
+    Call, CallLimits, Denial, DenialKind, Principal, ResponseBody, SecurityContext, admit,
+    call::{CallGuard, JudgeCall, Pass, Subject},
+    printable, refuse,
+};
+use http::{HeaderMap, HeaderName, Response};
+
+use crate::{
+    fields::Fields,
+    limiter::{Asked, Exhausted, Limiter},
+    limits::Limits,
+    party::Party,
+    table::{Cell, Place},
+};
+
+/// The service of [`RateLimitLayer`](crate::RateLimitLayer).
+pub type RateLimit<S> = CallGuard<S, RateLimitRules>;
+
+/// What [`RateLimitLayer`](crate::RateLimitLayer) judges by.
+#[derive(Debug, Clone)]
+pub struct RateLimitRules {
+    limits: Arc<Limits>,
+}
+
+/// What an admitted request's answer tells of its limits.
+#[derive(Debug)]
+pub struct Told(Option<Fields>);
+
+const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+
+/// The methods by which a client finds out what the server speaks (RL-10).
+pub(crate) const DISCOVERY: [&str; 2] = ["server/discover", "initialize"];
+
+impl RateLimitRules {
+    pub(crate) fn new(limits: Arc<Limits>) -> Self {
+        Self { limits }
+    }
+}
+
+impl JudgeCall for RateLimitRules {
+    type Pass = Told;
+
+    fn limits(&self) -> CallLimits {
+        self.limits.call_limits
+    }
+
+    fn judge(
+        &self,
+        call: &Call,
+        headers: &HeaderMap,
+        context: &SecurityContext,
+    ) -> Result<Told, Denial> {
+        let limits = &*self.limits;
+        let asked = limits.cells(call, headers, context);
+        match limits.limiter.decide(&asked) {
+            Ok(standing) => {
+                admit!("ratelimit", context, "within_limits");
+                let told = standing.filter(|_| !limits.telling.quiet);
+                let tiers = &limits.limiter.tiers;
+                Ok(Told(told.and_then(|standing| {
+                    Fields::of(&standing, tiers, limits.telling)
+                })))
+            }
+            Err(exhausted) => Err(limits.denial(&exhausted)),
+        }
+    }
+
+    fn refuse<B>(&self, context: &SecurityContext, denial: Denial) -> Response<ResponseBody<B>> {
+        refuse!("ratelimit", context, denial)
+    }
+}
+
+impl Pass for Told {
+    fn amend(self, headers: &mut HeaderMap) {
+        if let Some(fields) = self.0 {
+            fields.amend(headers);
+        }
+    }
+}
+
+impl Limits {
+    /// The cells that a call takes from.
+    fn cells(&self, call: &Call, headers: &HeaderMap, context: &SecurityContext) -> Asked {
+        let party = Party::of(context);
+        let of_party = |tier: usize| (tier, Place::Keyed(party.to(self.limiter.key(tier)).key()));
+        let mut asked = Asked::new();
+        if DISCOVERY.contains(&call.method()) {
+            asked.take(of_party(self.discovery));
+            return asked;
+        }
+        let tool = match (call.subject(), call.name()) {
+            (Some(Subject::Tool), Some(name)) => self.tools.get(name).copied().or(self.other_tools),
+            _ => None,
+        };
+        for tier in [self.account, tool].into_iter().flatten() {
+            asked.take(of_party(tier));
+        }
+        if let Some(cell) = self.api_key_cell(context) {
+            asked.take(cell);
+        }
+        if let Some(cell) = self.session_cell(headers, party) {
+            asked.take(cell);
+        }
+        if let Some(tier) = self.global {
+            asked.take((tier, Place::Single));
+        }
+        asked
+    }
+
+    fn api_key_cell(&self, context: &SecurityContext) -> Option<Cell> {
+        let tier = self.api_key?;
+        let is_key = |principal: &&Principal| principal.method() == "apikey";
+        let principal = context.principal().filter(is_key)?;
+        let id = principal.credential_id()?;
+        let key = self.limiter.key(tier).part(principal.issuer().as_bytes());
+        Some((tier, Place::Keyed(key.part(id.as_bytes()).key())))
+    }
+
+    fn session_cell(&self, headers: &HeaderMap, party: Party<'_>) -> Option<Cell> {
+        let tier = self.session?;
+        let mut ids = headers.get_all(SESSION_ID).iter().peekable();
+        ids.peek()?;
+        let key = ids.fold(party.to(self.limiter.key(tier)), |key, id| {
+            key.part(id.as_bytes())
+        });
+        Some((tier, Place::Keyed(key.key())))
+    }
+
+    fn denial(&self, exhausted: &Exhausted) -> Denial {
+        let denial = refused(&self.limiter, exhausted);
+        let told = exhausted.told;
+        let fields = told.and_then(|s| Fields::of(&s, &self.limiter.tiers, self.telling));
+        match fields {
+            Some(fields) => fields.on(denial),
+            None => denial,
+        }
+    }
+}
+
+/// The refusal, which names the tier to the operator.
+pub(crate) fn refused(limiter: &Limiter, exhausted: &Exhausted) -> Denial {
+    let tier = limiter.tiers.get(exhausted.tier);
+    let name = tier.map_or("", |tier| tier.name);
+    let reason = match tier.and_then(|tier| tier.tool.as_deref()) {
+        Some(tool) => format!("tier `{name}` of `{}` is used up", printable(tool, 100)),
+        None => format!("tier `{name}` is used up"),
+    };
+    Denial::new(DenialKind::RateLimited, reason).with_retry_after(exhausted.wait)
+}

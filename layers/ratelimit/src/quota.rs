@@ -1,0 +1,134 @@
+use std::{num::NonZeroU32, time::Duration};
+
+use crate::RateLimitConfigError;
+
+/// How often something may happen: a rate that is sustained, and a burst that is saved up.
+///
+/// A bucket of `burst` requests starts full, each request takes one, and one is earned again every
+/// period divided by the rate (GCRA, the token bucket that is refilled continuously).
+///
+/// ```
+/// use bartizan_ratelimit::Quota;
+/// let quota = Quota::per_minute(60)?.burst(20)?; // 20 at once, then one each second
+/// assert!(Quota::per_minute(0).is_err());
+/// # let _ = quota;
+/// # Ok::<(), bartizan_ratelimit::RateLimitConfigError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota(governor::Quota);
+
+const MOST: u32 = 1_000_000;
+
+impl Quota {
+    /// So many requests each second.
+    ///
+    /// Without [`burst`](Self::burst) the burst is what ten seconds earn, and at least 1.
+    ///
+    /// # Errors
+    ///
+    /// If it is 0 or above 1 000 000.
+    pub fn per_second(requests: u32) -> Result<Self, RateLimitConfigError> {
+        Self::per("requests per second", requests, Duration::from_secs(1))
+    }
+
+    /// So many requests each minute; the burst is as for [`per_second`](Self::per_second).
+    ///
+    /// # Errors
+    ///
+    /// If it is 0 or above 1 000 000.
+    pub fn per_minute(requests: u32) -> Result<Self, RateLimitConfigError> {
+        Self::per("requests per minute", requests, Duration::from_secs(60))
+    }
+
+    /// So many requests each hour; the burst is as for [`per_second`](Self::per_second).
+    ///
+    /// # Errors
+    ///
+    /// If it is 0 or above 1 000 000.
+    pub fn per_hour(requests: u32) -> Result<Self, RateLimitConfigError> {
+        Self::per("requests per hour", requests, Duration::from_secs(3600))
+    }
+
+    /// So many requests at once, when none was made for long enough.
+    ///
+    /// # Errors
+    ///
+    /// If it is 0 or above 1 000 000.
+    pub fn burst(self, requests: u32) -> Result<Self, RateLimitConfigError> {
+        let burst = within("burst", requests)?;
+        Ok(Self(self.0.allow_burst(burst)))
+    }
+
+    fn per(
+        setting: &'static str,
+        requests: u32,
+        period: Duration,
+    ) -> Result<Self, RateLimitConfigError> {
+        let rate = within(setting, requests)?;
+        // Rounded up: what is earned never exceeds the rate.
+        let nanos = nanos(period).div_ceil(u64::from(rate.get()));
+        let quota = governor::Quota::with_period(Duration::from_nanos(nanos));
+        let quota =
+            quota.ok_or_else(|| RateLimitConfigError::new(setting, requests, "is too high"))?;
+        let ten_seconds = u32::try_from(nanos_of_ten_seconds() / nanos).unwrap_or(MOST);
+        let burst = NonZeroU32::new(ten_seconds.min(MOST)).unwrap_or(NonZeroU32::MIN);
+        Ok(Self(quota.allow_burst(burst)))
+    }
+
+    pub(crate) fn governor(self) -> governor::Quota {
+        self.0
+    }
+
+    /// Requests that a full bucket holds.
+    pub(crate) fn burst_size(self) -> u32 {
+        self.0.burst_size().get()
+    }
+
+    /// The time in which one request is earned, in nanoseconds.
+    pub(crate) fn interval(self) -> u64 {
+        nanos(self.0.replenish_interval())
+    }
+}
+
+fn within(setting: &'static str, requests: u32) -> Result<NonZeroU32, RateLimitConfigError> {
+    NonZeroU32::new(requests)
+        .filter(|requests| requests.get() <= MOST)
+        .ok_or_else(|| RateLimitConfigError::new(setting, requests, "is not from 1 to 1000000"))
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn nanos_of_ten_seconds() -> u64 {
+    nanos(Duration::from_secs(10))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seed_r6_rate_and_burst_are_settings_with_ranges() {
+        let quota = Quota::per_minute(60).unwrap();
+        assert_eq!((quota.burst_size(), quota.interval()), (10, 1_000_000_000));
+        assert_eq!(quota.burst(3).unwrap().burst_size(), 3);
+        assert_eq!(Quota::per_hour(1).unwrap().burst_size(), 1);
+        assert_eq!(Quota::per_second(5).unwrap().burst_size(), 50);
+        for refused in [
+            Quota::per_minute(0),
+            Quota::per_second(1_000_001),
+            quota.burst(0),
+            quota.burst(1_000_001),
+        ] {
+            let text = refused.unwrap_err().to_string();
+            assert!(text.contains("`0`") || text.contains("`1000001`"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_earned_never_exceeds_a_rate_that_does_not_divide_the_minute() {
+        let quota = Quota::per_minute(7).unwrap();
+        assert!(u128::from(quota.interval()) * 7 >= 60_000_000_000);
+    }
+}

@@ -1,0 +1,22 @@
+/// What a tier has counted since it was built.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct TierStatistics {
+    /// The tier: `account`, `tool`.
+    pub tier: &'static str,
+    /// The tool, for a tier of one.
+    pub tool: Option<String>,
+    /// The rate that is sustained.
+    pub requests_per_minute: f64,
+    /// Requests that a full bucket holds.
+    pub burst_size: u32,
+    /// Requests that are left now, for a tier of one bucket.
+    pub current_tokens: Option<u32>,
+    /// Requests that asked the tier.
+    pub total_requests: u64,
+    /// Those of them that it refused.
+    pub rejected_requests: u64,
+    /// The share of the others, in per cent; 100 if none asked.
+    pub success_rate: f64,
+}

@@ -1,0 +1,20 @@
+//! The two layers as their users see them.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "the helpers of these tests are tests too"
+)]
+
+#[path = "ratelimit/common.rs"]
+mod common;
+
+#[path = "ratelimit/address.rs"]
+mod address;
+#[path = "ratelimit/answers.rs"]
+mod answers;
+#[path = "ratelimit/fairness.rs"]
+mod fairness;
+#[path = "ratelimit/tiers.rs"]
+mod tiers;
