@@ -23,6 +23,10 @@ pub struct Printable<'a> {
 
 impl fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = |b: u8| matches!(b, b' '..=b'~') && b != b'\\';
+        if self.text.len() <= self.max_chars && self.text.bytes().all(plain) {
+            return f.write_str(self.text);
+        }
         for (index, c) in self.text.chars().enumerate() {
             if index == self.max_chars {
                 return f.write_char('…');

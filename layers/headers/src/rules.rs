@@ -10,7 +10,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct Rules {
     pub(crate) set: Vec<Set>,
-    pub(crate) removed: Vec<HeaderName>,
+    pub(crate) removed: Removed,
     pub(crate) hsts: Option<HeaderValue>,
     pub(crate) tls_terminated_here: bool,
     pub(crate) keep_inner_5xx_bodies: bool,
@@ -37,7 +37,7 @@ impl Rules {
         };
         Self {
             set: presets.iter().map(set).collect(),
-            removed: FINGERPRINTS.to_vec(),
+            removed: Removed::new(&FINGERPRINTS),
             hsts: Some(hsts.clone()),
             tls_terminated_here: false,
             keep_inner_5xx_bodies: false,
@@ -77,20 +77,18 @@ impl Rules {
             let problem = "protects the caller and can't be removed from what inner services set";
             return Err(HeadersConfigError::name(name, problem));
         }
-        if !self.removed.contains(&header) {
-            self.removed.push(header);
-        }
+        self.removed.add(header);
         Ok(())
     }
 
     pub(crate) fn leave(&mut self, name: &str) -> Result<(), HeadersConfigError> {
         let header = self.choose(name)?;
         let rules = |rules: &Self| {
-            rules.set.len() + rules.removed.len() + usize::from(rules.hsts.is_some())
+            rules.set.len() + rules.removed.names.len() + usize::from(rules.hsts.is_some())
         };
         let before = rules(self);
         self.set.retain(|set| set.name != header);
-        self.removed.retain(|removed| *removed != header);
+        self.removed.names.retain(|removed| *removed != header);
         if header == STRICT_TRANSPORT_SECURITY {
             self.hsts = None;
         }
@@ -122,6 +120,40 @@ impl Rules {
         self.chosen.push(header.clone());
         Ok(header)
     }
+}
+
+/// Names that answers lose.
+#[derive(Debug, Clone)]
+pub(crate) struct Removed {
+    names: Vec<HeaderName>,
+    /// A bit for each length that a name has or had; most headers are told apart by it.
+    lengths: u64,
+}
+
+impl Removed {
+    fn new(names: &[HeaderName]) -> Self {
+        let mut removed = Self {
+            names: Vec::new(),
+            lengths: 0,
+        };
+        names.iter().cloned().for_each(|name| removed.add(name));
+        removed
+    }
+
+    fn add(&mut self, name: HeaderName) {
+        self.lengths |= length_bit(&name);
+        if !self.contains(&name) {
+            self.names.push(name);
+        }
+    }
+
+    pub(crate) fn contains(&self, name: &HeaderName) -> bool {
+        self.lengths & length_bit(name) != 0 && self.names.contains(name)
+    }
+}
+
+fn length_bit(name: &HeaderName) -> u64 {
+    1 << (name.as_str().len() % 64)
 }
 
 fn is_protective(header: &HeaderName) -> bool {
@@ -230,7 +262,7 @@ mod tests {
             rules.leave(name).unwrap();
         }
         assert_eq!(rules.hsts, None);
-        assert_eq!(rules.removed.len(), FINGERPRINTS.len() - 1);
+        assert_eq!(rules.removed.names.len(), FINGERPRINTS.len() - 1);
         assert_eq!(rules.set.len(), MCP.len() - 1);
         assert!(rules.leave("x-unknown").is_err());
         assert!(rules.set_hsts(&Hsts::new()).is_err());

@@ -1,10 +1,6 @@
 use std::{borrow::Cow, sync::Arc};
 
-use http::{
-    HeaderName, HeaderValue,
-    header::{AUTHORIZATION, Entry},
-    request::Parts,
-};
+use http::{HeaderName, HeaderValue, request::Parts};
 
 use super::{
     Authenticator, CredentialPlace, Credentials, Identified, PendingVerification, Verification,
@@ -21,7 +17,7 @@ pub(super) enum Decision {
 
 impl Shared {
     pub(super) fn decide(&self, parts: &mut Parts, context: &SecurityContext) -> Decision {
-        self.hide_credentials(parts);
+        self.fields.hide(&mut parts.headers);
         let credentials = match Credentials::read(parts) {
             Ok(credentials) => credentials,
             Err(reason) => return Decision::Refuse(self.malformed(reason)),
@@ -124,12 +120,7 @@ impl Shared {
         if credentials.authorization().is_some() {
             return Some("an authorization scheme that is not accepted here");
         }
-        let elsewhere = self
-            .authenticators
-            .iter()
-            .flat_map(|a| a.credential_headers())
-            .chain(&OTHER_CREDENTIAL_FIELDS)
-            .any(|name| credentials.headers().contains_key(name));
+        let elsewhere = self.fields.are_elsewhere(credentials.headers());
         elsewhere.then_some("a credential field that is not accepted here")
     }
 
@@ -154,17 +145,9 @@ impl Shared {
         Ok(response_headers)
     }
 
-    /// Every credential was marked on arrival, and hardly anything else ever is: once no marked
-    /// value remains, there is nothing left to look for.
     fn remove_credentials(&self, parts: &mut Parts) {
-        if self.forward_credentials {
-            return;
-        }
-        for name in self.credential_fields() {
-            parts.headers.remove(name);
-            if !parts.headers.values().any(HeaderValue::is_sensitive) {
-                return;
-            }
+        if !self.forward_credentials {
+            self.fields.remove(&mut parts.headers);
         }
     }
 
@@ -192,38 +175,6 @@ impl Shared {
         Denial::new(DenialKind::CredentialsMalformed, reason)
             .with_challenges(bearer_first(challenges))
     }
-
-    /// Marks credentials as sensitive. Most requests have one, so each name is looked up rather
-    /// than each field compared with all names.
-    fn hide_credentials(&self, parts: &mut Parts) {
-        for name in self.credential_fields() {
-            // The entry of a name that is not there would make room for it.
-            if parts.headers.contains_key(name)
-                && let Entry::Occupied(mut field) = parts.headers.entry(name)
-            {
-                field.iter_mut().for_each(|value| value.set_sensitive(true));
-            }
-        }
-    }
-
-    fn credential_fields(&self) -> impl Iterator<Item = &HeaderName> {
-        let own = self
-            .authenticators
-            .iter()
-            .flat_map(|a| a.credential_headers());
-        [&AUTHORIZATION]
-            .into_iter()
-            .chain(&OTHER_CREDENTIAL_FIELDS)
-            .chain(own)
-    }
 }
 
 static DPOP: HeaderName = HeaderName::from_static("dpop");
-
-/// Fields that carry credentials by wide convention: whoever sends one is not anonymous.
-static OTHER_CREDENTIAL_FIELDS: [HeaderName; 4] = [
-    HeaderName::from_static("dpop"),
-    HeaderName::from_static("x-api-key"),
-    HeaderName::from_static("api-key"),
-    http::header::PROXY_AUTHORIZATION,
-];

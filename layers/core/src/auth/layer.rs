@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc};
 use http::HeaderValue;
 use tower_layer::Layer;
 
-use super::{Auth, Authenticator};
+use super::{Auth, Authenticator, fields::CredentialFields};
 
 /// Authenticates requests by one or several [`Authenticator`]s, and refuses the rest.
 ///
@@ -20,6 +20,7 @@ pub(super) struct Shared {
     pub(super) authenticators: Vec<Arc<dyn Authenticator>>,
     /// Of all authenticators, Bearer first (AC-12).
     pub(super) challenges: Arc<[HeaderValue]>,
+    pub(super) fields: CredentialFields,
     pub(super) allow_anonymous: bool,
     pub(super) forward_credentials: bool,
 }
@@ -31,6 +32,7 @@ impl AuthLayer {
             shared: Arc::new(Shared {
                 authenticators: Vec::new(),
                 challenges: Arc::from([]),
+                fields: CredentialFields::default(),
                 allow_anonymous: false,
                 forward_credentials: false,
             }),
@@ -41,6 +43,7 @@ impl AuthLayer {
     /// Adds an authenticator; the earlier one wins a credential that both recognize.
     pub fn or(self, authenticator: impl Authenticator) -> Self {
         self.with(|shared| {
+            shared.fields.add(authenticator.credential_headers());
             shared.authenticators.push(Arc::new(authenticator));
             let challenges = shared.authenticators.iter().flat_map(|a| a.challenges());
             shared.challenges = bearer_first(challenges.cloned().collect()).into();

@@ -25,6 +25,7 @@
 mod authenticator;
 mod credentials;
 mod decide;
+mod fields;
 mod future;
 mod layer;
 mod service;

@@ -1,10 +1,6 @@
-use std::{
-    collections::HashSet,
-    hash::{BuildHasher, RandomState},
-    ops::Range,
-    sync::LazyLock,
-};
+use std::{collections::HashSet, hash::BuildHasher, ops::Range, sync::LazyLock};
 
+use foldhash::quality::RandomState;
 use jiter::{Jiter, Peek};
 
 use super::{CallLimits, body::too_large};
@@ -48,8 +44,8 @@ const TOO_MANY_MEMBERS: &str = "an object has too many members";
 /// Walks JSON text once, and refuses what two parsers could read differently.
 ///
 /// Grammar, escapes and lone surrogates are the parser's business, numbers stay text. Repeated
-/// members are found by hashes of the unescaped keys, under a secret that an attacker who wants
-/// to collide them does not know.
+/// members are found by hashes of the unescaped keys, under a random seed. Two keys that collide
+/// are taken for one, so a collision refuses its sender's message and never lets one pass.
 pub(super) struct Walker<'j> {
     parser: Jiter<'j>,
     limits: &'j CallLimits,
@@ -58,7 +54,7 @@ pub(super) struct Walker<'j> {
     pub(super) measures: Measures,
 }
 
-static KEY_HASHES: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+static KEY_HASHES: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
 /// Below this many members a look along the earlier ones is faster than a set.
 const LINEAR: usize = 16;
