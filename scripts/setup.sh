@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what .ci/run needs on a Debian or Ubuntu machine that has Rust. Safe to run again.
-# A C compiler is for the cryptography (aws-lc and ring build with it alone; no cmake).
+# A C compiler is for the cryptography (aws-lc and ring build with it alone; no cmake), valgrind for
+# scripts/gates.sh.
 set -euo pipefail
 
 readonly CARGO_DENY=0.20.2
@@ -22,6 +23,7 @@ missing=()
 command -v curl >/dev/null || missing+=(curl ca-certificates)
 command -v jq >/dev/null || missing+=(jq)
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
+command -v valgrind >/dev/null || missing+=(valgrind)
 if [ "${#missing[@]}" -gt 0 ]; then
   command -v apt-get >/dev/null || die "no apt-get here; please install: ${missing[*]}"
   say "installing ${missing[*]}"

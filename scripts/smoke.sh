@@ -114,8 +114,9 @@ destructive_tool=$(told .destructive_tool)
 admin=$(told .tokens.admin)
 expired=$(told .tokens.expired)
 wrong_audience=$(told .tokens.wrong_audience)
-told .tokens.developer >/dev/null
-told .tokens.viewer >/dev/null
+developer=$(told .tokens.developer)
+viewer=$(told .tokens.viewer)
+burst=$(told .limits.burst)
 echo "server: $url"
 
 # --- requests
@@ -200,6 +201,48 @@ if most=$(told .limits.body_bytes); then
   want 413
 fi
 
+# --- roles
+
+destructive=("${post[@]}" -H 'MCP-Protocol-Version: 2025-11-25' --data
+  "$(jq -cn --arg tool "$destructive_tool" \
+    '{jsonrpc: "2.0", id: 1, method: "tools/call", params: {name: $tool, arguments: {title: "welcome"}}}')" "$url")
+
+ask "viewer calls $destructive_tool" -H "$(bearer "$viewer")" "${destructive[@]}"
+want 403
+check "no scope would help, so there is no challenge" header_lacks www-authenticate '.'
+check "the refusal echoes the id" answer_is '.id == 1 and .error.code == 403'
+
+ask "viewer calls $read_tool" -H "$(bearer "$viewer")" "${legacy[@]}"
+want 200
+
+ask "admin calls $destructive_tool" -H "$(bearer "$admin")" "${destructive[@]}"
+want 200
+check "the tool answered" answer_is '.id == 1 and (.result | type == "object")'
+
+# --- limits
+
+for _ in $(seq $((burst * 2 + 20))); do
+  ask "a burst beyond $burst" -H "$(bearer "$developer")" "${legacy[@]}"
+  [ "$status" = 200 ] || break
+done
+want 429
+wait=$(header retry-after)
+check "Retry-After is whole seconds, at least 1" grep -qxE '[1-9][0-9]*' <<<"$wait"
+check "the limit is named" header_matches ratelimit '^"[a-z_-]+";r=0'
+check "the refusal echoes the id" answer_is '.id == 1 and .error.code == 429'
+
+discover=("${post[@]}" -H 'MCP-Protocol-Version: 2026-07-28' -H 'Mcp-Method: server/discover' --data
+  '{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}' "$url")
+ask "server/discover then" -H "$(bearer "$developer")" "${discover[@]}"
+want 200
+
+ask "another caller then" -H "$(bearer "$viewer")" "${legacy[@]}"
+want 200
+
+sleep "$wait"
+ask "after Retry-After" -H "$(bearer "$developer")" "${legacy[@]}"
+want 200
+
 # --- network and browsers
 
 ask "evil Host" -H 'Host: evil.example.com' -H "$(bearer "$admin")" "${legacy[@]}"
@@ -253,6 +296,18 @@ else
   check "stopped within 5 s with code $code" [ "$code" -eq 0 ]
   server=""
 fi
+
+name="audit"
+grep '^{"' "$work/log" >"$work/records" || true
+# recorded STATUS FILTER: whether a record of that status matches.
+recorded() { jq -es "map(select(.status == $1)) | any($2)" "$work/records" >/dev/null; }
+records_parse() { jq -es 'length > 50' "$work/records" >/dev/null; }
+check "every record is JSON" records_parse
+check "the viewer's denial" recorded 403 '.user_id == "vera" and .tool_name == "'"$destructive_tool"'" and .result == "failure"'
+check "the admin's call" recorded 200 '.user_id == "ada" and .tool_name == "'"$destructive_tool"'" and .result == "success"'
+check "the limit" recorded 429 '.user_id == "dan"'
+check "server/discover" recorded 200 '.user_id == "dan" and .action == "server/discover"'
+check "the missing token" recorded 401 '.user_id == null'
 
 name="logs"
 tail -n +2 "$work/out" >>"$work/log"

@@ -2,6 +2,9 @@
 
 pub use bartizan_core::*;
 
+#[cfg(feature = "audit")]
+#[doc(inline)]
+pub use bartizan_audit::{self as audit, AuditLayer, JsonLines};
 #[cfg(feature = "cors")]
 #[doc(inline)]
 pub use bartizan_cors::{self as cors, CorsLayer};
@@ -14,6 +17,14 @@ pub use bartizan_jwt::{self as jwt, JwtLayer, JwtVerifier};
 #[cfg(feature = "network")]
 #[doc(inline)]
 pub use bartizan_network::{self as network, NetworkLayer};
+#[cfg(feature = "ratelimit")]
+#[doc(inline)]
+pub use bartizan_ratelimit::{self as ratelimit, AddressLimitLayer, RateLimitLayer};
+#[cfg(feature = "rbac")]
+#[doc(inline)]
+pub use bartizan_rbac::{self as rbac, RbacLayer};
+
+pub mod guide;
 
 #[cfg(any(feature = "axum", feature = "rmcp"))]
 mod caller;

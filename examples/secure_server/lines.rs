@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     ALLOWED_ORIGIN,
     notes::{DESTRUCTIVE_TOOL, READ_TOOL, TOOLS},
+    policy,
     tokens::Tokens,
 };
 
@@ -45,6 +46,8 @@ impl Demo {
                 "body_bytes": self.limits.body_bytes(),
                 "depth": self.limits.depth(),
                 "upload_seconds": self.limits.upload_time().as_secs(),
+                "burst": policy::BURST,
+                "requests_per_minute": policy::PER_MINUTE,
             },
             "tokens": tokens.unwrap_or_else(|| json!({})),
         })
@@ -57,6 +60,10 @@ const ADMIN: &str = "-H \"Authorization: Bearer $ADMIN\"";
 const PREFLIGHT: &str = "curl -si -X OPTIONS -H 'Access-Control-Request-Method: POST' \
     -H 'Access-Control-Request-Headers: authorization,content-type,mcp-method,mcp-name,mcp-protocol-version'";
 const CALL: &str = r#"'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami"}}'"#;
+const DELETE: &str = r#"'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"delete_note","arguments":{"title":"welcome"}}}'"#;
+const LIST: &str =
+    r#"'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_notes"}}'"#;
+const DISCOVER: &str = r#"-H 'MCP-Protocol-Version: 2026-07-28' -H 'Mcp-Method: server/discover' -d '{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}'"#;
 const TWICE: &str = r#"'{"jsonrpc":"2.0","id":1,"method":"tools/list","method":"tools/call","params":{"name":"delete_note"}}'"#;
 
 impl Demo {
@@ -99,7 +106,7 @@ impl Demo {
             let bearer =
                 |token| format!("{POST} -H \"Authorization: Bearer ${token}\" -d {CALL} {url}");
             lines.push((
-                "jwt, yes: 200, another token is another caller (what a role may do is up to the tools)",
+                "jwt, yes: 200, another token is another caller",
                 bearer("VIEWER"),
             ));
             lines.push(("jwt, no: 401 invalid_token, expired", bearer("EXPIRED")));
@@ -126,6 +133,37 @@ impl Demo {
                 format!("{POST} {ADMIN} -d {TWICE} {url}"),
             ),
         ]);
+        if self.tokens.is_some() {
+            let delete =
+                |token| format!("{POST} -H \"Authorization: Bearer ${token}\" -d {DELETE} {url}");
+            lines.extend([
+                ("rbac, yes: 200, an admin may delete", delete("ADMIN")),
+                (
+                    "rbac, no: 403 without a challenge, a viewer may not",
+                    delete("VIEWER"),
+                ),
+                (
+                    "rbac, yes: 200, but reading is a viewer's",
+                    format!("{POST} -H \"Authorization: Bearer $VIEWER\" -d {LIST} {url}"),
+                ),
+                (
+                    "ratelimit, no: 200 at first, then 429 with Retry-After; each account counts for itself",
+                    format!(
+                        "for i in $(seq {}); do {POST} -H \"Authorization: Bearer $DEVELOPER\" -d {LIST} {url} \\\n  \
+                         | grep -iE '^(HTTP|retry-after|ratelimit:)'; done | tail -3",
+                        policy::BURST + 5
+                    ),
+                ),
+                (
+                    "ratelimit, yes: 200, asking what the server speaks has its own bucket",
+                    format!("{POST} -H \"Authorization: Bearer $DEVELOPER\" {DISCOVER} {url}"),
+                ),
+            ]);
+        }
+        lines.push((
+            "audit: each of these requests left one line on the server's standard error; this one's id is in it",
+            admin("") + " | grep -i '^x-request-id'",
+        ));
         lines
     }
 }

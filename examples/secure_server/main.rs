@@ -5,7 +5,7 @@
 //! ```
 //!
 //! starts a token issuer of its own, and prints curl lines that show a yes and a no of each
-//! layer. `PORT` chooses the port (default 8080, 0 picks one). `--issuer URL --audience URL`
+//! layer. Audit records go to standard error, one JSON line each. `PORT` chooses the port (default 8080, 0 picks one). `--issuer URL --audience URL`
 //! trusts an issuer of yours instead. `--json` prints one line for scripts and nothing else.
 
 #![allow(
@@ -17,13 +17,15 @@
 mod lines;
 mod notes;
 mod options;
+mod policy;
 mod tokens;
 
 use std::{error::Error, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use axum::Router;
 use bartizan::{
-    CallLayer, CallLimits, CorsLayer, JwtLayer, JwtVerifier, NetworkLayer, SecurityHeadersLayer,
+    AddressLimitLayer, AuditLayer, CallLayer, CallLimits, CorsLayer, JsonLines, JwtLayer,
+    JwtVerifier, NetworkLayer, RateLimitLayer, RbacLayer, SecurityHeadersLayer,
 };
 use bartizan_kit::Issuer;
 use rmcp::transport::streamable_http_server::{
@@ -54,6 +56,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .init();
+    let audit = JsonLines::stderr();
     let options = Options::parse()?;
     let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
     let url = format!("http://{}/mcp", listener.local_addr()?);
@@ -86,7 +89,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         println!("{demo}");
     }
 
-    let app = app(jwt)?.into_make_service_with_connect_info::<SocketAddr>();
+    let app = app(jwt, audit.clone())?.into_make_service_with_connect_info::<SocketAddr>();
     let stopping = Arc::new(Notify::new());
     let stopped = Arc::clone(&stopping);
     let stop = async {
@@ -99,11 +102,12 @@ async fn run() -> Result<(), Box<dyn Error>> {
         // A client that never ends its request must not keep the server running.
         () = stop => {}
     }
+    audit.flush(GRACE)?;
     Ok(())
 }
 
 /// The server, each layer where it belongs: outermost first.
-fn app(jwt: JwtVerifier) -> Result<Router, Box<dyn Error>> {
+fn app(jwt: JwtVerifier, audit: JsonLines) -> Result<Router, Box<dyn Error>> {
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true);
@@ -114,10 +118,14 @@ fn app(jwt: JwtVerifier) -> Result<Router, Box<dyn Error>> {
         config,
     );
     let guards = ServiceBuilder::new()
+        .layer(AuditLayer::new(audit))
         .layer(NetworkLayer::new())
         .layer(CorsLayer::new().allow_origin(ALLOWED_ORIGIN)?)
+        .layer(AddressLimitLayer::new(policy::address_limits()?))
         .layer(JwtLayer::new(jwt.clone()))
-        .layer(CallLayer::new());
+        .layer(CallLayer::new())
+        .layer(RateLimitLayer::new(policy::limits()?))
+        .layer(RbacLayer::new(policy::policy()?));
     Ok(Router::new()
         .nest_service("/mcp", mcp)
         .route_layer(guards)

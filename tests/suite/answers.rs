@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::server::{ALLOWED_ORIGIN, Mode, Server};
 
-async fn send(server: &Server, request: McpRequest) -> Response {
+pub(crate) async fn send(server: &Server, request: McpRequest) -> Response {
     let request = request.build();
     let (parts, body) = request.into_parts();
     let body = http_body_util::BodyExt::collect(body)

@@ -60,7 +60,7 @@ async fn every_revision_is_spoken_and_identity_reaches_the_tool() {
                 .await
                 .unwrap_or_else(|error| panic!("{mode:?} {version}: {error:?}"));
             let tools = client.list_all_tools().await.unwrap();
-            assert_eq!(tools.len(), 3, "{mode:?} {version}");
+            assert_eq!(tools.len(), 6, "{mode:?} {version}");
             let who = whoami(&client).await;
             assert!(who.contains("ann of http://"), "{mode:?} {version}: {who}");
             client.cancel().await.unwrap();

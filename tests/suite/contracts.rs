@@ -1,7 +1,14 @@
 //! The layer contract, run over every layer.
 
+use std::sync::{Arc, LazyLock};
+
 use bartizan::{
-    AuthLayer, CallLayer, CorsLayer, JwtLayer, JwtVerifier, NetworkLayer, SecurityHeadersLayer,
+    AddressLimitLayer, AuditLayer, AuthLayer, CallLayer, CorsLayer, JwtLayer, JwtVerifier,
+    NetworkLayer, Principal, RateLimitLayer, RbacLayer, SecurityHeadersLayer,
+    audit::Records,
+    identify,
+    ratelimit::{AddressLimits, Quota, RateLimits},
+    rbac::{Policy, Rule},
 };
 use bartizan_kit::{Algorithm, Revision, SigningKey, TokenMint, call_tool, layer_contract};
 use http::Request;
@@ -60,3 +67,93 @@ layer_contract!(
 layer_contract!(call, || CallLayer::new(), || admitted(), || request()
     .body("{broken")
     .build());
+layer_contract!(audit, || AuditLayer::new(Records::new()), || admitted());
+layer_contract!(
+    address_limit,
+    || AddressLimitLayer::new(address_limits(PLENTY)),
+    || admitted(),
+);
+layer_contract!(ratelimit, || RateLimitLayer::new(limits(PLENTY)), || {
+    admitted()
+});
+layer_contract!(
+    rbac,
+    || RbacLayer::new(Arc::clone(&POLICY)),
+    || by("ann", "viewer"),
+    || by("ann", "nobody")
+);
+
+const PLENTY: u32 = 1_000_000;
+
+fn quota(burst: u32) -> Quota {
+    Quota::per_minute(1).unwrap().burst(burst).unwrap()
+}
+
+fn address_limits(burst: u32) -> AddressLimits {
+    let limits = AddressLimits::builder().address(quota(burst));
+    limits.build().unwrap()
+}
+
+fn limits(burst: u32) -> RateLimits {
+    let limits = RateLimits::builder().account(quota(burst));
+    limits.build().unwrap()
+}
+
+/// Two layers of one request judge by one policy.
+static POLICY: LazyLock<Arc<Policy>> = LazyLock::new(|| {
+    let policy = Policy::builder()
+        .role("viewer", [])
+        .rule(Rule::tool("whoami").role("viewer"));
+    Arc::new(policy.build().unwrap())
+});
+
+/// As an authentication layer outside would hand it on.
+fn by(subject: &str, role: &str) -> Request<Full<bytes::Bytes>> {
+    let mut request = request().build();
+    let principal = Principal::user(ISSUER, subject).roles([role]);
+    identify(&mut request, principal.build("test")).unwrap();
+    request
+}
+
+/// Limits that are used up refuse in the common form.
+mod used_up {
+    use bartizan_kit::contract;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_by_address_has_the_common_form() {
+        contract::run(async {
+            let layer = AddressLimitLayer::new(address_limits(1));
+            use_up(&layer).await;
+            contract::refusal(layer, admitted).await
+        });
+    }
+
+    #[test]
+    fn a_refusal_by_account_has_the_common_form() {
+        contract::run(async {
+            let layer = RateLimitLayer::new(limits(1));
+            use_up(&layer).await;
+            contract::refusal(layer, admitted).await
+        });
+    }
+
+    #[test]
+    fn a_refusal_for_want_of_room_has_the_common_form() {
+        contract::run(async {
+            let layer = AuditLayer::new(Records::with_capacity(0));
+            contract::refusal(layer, admitted).await
+        });
+    }
+
+    async fn use_up<L>(layer: &L)
+    where
+        L: tower::Layer<bartizan_kit::Echo>,
+        L::Service: tower::Service<Request<Full<bytes::Bytes>>>,
+    {
+        use tower::ServiceExt;
+        let service = layer.layer(bartizan_kit::Echo::new());
+        assert!(service.oneshot(admitted()).await.is_ok());
+    }
+}

@@ -9,11 +9,15 @@
 )]
 
 mod answers;
+mod audit;
 mod clients;
 mod contracts;
 mod conventions;
 mod dependency_rule;
+mod limits;
+mod metrics;
 mod order;
+mod roles;
 mod secrecy;
 mod server;
 mod streams;

@@ -4,7 +4,11 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use bartizan::{
-    CallLayer, Caller, CorsLayer, JwtLayer, JwtVerifier, NetworkLayer, SecurityHeadersLayer,
+    AddressLimitLayer, AuditLayer, CallLayer, Caller, CorsLayer, JwtLayer, JwtVerifier, Need,
+    NetworkLayer, RateLimitLayer, RbacLayer, SecurityHeadersLayer,
+    audit::Records,
+    ratelimit::{AddressLimits, Quota, RateLimits},
+    rbac::{Policy, Preset, Rule},
 };
 use bartizan_kit::{Issuer, Token, TokenMint};
 use rmcp::{
@@ -38,7 +42,11 @@ pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) issuer: Issuer,
     pub(crate) probe: Arc<Probe>,
+    pub(crate) records: Records,
 }
+
+/// Calls that an account may make at once, where a test does not choose.
+const PLENTY: u32 = 100_000;
 
 /// What the tools let a test see.
 #[derive(Debug, Default)]
@@ -50,6 +58,11 @@ pub(crate) struct Probe {
 
 impl Server {
     pub(crate) async fn start(mode: Mode) -> Self {
+        Self::with_burst(mode, PLENTY).await
+    }
+
+    /// A server that lets each account make so many calls at once, and then one each second.
+    pub(crate) async fn with_burst(mode: Mode, burst: u32) -> Self {
         let issuer = Issuer::start().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/mcp", listener.local_addr().unwrap());
@@ -59,10 +72,16 @@ impl Server {
             .build()
             .unwrap();
         let probe = Arc::new(Probe::default());
-        let app = app(jwt, mode, Arc::clone(&probe));
+        let records = Records::new();
+        let app = app(jwt, mode, burst, Arc::clone(&probe), records.clone());
         let app = app.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { url, issuer, probe }
+        Self {
+            url,
+            issuer,
+            probe,
+            records,
+        }
     }
 
     /// A good token for a subject.
@@ -90,11 +109,11 @@ pub(crate) fn guarded() -> (Router, String) {
         .jwk_set(mint.jwks().to_string())
         .build()
         .unwrap();
-    let app = app(jwt, Mode::Json, Arc::default());
+    let app = app(jwt, Mode::Json, PLENTY, Arc::default(), Records::new());
     (app, mint.token().encode())
 }
 
-fn app(jwt: JwtVerifier, mode: Mode, probe: Arc<Probe>) -> Router {
+fn app(jwt: JwtVerifier, mode: Mode, burst: u32, probe: Arc<Probe>, records: Records) -> Router {
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(mode == Mode::Sessions)
         .with_json_response(mode == Mode::Json)
@@ -109,16 +128,43 @@ fn app(jwt: JwtVerifier, mode: Mode, probe: Arc<Probe>) -> Router {
         config,
     );
     let cors = CorsLayer::new().allow_origin(ALLOWED_ORIGIN).unwrap();
+    let quota = |burst| {
+        let quota = Quota::per_minute(60).and_then(|quota| quota.burst(burst));
+        quota.unwrap()
+    };
+    let by_address = AddressLimits::builder()
+        .address(quota(PLENTY))
+        .failed_authentication(quota(PLENTY));
+    let by_account = RateLimits::builder()
+        .global(quota(PLENTY))
+        .account(quota(burst))
+        .session(quota(burst))
+        .other_tools(quota(burst));
     let guards = ServiceBuilder::new()
+        .layer(AuditLayer::new(records))
         .layer(NetworkLayer::new())
         .layer(cors)
+        .layer(AddressLimitLayer::new(by_address.build().unwrap()))
         .layer(JwtLayer::new(jwt.clone()))
-        .layer(CallLayer::new());
+        .layer(CallLayer::new())
+        .layer(RateLimitLayer::new(by_account.build().unwrap()))
+        .layer(RbacLayer::new(policy()));
     Router::new()
         .nest_service("/mcp", mcp)
         .route_layer(guards)
         .merge(jwt.metadata_router())
         .layer(SecurityHeadersLayer::mcp())
+}
+
+/// Everybody may call what reads; `delete` is the admins', `publish` asks in its handler.
+fn policy() -> Policy {
+    let policy = Policy::builder()
+        .preset(Preset::Enterprise)
+        .rule(Rule::tool("*").except("report").identified())
+        .rule(Rule::tool("delete").role("admin"))
+        .rule(Rule::tool("report").role("viewer").scope("reports.read"))
+        .rule(Rule::method("nope/*").identified());
+    policy.build().unwrap()
 }
 
 #[derive(Clone)]
@@ -139,6 +185,23 @@ impl Tools {
             caller.issuer(),
             roles.join("+")
         )
+    }
+
+    #[tool(description = "Deletes")]
+    fn delete(&self) -> String {
+        "deleted".to_owned()
+    }
+
+    #[tool(description = "Reports")]
+    fn report(&self) -> String {
+        "reported".to_owned()
+    }
+
+    #[tool(description = "Publishes, if the handler finds that the caller may")]
+    fn publish(&self, caller: Caller) -> Result<String, ErrorData> {
+        caller.require(Need::any_role(&["developer", "admin"]))?;
+        let deploys = caller.has_capability("releases:deploy");
+        Ok(format!("published, deploys: {deploys}"))
     }
 
     #[tool(description = "Runs until it is cancelled")]

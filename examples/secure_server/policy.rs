@@ -1,0 +1,43 @@
+//! Who may call which tool, and how often.
+
+use std::error::Error;
+
+use bartizan::{
+    ratelimit::{AddressLimits, Quota, RateLimits},
+    rbac::{Policy, Preset, RbacConfigError, Rule},
+};
+
+/// Calls that one account may make at once, and then one each second.
+pub(crate) const BURST: u32 = 40;
+pub(crate) const PER_MINUTE: u32 = 60;
+
+/// Everybody may ask who they are; viewers read, developers write, admins delete.
+pub(crate) fn policy() -> Result<Policy, RbacConfigError> {
+    Policy::builder()
+        .preset(Preset::Enterprise)
+        .rule(Rule::tool("whoami").identified())
+        .rule(Rule::tool("*_note*").role("viewer"))
+        .rule(Rule::tool("write_note").role("developer"))
+        .rule(Rule::tool("delete_note").role("admin"))
+        .build()
+}
+
+/// What one address may do before anybody knows who is calling.
+pub(crate) fn address_limits() -> Result<AddressLimits, Box<dyn Error>> {
+    Ok(AddressLimits::builder()
+        .address(Quota::per_minute(1200)?.burst(600)?)
+        .discovery(Quota::per_minute(120)?.burst(60)?)
+        .failed_authentication(Quota::per_minute(30)?.burst(60)?)
+        .build()?)
+}
+
+/// What an account may do.
+pub(crate) fn limits() -> Result<RateLimits, Box<dyn Error>> {
+    Ok(RateLimits::builder()
+        .global(Quota::per_minute(6000)?.burst(1000)?)
+        .account(Quota::per_minute(PER_MINUTE)?.burst(BURST)?)
+        .session(Quota::per_minute(PER_MINUTE)?.burst(BURST)?)
+        .tool("delete_note", Quota::per_minute(30)?.burst(10)?)
+        .discovery(Quota::per_minute(120)?.burst(60)?)
+        .build()?)
+}

@@ -1,0 +1,103 @@
+//! Who may do what, at the real server.
+
+use bartizan_kit::{McpRequest, Revision, call_tool, post};
+use serde_json::{Value, json};
+
+use crate::{
+    answers::send,
+    server::{Mode, Server},
+};
+
+fn delete() -> McpRequest {
+    call_tool(Revision::V2025_11_25, "delete", json!({}))
+}
+
+fn token(server: &Server, role: &str) -> String {
+    let token = server.token("vera").claim("roles", json!([role]));
+    token.encode()
+}
+
+#[tokio::test]
+async fn sc_5_a_viewer_is_refused_a_destructive_tool_without_a_challenge_and_an_admin_is_not() {
+    let server = Server::start(Mode::Json).await;
+    let response = send(&server, delete().bearer(token(&server, "viewer"))).await;
+    assert_eq!(response.status(), 403);
+    assert!(!response.headers().contains_key("www-authenticate"));
+    let body: Value = response.json().await.unwrap();
+    assert_eq!(body["error"]["message"], "not permitted");
+    let response = send(&server, delete().bearer(token(&server, "admin"))).await;
+    assert_eq!(response.status(), 200);
+    assert!(response.text().await.unwrap().contains("deleted"));
+}
+
+#[tokio::test]
+async fn sc_1_sc_2_a_scope_that_would_help_is_asked_for_with_the_metadata() {
+    let server = Server::start(Mode::Json).await;
+    let report = || call_tool(Revision::V2026_07_28, "report", json!({}));
+    let response = send(&server, report().bearer(token(&server, "viewer"))).await;
+    assert_eq!(response.status(), 403);
+    let challenge = response.headers()["www-authenticate"].to_str().unwrap();
+    let metadata = format!(
+        "{}/.well-known/oauth-protected-resource/mcp",
+        server.origin()
+    );
+    assert_eq!(
+        challenge,
+        format!(
+            r#"Bearer error="insufficient_scope", scope="reports.read", resource_metadata="{metadata}""#
+        )
+    );
+    let scoped = server.token("vera").claim("roles", json!(["viewer"]));
+    let scoped = scoped.claim("scope", json!("reports.read")).encode();
+    assert_eq!(send(&server, report().bearer(scoped)).await.status(), 200);
+    let unhelped = server.token("vera").claim("roles", json!(["nobody"]));
+    let response = send(&server, report().bearer(unhelped.encode())).await;
+    assert_eq!(response.status(), 403);
+    assert!(!response.headers().contains_key("www-authenticate"), "SC-5");
+}
+
+#[tokio::test]
+async fn seed_z1_a_role_in_the_arguments_opens_nothing() {
+    let server = Server::start(Mode::Json).await;
+    let forged = json!({"user_context": {"role": "admin"}, "role": "admin"});
+    let request = call_tool(Revision::V2025_11_25, "delete", forged);
+    let response = send(&server, request.bearer(token(&server, "viewer"))).await;
+    assert_eq!(response.status(), 403);
+}
+
+#[tokio::test]
+async fn a_handler_asks_for_more_than_its_tool_needs() {
+    let server = Server::start(Mode::Json).await;
+    let publish = || call_tool(Revision::V2025_11_25, "publish", json!({}));
+    for (role, said) in [
+        ("developer", "published, deploys: false"),
+        ("admin", "published, deploys: true"),
+        ("viewer", "not permitted"),
+    ] {
+        let response = send(&server, publish().bearer(token(&server, role))).await;
+        let text = response.text().await.unwrap();
+        assert!(text.contains(said), "{role}: {text}");
+    }
+    let record = server.records.all().pop().unwrap();
+    let findings = record["findings"].to_string();
+    assert!(
+        findings.contains("caller") && findings.contains("developer"),
+        "{findings}"
+    );
+}
+
+#[tokio::test]
+async fn seed_z6_what_no_rule_speaks_of_is_denied_and_the_handshake_is_not() {
+    let server = Server::start(Mode::Json).await;
+    let viewer = token(&server, "viewer");
+    for (method, status) in [
+        ("tools/list", 200),
+        ("server/discover", 200),
+        ("logging/setLevel", 403),
+        ("unheard/of", 403),
+    ] {
+        let request = post(Revision::V2026_07_28, method, json!({"level": "info"}));
+        let response = send(&server, request.bearer(&viewer)).await;
+        assert_eq!(response.status(), status, "{method}");
+    }
+}
