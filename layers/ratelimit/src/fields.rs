@@ -1,3 +1,5 @@
+use std::fmt::Write;
+
 use bartizan_core::Denial;
 use http::{HeaderMap, HeaderName, HeaderValue, header::RETRY_AFTER};
 
@@ -49,7 +51,9 @@ impl Fields {
         let policy = tier.policy.clone()?;
         let Standing { remaining, .. } = standing;
         let window = seconds(standing.until_more);
-        let text = format!("\"{}\";r={remaining};t={window}", tier.name);
+        let mut text = String::with_capacity(48);
+        // A `String` takes every write.
+        let _ = write!(text, "\"{}\";r={remaining};t={window}", tier.name);
         let mut fields = Vec::with_capacity(if telling.legacy { 5 } else { 2 });
         fields.push((RATE_LIMIT_POLICY, policy));
         fields.push((RATE_LIMIT, HeaderValue::try_from(text).ok()?));
@@ -77,6 +81,8 @@ impl Fields {
         if headers.contains_key(RETRY_AFTER) && headers.contains_key(RATE_LIMIT) {
             return;
         }
+        // At once what this layer and those outside of it will add; a full map takes what it can.
+        let _ = headers.try_reserve(16);
         for (name, value) in self.0 {
             // The legacy fields hold one number; an inner limit is the nearer one.
             if LEGACY.contains(&name) && headers.contains_key(&name) {

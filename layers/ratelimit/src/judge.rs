@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, Response};
 
 use crate::{
     fields::Fields,
+    keys::Digest,
     limiter::{Asked, Exhausted, Limiter},
     limits::Limits,
     party::Party,
@@ -83,8 +84,8 @@ impl Pass for Told {
 impl Limits {
     /// The cells that a call takes from.
     fn cells(&self, call: &Call, headers: &HeaderMap, context: &SecurityContext) -> Asked {
-        let party = Party::of(context);
-        let of_party = |tier: usize| (tier, Place::Keyed(party.to(self.limiter.key(tier)).key()));
+        let party = Party::of(context).to(self.limiter.digest()).digest();
+        let of_party = |tier| self.limiter.cell(tier, party);
         let mut asked = Asked::new();
         if DISCOVERY.contains(&call.method()) {
             asked.take(of_party(self.discovery));
@@ -114,18 +115,18 @@ impl Limits {
         let is_key = |principal: &&Principal| principal.method() == "apikey";
         let principal = context.principal().filter(is_key)?;
         let id = principal.credential_id()?;
-        let key = self.limiter.key(tier).part(principal.issuer().as_bytes());
-        Some((tier, Place::Keyed(key.part(id.as_bytes()).key())))
+        let digest = self.limiter.digest().part(principal.issuer().as_bytes());
+        let digest = digest.part(id.as_bytes()).digest();
+        Some(self.limiter.cell(tier, digest))
     }
 
-    fn session_cell(&self, headers: &HeaderMap, party: Party<'_>) -> Option<Cell> {
+    fn session_cell(&self, headers: &HeaderMap, party: Digest) -> Option<Cell> {
         let tier = self.session?;
         let mut ids = headers.get_all(SESSION_ID).iter().peekable();
         ids.peek()?;
-        let key = ids.fold(party.to(self.limiter.key(tier)), |key, id| {
-            key.part(id.as_bytes())
-        });
-        Some((tier, Place::Keyed(key.key())))
+        let party = self.limiter.digest().part(&party.bytes());
+        let digest = ids.fold(party, |digest, id| digest.part(id.as_bytes()));
+        Some(self.limiter.cell(tier, digest.digest()))
     }
 
     fn denial(&self, exhausted: &Exhausted) -> Denial {

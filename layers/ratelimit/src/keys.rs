@@ -17,21 +17,49 @@ impl Key {
     }
 }
 
-/// Makes keys under a secret of its own.
+/// Makes keys under secrets of its own.
 #[derive(Clone)]
-pub(crate) struct KeyMaker(SipHasher13);
+pub(crate) struct KeyMaker {
+    hasher: SipHasher13,
+    /// One for each tier, so that a party is hashed once for all of them.
+    masks: Box<[u128]>,
+}
 
 impl KeyMaker {
-    pub(crate) fn new() -> Result<Self, RateLimitConfigError> {
-        let mut secret = [0; 16];
-        getrandom::fill(&mut secret).map_err(|error| {
-            RateLimitConfigError::new("system randomness", error, "is not to be had")
-        })?;
-        Ok(Self(SipHasher13::new_with_key(&secret)))
+    pub(crate) fn new(tiers: usize) -> Result<Self, RateLimitConfigError> {
+        let mut masks = Vec::with_capacity(tiers);
+        for _ in 0..tiers {
+            masks.push(u128::from_le_bytes(random()?));
+        }
+        Ok(Self {
+            hasher: SipHasher13::new_with_key(&random()?),
+            masks: masks.into(),
+        })
     }
 
-    pub(crate) fn start(&self, tier: usize) -> KeyParts {
-        KeyParts(self.0).part(&tier.to_le_bytes())
+    /// Starts a digest.
+    pub(crate) fn start(&self) -> KeyParts {
+        KeyParts(self.hasher)
+    }
+
+    /// The key of a tier's bucket.
+    pub(crate) fn key(&self, tier: usize, digest: Digest) -> Key {
+        Key(digest.0 ^ self.masks.get(tier).copied().unwrap_or_default())
+    }
+}
+
+fn random() -> Result<[u8; 16], RateLimitConfigError> {
+    let mut bytes = [0; 16];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => Ok(bytes),
+        Err(error) => {
+            let problem = "is not to be had";
+            Err(RateLimitConfigError::new(
+                "system randomness",
+                error,
+                problem,
+            ))
+        }
     }
 }
 
@@ -41,9 +69,13 @@ impl fmt::Debug for KeyMaker {
     }
 }
 
-/// A key in the making.
+/// A digest in the making.
 #[derive(Clone, Copy)]
 pub(crate) struct KeyParts(SipHasher13);
+
+/// What a bucket is for, hashed.
+#[derive(Clone, Copy)]
+pub(crate) struct Digest(u128);
 
 impl KeyParts {
     /// Lengths are hashed too: `ab`, `c` is not `a`, `bc`.
@@ -53,8 +85,15 @@ impl KeyParts {
         self
     }
 
-    pub(crate) fn key(self) -> Key {
-        Key(self.0.finish128().as_u128())
+    pub(crate) fn digest(self) -> Digest {
+        Digest(self.0.finish128().as_u128())
+    }
+}
+
+impl Digest {
+    /// As a part of another digest.
+    pub(crate) fn bytes(self) -> [u8; 16] {
+        self.0.to_le_bytes()
     }
 }
 
@@ -64,17 +103,19 @@ mod tests {
 
     #[test]
     fn tiers_parts_and_processes_have_keys_of_their_own() {
-        let maker = KeyMaker::new().unwrap();
+        let maker = KeyMaker::new(2).unwrap();
         let key = |tier, parts: &[&str]| {
-            let start = maker.start(tier);
-            let all = parts.iter().fold(start, |k, p| k.part(p.as_bytes()));
-            all.key()
+            let all = parts
+                .iter()
+                .fold(maker.start(), |k, p| k.part(p.as_bytes()));
+            maker.key(tier, all.digest())
         };
         assert_eq!(key(0, &["ab", "c"]), key(0, &["ab", "c"]));
         assert_ne!(key(0, &["ab", "c"]), key(0, &["a", "bc"]));
         assert_ne!(key(0, &["ab"]), key(1, &["ab"]));
-        let other = KeyMaker::new().unwrap().start(0).part(b"ab").key();
-        assert_ne!(key(0, &["ab"]), other);
+        let other = KeyMaker::new(2).unwrap();
+        let others = other.key(0, other.start().part(b"ab").digest());
+        assert_ne!(key(0, &["ab"]), others);
         assert_eq!(format!("{maker:?}"), "KeyMaker(..)");
     }
 }

@@ -5,7 +5,7 @@ use bartizan_core::Clock;
 use crate::{
     RateLimitConfigError, TierStatistics,
     arithmetic::{self, Wait},
-    keys::{KeyMaker, KeyParts},
+    keys::{Digest, KeyMaker, KeyParts},
     table::{Cell, MOST_CELLS, Place, Table},
     tier::Tier,
 };
@@ -91,15 +91,20 @@ impl Limiter {
     ) -> Result<Self, RateLimitConfigError> {
         Ok(Self {
             table: Table::new(tiers.len(), max_keys),
-            keys: KeyMaker::new()?,
+            keys: KeyMaker::new(tiers.len())?,
             tiers,
             clock,
         })
     }
 
-    /// Starts the key of a tier's bucket.
-    pub(crate) fn key(&self, tier: usize) -> KeyParts {
-        self.keys.start(tier)
+    /// Starts the digest of what buckets are for.
+    pub(crate) fn digest(&self) -> KeyParts {
+        self.keys.start()
+    }
+
+    /// A tier's bucket.
+    pub(crate) fn cell(&self, tier: usize, digest: Digest) -> Cell {
+        (tier, Place::Keyed(self.keys.key(tier, digest)))
     }
 
     /// Asks every cell, and charges all of them or none.

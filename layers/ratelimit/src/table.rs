@@ -249,7 +249,7 @@ mod tests {
     fn keyed(maker: &KeyMaker, number: u64) -> Cell {
         (
             0,
-            Place::Keyed(maker.start(0).part(&number.to_le_bytes()).key()),
+            Place::Keyed(maker.key(0, maker.start().part(&number.to_le_bytes()).digest())),
         )
     }
 
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn seed_r3_invented_keys_fill_the_table_and_then_share_one_cell() {
         let table = Table::new(1, 1000);
-        let maker = KeyMaker::new().unwrap();
+        let maker = KeyMaker::new(1).unwrap();
         let known = keyed(&maker, 0);
         assert_eq!(set(&table, known, 0, 50), None);
         for number in 1..5000 {
@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn full_buckets_make_room_for_new_ones() {
         let table = Table::new(1, 1000);
-        let maker = KeyMaker::new().unwrap();
+        let maker = KeyMaker::new(1).unwrap();
         for number in 0..5000 {
             set(&table, keyed(&maker, number), 0, 100);
         }
@@ -299,9 +299,9 @@ mod tests {
     #[test]
     fn a_full_shard_is_not_looked_through_again_before_something_can_have_changed() {
         let mut shard = Shard::default();
-        let maker = KeyMaker::new().unwrap();
+        let maker = KeyMaker::new(1).unwrap();
         for number in 0..20_u64 {
-            let key = maker.start(0).part(&number.to_le_bytes()).key();
+            let key = maker.key(0, maker.start().part(&number.to_le_bytes()).digest());
             shard.cells.insert(key, 5 * SWEEP_INTERVAL);
         }
         assert!(!shard.has_room(20, 0));

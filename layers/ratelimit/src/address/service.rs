@@ -17,7 +17,7 @@ use crate::{
     judge::{DISCOVERY, refused},
     limiter::Asked,
     party::Party,
-    table::{Cell, Place},
+    table::Cell,
 };
 
 const MCP_METHOD: HeaderName = HeaderName::from_static("mcp-method");
@@ -55,14 +55,14 @@ where
         let failed = limits.failed_cell(&context);
         match limits.judge(request.headers(), &context, failed) {
             Ok(()) => {
-                admit!("ratelimit_address", &context, "within_limits");
+                admit!("address_limit", &context, "within_limits");
                 ResponseFuture {
                     inner: GuardFuture::forward(self.inner.call(request)),
                     watch: failed.map(|cell| (self.limits.clone(), cell)),
                 }
             }
             Err(denial) => ResponseFuture {
-                inner: GuardFuture::refuse(refuse!("ratelimit_address", &context, denial)),
+                inner: GuardFuture::refuse(refuse!("address_limit", &context, denial)),
                 watch: None,
             },
         }
@@ -79,12 +79,7 @@ impl Limits {
         if context.client_address().is_none() {
             context.record(|| {
                 let reason = "no layer outside found the client's address: all such share a bucket";
-                Finding::new(
-                    "ratelimit_address",
-                    Verdict::Noted,
-                    "address_unknown",
-                    reason,
-                )
+                Finding::new("address_limit", Verdict::Noted, "address_unknown", reason)
             });
         }
         let mut asked = Asked::new();
@@ -116,8 +111,8 @@ impl Limits {
     }
 
     fn cell(&self, tier: usize, context: &SecurityContext) -> Cell {
-        let key = Party::of_address(context).to(self.limiter.key(tier));
-        (tier, Place::Keyed(key.key()))
+        let party = Party::of_address(context).to(self.limiter.digest());
+        self.limiter.cell(tier, party.digest())
     }
 }
 

@@ -56,7 +56,7 @@ async fn without_an_address_all_share_one_bucket_and_a_finding_says_so() {
         .unwrap();
     assert_eq!(
         (noted.layer, noted.kind),
-        ("ratelimit_address", "address_unknown")
+        ("address_limit", "address_unknown")
     );
     assert_eq!(good().to(&service).await.status(), 429);
 }
