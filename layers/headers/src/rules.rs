@@ -126,34 +126,37 @@ impl Rules {
 #[derive(Debug, Clone)]
 pub(crate) struct Removed {
     names: Vec<HeaderName>,
-    /// A bit for each length that a name has or had; most headers are told apart by it.
-    lengths: u64,
+    /// A bit for the looks of each name that is or was here; most headers are told apart by it.
+    looks: u64,
 }
 
 impl Removed {
     fn new(names: &[HeaderName]) -> Self {
         let mut removed = Self {
             names: Vec::new(),
-            lengths: 0,
+            looks: 0,
         };
         names.iter().cloned().for_each(|name| removed.add(name));
         removed
     }
 
     fn add(&mut self, name: HeaderName) {
-        self.lengths |= length_bit(&name);
+        self.looks |= looks_of(&name);
         if !self.contains(&name) {
             self.names.push(name);
         }
     }
 
     pub(crate) fn contains(&self, name: &HeaderName) -> bool {
-        self.lengths & length_bit(name) != 0 && self.names.contains(name)
+        self.looks & looks_of(name) != 0 && self.names.contains(name)
     }
 }
 
-fn length_bit(name: &HeaderName) -> u64 {
-    1 << (name.as_str().len() % 64)
+fn looks_of(name: &HeaderName) -> u64 {
+    let name = name.as_str().as_bytes();
+    let ends = name.first().zip(name.last());
+    let ends = ends.map_or(0, |(first, last)| usize::from(first ^ last.rotate_left(2)));
+    1 << ((name.len() ^ ends) % 64)
 }
 
 fn is_protective(header: &HeaderName) -> bool {
