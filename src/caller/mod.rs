@@ -213,6 +213,17 @@ mod tests {
         assert_eq!(refused.denial().kind(), DenialKind::Forbidden);
         assert_eq!(refused.denial().message(), "not permitted");
         assert!(refused.denial().reason().contains("admin"));
+        let hostile = format!("notes:{}\n", "x".repeat(1000));
+        for need in [
+            Need::role(&hostile),
+            Need::any_role(&[&hostile]),
+            Need::capability(&hostile),
+        ] {
+            let refused = caller.require(need).unwrap_err();
+            assert!(refused.denial().reason().len() < 400);
+        }
+        let refused = caller.require(Need::role("a\nb")).unwrap_err();
+        assert!(refused.denial().reason().contains(r"`a\u{a}b`"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::printable;
+
 /// What a handler needs its caller to have; see [`Caller::require`](super::Caller::require).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -30,11 +32,15 @@ impl<'a> Need<'a> {
 }
 
 impl fmt::Display for Need<'_> {
+    /// For records: a handler may have made the name out of what its caller sent.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Role(role) => write!(f, "role `{role}`"),
-            Self::AnyRole(roles) => write!(f, "one of the roles `{}`", roles.join("`, `")),
-            Self::Capability(capability) => write!(f, "capability `{capability}`"),
+            Self::Role(role) => write!(f, "role `{}`", printable(role, 128)),
+            Self::AnyRole(roles) => {
+                let roles = roles.join("` or `");
+                write!(f, "role `{}`", printable(&roles, 300))
+            }
+            Self::Capability(name) => write!(f, "capability `{}`", printable(name, 128)),
         }
     }
 }

@@ -83,7 +83,8 @@ impl PolicyBuilder {
     /// - a capability that a rule names and that is not known or that no role grants,
     /// - a wildcard grant that matches nothing,
     /// - a pattern with syntax that is not supported, or of a URI that is refused anyway,
-    /// - a rule that needs nothing, or that contradicts itself,
+    /// - an exception that takes nothing out of its rule, or is from a single name,
+    /// - a rule that needs nothing, or one of no roles, or that contradicts itself,
     /// - two rules of one name.
     pub fn build(self) -> Result<Policy, RbacConfigError> {
         let roles = Roles::new(&self.roles)?;

@@ -14,15 +14,15 @@ pub(crate) fn to_identify(offered: &[HeaderValue], scopes: &[&str]) -> Vec<Heade
     let Some(place) = offered.iter().position(is_bearer) else {
         return offered.to_vec();
     };
-    if scopes.is_empty() {
-        return offered.to_vec();
+    let mut lines = offered.to_vec();
+    if let Some(lines) = lines.get_mut(..=place) {
+        lines.rotate_right(1);
     }
-    let Ok(line) = bearer(offered, None, scopes) else {
-        return offered.to_vec();
-    };
-    let others = offered.iter().enumerate().filter(|(i, _)| *i != place);
-    let others = others.map(|(_, line)| line.clone());
-    std::iter::once(line).chain(others).collect()
+    // Without scopes to name, the line stays as it was offered.
+    if let (Some(first), Ok(line)) = (lines.first_mut(), bearer(offered, None, scopes)) {
+        *first = line;
+    }
+    lines
 }
 
 fn bearer(
@@ -54,7 +54,8 @@ mod tests {
             to_identify(&offered, &["a", "b"]),
             lines(&["Bearer scope=\"a b\", realm=\"r\"", "ApiKey realm=\"k\""])
         );
-        assert_eq!(to_identify(&offered, &[]), offered);
+        let reversed: Vec<_> = offered.iter().rev().cloned().collect();
+        assert_eq!(to_identify(&offered, &[]), reversed);
         let other = lines(&["ApiKey realm=\"k\""]);
         assert_eq!(to_identify(&other, &["a"]), other);
     }

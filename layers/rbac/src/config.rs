@@ -79,7 +79,7 @@ pub struct RuleConfig {
     /// See [`Rule::named`].
     pub named: Option<String>,
     /// See [`Rule::any_role`].
-    pub any_role: Vec<String>,
+    pub any_role: Option<Vec<String>>,
     /// See [`Rule::capability`].
     pub capabilities: Vec<String>,
     /// See [`Rule::scope`].
@@ -155,7 +155,9 @@ impl RuleConfig {
         if let Some(name) = &self.named {
             rule = rule.named(name);
         }
-        rule = rule.any_role(texts(&self.any_role));
+        if let Some(roles) = &self.any_role {
+            rule = rule.any_role(texts(roles));
+        }
         for capability in &self.capabilities {
             rule = rule.capability(capability);
         }
@@ -280,6 +282,10 @@ mod tests {
                 "tool:t",
             ),
             (r#"{ "rules": [{ "tool": "t" }] }"#, "tool:t"),
+            (
+                r#"{ "rules": [{ "tool": "t", "scopes": ["s"], "any_role": [] }] }"#,
+                "one of no roles",
+            ),
             (r#"{ "call_limits": { "depth": 1 } }"#, "depth"),
         ] {
             let layer = read(json)

@@ -1,6 +1,6 @@
 use std::{cmp::Ordering, collections::HashMap};
 
-use crate::pattern::{Glob, Pattern};
+use crate::{glob::Glob, pattern::Pattern};
 
 /// The rules of one kind of name: exact names by hash, globs by what all their matches begin with,
 /// or else end with.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod authority;
 mod baseline;
 mod builder;
 mod capabilities;
@@ -8,6 +9,7 @@ mod challenges;
 mod config;
 mod decision;
 mod error;
+mod glob;
 mod hierarchy;
 mod index;
 mod layer;

@@ -107,7 +107,7 @@ impl Gaps {
 }
 
 fn access(rule: &Rule) -> Result<Access, RbacConfigError> {
-    let needs_more = !rule.any_role.is_empty()
+    let needs_more = rule.any_role.is_some()
         || !rule.capabilities.is_empty()
         || !rule.scopes.is_empty()
         || rule.identified;
@@ -125,15 +125,22 @@ fn access(rule: &Rule) -> Result<Access, RbacConfigError> {
 }
 
 fn any_role(rule: &Rule, roles: &Roles) -> Result<Option<Named<RoleSet>>, RbacConfigError> {
+    let Some(any_role) = &rule.any_role else {
+        return Ok(None);
+    };
     let mut satisfied_by = RoleSet::default();
-    for role in once(&rule.any_role, "role")? {
+    for role in once(any_role, "role")? {
         let Some(place) = roles.place(role) else {
             return Err(RbacConfigError::new("role", role, "is not declared"));
         };
         satisfied_by.insert(place);
     }
-    let name = rule.any_role.join("` or `").into();
-    Ok((!satisfied_by.is_empty()).then_some(Named { name, satisfied_by }))
+    if satisfied_by.is_empty() {
+        let problem = "needs one of no roles";
+        return Err(RbacConfigError::new("rule", &rule.name(), problem));
+    }
+    let name = any_role.join("` or `").into();
+    Ok(Some(Named { name, satisfied_by }))
 }
 
 fn once<'a>(names: &'a [String], setting: &'static str) -> Result<&'a [String], RbacConfigError> {

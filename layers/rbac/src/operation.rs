@@ -83,6 +83,12 @@ impl<'a> Operation<'a> {
             return Some(problem);
         }
         match self.subject {
+            // In a completion they are those of a template.
+            Some((Subject::Resource, uri))
+                if self.method != "completion/complete" && uri.contains(['{', '}']) =>
+            {
+                Some("has braces, which no URI has")
+            }
             Some((Subject::Resource, uri)) => uri::unclear(uri),
             Some((_, name)) if name.len() > uri::NAME_BYTES => Some("is longer than 4096 bytes"),
             _ => None,

@@ -7,7 +7,7 @@ use crate::{
     baseline::baseline,
     capabilities::Capabilities,
     needs::{Access, Gaps},
-    roles::Roles,
+    roles::{RoleSet, Roles},
     rules::Rules,
 };
 
@@ -39,15 +39,15 @@ impl Policy {
         let Some(principal) = principal else {
             return Decision::Forbidden;
         };
-        let mut judged = self.judge(principal, operation);
+        let roles = self.roles.of(principal);
+        let mut judged = self.judge(principal, &roles, operation);
         for watched in operation.watched() {
-            judged.and(self.judge(principal, &watched));
+            judged.and(self.judge(principal, &roles, &watched));
         }
         judged.decision()
     }
 
-    fn judge(&self, principal: &Principal, operation: &Operation<'_>) -> Judged {
-        let roles = self.roles.of(principal);
+    fn judge(&self, principal: &Principal, roles: &RoleSet, operation: &Operation<'_>) -> Judged {
         let mut judged = Judged::default();
         if operation.unclear().is_some() {
             return judged;
@@ -58,7 +58,7 @@ impl Policy {
         }
         self.rules.each(operation, |rule| {
             judged.covered = true;
-            judged.gaps.union(rule.needs.gaps(principal, &roles));
+            judged.gaps.union(rule.needs.gaps(principal, roles));
         });
         judged
     }

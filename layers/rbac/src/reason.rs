@@ -5,6 +5,7 @@ use bartizan_core::{Principal, printable};
 use crate::{
     Operation, Policy,
     needs::{Access, Needs},
+    roles::RoleSet,
     rules::BuiltRule,
 };
 
@@ -53,6 +54,7 @@ impl Policy {
         let Some(principal) = principal else {
             return "no principal: is there an authentication layer outside this one?".to_owned();
         };
+        let roles = self.roles.of(principal);
         let mut reasons = Reasons::default();
         if let Some((Access::Identified, name)) = self.baseline(operation)
             && principal.is_anonymous()
@@ -61,7 +63,7 @@ impl Policy {
         }
         self.each_with_watched(operation, |operation, rule| match rule {
             Some(rule) => {
-                if let Some(lack) = self.lack(&rule.needs, principal) {
+                if let Some(lack) = lack(&rule.needs, principal, &roles) {
                     reasons.add(|| format!("{} {lack}", rule_name(rule)));
                 }
             }
@@ -105,41 +107,40 @@ impl Policy {
         covered
     }
 
-    fn lack(&self, needs: &Needs, principal: &Principal) -> Option<String> {
-        let roles = self.roles.of(principal);
-        let gaps = needs.gaps(principal, &roles);
-        if gaps.closed {
-            return Some("denies".to_owned());
-        }
-        if gaps.somebody {
-            return Some("needs somebody".to_owned());
-        }
-        let mut lacks = Reasons::default();
-        let lacking_role = needs
-            .any_role
-            .iter()
-            .filter(|n| !n.satisfied_by.meets(&roles));
-        for role in lacking_role {
-            lacks.add(|| format!("role `{}`", printable(&role.name, 300)));
-        }
-        let capabilities = needs.capabilities.iter();
-        for capability in capabilities.filter(|n| !n.satisfied_by.meets(&roles)) {
-            lacks.add(|| format!("capability `{}`", capability.name));
-        }
-        let scopes = needs.scopes.iter();
-        for scope in scopes.filter(|scope| !scope.is_among(principal.scopes())) {
-            lacks.add(|| format!("scope `{}`", printable(&scope.name, 128)));
-        }
-        let lacks = lacks.joined(", ");
-        (!lacks.is_empty()).then(|| format!("lacks {lacks}"))
-    }
-
     fn with_unknown_roles(&self, mut reason: String, principal: Option<&Principal>) -> String {
         if let Some(unknown) = principal.and_then(|p| self.roles.unknown_of(p)) {
             reason.push_str(&format!("; unknown roles {unknown}"));
         }
         reason
     }
+}
+
+fn lack(needs: &Needs, principal: &Principal, roles: &RoleSet) -> Option<String> {
+    let gaps = needs.gaps(principal, roles);
+    if gaps.closed {
+        return Some("denies".to_owned());
+    }
+    if gaps.somebody {
+        return Some("needs somebody".to_owned());
+    }
+    let mut lacks = Reasons::default();
+    let lacking_role = needs
+        .any_role
+        .iter()
+        .filter(|n| !n.satisfied_by.meets(roles));
+    for role in lacking_role {
+        lacks.add(|| format!("role `{}`", printable(&role.name, 300)));
+    }
+    let capabilities = needs.capabilities.iter();
+    for capability in capabilities.filter(|n| !n.satisfied_by.meets(roles)) {
+        lacks.add(|| format!("capability `{}`", capability.name));
+    }
+    let scopes = needs.scopes.iter();
+    for scope in scopes.filter(|scope| !scope.is_among(principal.scopes())) {
+        lacks.add(|| format!("scope `{}`", printable(&scope.name, 128)));
+    }
+    let lacks = lacks.joined(", ");
+    (!lacks.is_empty()).then(|| format!("lacks {lacks}"))
 }
 
 fn rule_name(rule: &BuiltRule) -> String {

@@ -19,7 +19,8 @@ pub struct Rule {
     pub(crate) target: Target,
     pub(crate) except: Vec<String>,
     pub(crate) named: Option<String>,
-    pub(crate) any_role: Vec<String>,
+    /// `None` if the rule does not speak of roles.
+    pub(crate) any_role: Option<Vec<String>>,
     pub(crate) capabilities: Vec<String>,
     pub(crate) scopes: Vec<String>,
     pub(crate) identified: bool,
@@ -45,7 +46,8 @@ impl Rule {
         Self::new(Target::Tool(pattern.to_owned()))
     }
 
-    /// Resources, by URI, whatever the method: read, subscribe, unsubscribe, listen, complete.
+    /// Resources, by URI, whatever the method: read, subscribe, unsubscribe, listen, complete, and
+    /// `resources/directory/read` and `skills/get`.
     ///
     /// The query of a URI and a slash at its end do not count: rules speak of what stands before.
     pub fn resource(pattern: &str) -> Self {
@@ -85,7 +87,7 @@ impl Rule {
             target,
             except: Vec::new(),
             named: None,
-            any_role: Vec::new(),
+            any_role: None,
             capabilities: Vec::new(),
             scopes: Vec::new(),
             identified: false,
@@ -95,6 +97,8 @@ impl Rule {
     }
 
     /// Does not speak of names that this pattern matches. They need another rule.
+    ///
+    /// The exceptions of a method rule are methods, not what they act on.
     pub fn except(mut self, pattern: &str) -> Self {
         self.except.push(pattern.to_owned());
         self
@@ -111,9 +115,10 @@ impl Rule {
         self.any_role([role])
     }
 
-    /// Needs any one of these roles, or another one of the rule's.
+    /// Needs any one of these roles, or another one of the rule's. One of none does not build.
     pub fn any_role<'a>(mut self, roles: impl IntoIterator<Item = &'a str>) -> Self {
-        self.any_role.extend(roles.into_iter().map(str::to_owned));
+        let any_role = self.any_role.get_or_insert_default();
+        any_role.extend(roles.into_iter().map(str::to_owned));
         self
     }
 

@@ -51,9 +51,14 @@ impl Rules {
                 return Err(RbacConfigError::new("rule", &name, problem));
             }
             let add = |to: &mut Vec<_>, text: &str, shape| {
-                to.push((pattern(text, shape)?, place));
-                let except = rule.except.iter().map(|text| pattern(text, shape));
-                except.collect::<Result<Box<[_]>, _>>()
+                let target = pattern(text, shape)?;
+                let except = rule
+                    .except
+                    .iter()
+                    .map(|text| exception(text, shape, &target));
+                let except = except.collect::<Result<Box<[_]>, _>>()?;
+                to.push((target, place));
+                Ok(except)
             };
             let plain = |to: &mut Vec<_>| match rule.except.first() {
                 Some(except) => {
@@ -133,6 +138,17 @@ impl Rules {
 
 fn pattern(text: &str, shape: Shape) -> Result<Pattern, RbacConfigError> {
     Pattern::parse(text, shape).map_err(|problem| RbacConfigError::new("pattern", text, problem))
+}
+
+/// One that takes nothing out would be a mistake: it was meant for names that are still in.
+fn exception(text: &str, shape: Shape, from: &Pattern) -> Result<Pattern, RbacConfigError> {
+    let except = pattern(text, shape)?;
+    let problem = match from {
+        Pattern::Exact(_) => "is an exception from a single name",
+        Pattern::Glob(_) if from.may_meet(&except) => return Ok(except),
+        Pattern::Glob(_) => "is an exception that takes nothing out",
+    };
+    Err(RbacConfigError::new("pattern", text, problem))
 }
 
 fn check_name(name: &str) -> Result<(), RbacConfigError> {

@@ -4,6 +4,8 @@
 //! what has a second spelling is refused instead of being normalised: normalising would have to
 //! agree with every server.
 
+use crate::authority;
+
 /// Longest URI or name that is judged, in bytes.
 pub(crate) const NAME_BYTES: usize = 4096;
 
@@ -24,12 +26,13 @@ pub(crate) fn name_of(uri: &str) -> &str {
 
 /// Whether a pattern can match any URI that is judged.
 pub(crate) fn check_pattern(pattern: &str) -> Result<(), &'static str> {
-    let sample = pattern.replace("**", "x").replace('*', "x");
+    let sample = |star| pattern.replace("**", star).replace('*', star);
     if pattern.starts_with('*') {
         // The star may stand for the scheme and more.
-        return check_path("", &sample);
+        return check_path("", &sample("x"));
     }
-    check(&sample)
+    // In an address a star stands for a number.
+    check(&sample("x")).or_else(|problem| check(&sample("1")).map_err(|_| problem))
 }
 
 fn check(uri: &str) -> Result<(), &'static str> {
@@ -48,25 +51,15 @@ fn check(uri: &str) -> Result<(), &'static str> {
     };
     let Some(rest) = rest.strip_prefix("//") else {
         // `file:/a` and `https:h/a` are `file:///a` and `https://h/a` to many readers.
-        if rest.starts_with('/') || SPECIAL.iter().any(|(special, _)| *special == scheme) {
+        if rest.starts_with('/') || authority::is_special(scheme) {
             return Err("has no `//` after its scheme");
         }
         return check_path(scheme, rest);
     };
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    check_authority(scheme, authority)?;
+    authority::check(scheme, authority)?;
     check_path(scheme, path)
 }
-
-/// Schemes whose URIs everybody's parser normalises, and the port that goes without saying.
-const SPECIAL: [(&str, &str); 6] = [
-    ("http", "80"),
-    ("https", "443"),
-    ("ws", "80"),
-    ("wss", "443"),
-    ("ftp", "21"),
-    ("file", ""),
-];
 
 fn check_characters(uri: &str) -> Result<(), &'static str> {
     for byte in uri.bytes() {
@@ -93,41 +86,6 @@ fn check_scheme(scheme: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn check_authority(scheme: &str, authority: &str) -> Result<(), &'static str> {
-    if authority.contains('@') {
-        return Err("has user information");
-    }
-    // What stands between braces is the name of a template's variable.
-    let plain = authority.split('{').enumerate().map(|(i, piece)| match i {
-        0 => piece,
-        _ => piece.split_once('}').map_or(piece, |(_, after)| after),
-    });
-    if plain.flat_map(str::bytes).any(|b| b.is_ascii_uppercase()) {
-        return Err("has a host in capitals");
-    }
-    if authority.contains('%') {
-        return Err("has an encoded host");
-    }
-    let host = match authority.rsplit_once(':') {
-        // What stands before the last colon of an IPv6 address is no host.
-        Some((host, port)) if !port.contains(']') => {
-            let implied = SPECIAL.contains(&(scheme, port));
-            if implied || port.is_empty() || port.starts_with('0') {
-                return Err("has a port that can be written otherwise");
-            }
-            host
-        }
-        _ => authority,
-    };
-    if matches!(host, "." | "..") || host.ends_with('.') {
-        return Err("has a host that ends with a dot");
-    }
-    if scheme == "file" && host == "localhost" {
-        return Err("names a host that goes without saying");
-    }
-    Ok(())
-}
-
 /// `path` is what follows the slash after the authority.
 fn check_path(scheme: &str, path: &str) -> Result<(), &'static str> {
     if path.contains(['[', ']']) {
@@ -140,8 +98,11 @@ fn check_path(scheme: &str, path: &str) -> Result<(), &'static str> {
             segment.as_bytes(),
             [b'.'] | [b'.', b'.'] | [b'.', b';', ..] | [b'.', b'.', b';', ..]
         );
-        if is_dots || scheme == "file" && segment.ends_with('.') {
+        if is_dots {
             return Err("has a segment of dots");
+        }
+        if scheme == "file" && (segment.ends_with('.') || segment.ends_with("%20")) {
+            return Err("has a dot or a space at the end of a segment");
         }
         if segment.is_empty() && segments.peek().is_some() {
             return Err("has an empty segment");
@@ -184,11 +145,9 @@ fn check_encoded(path: &str) -> Result<(), &'static str> {
         decoded.extend(piece.bytes().skip(2));
     }
     let text = std::str::from_utf8(&decoded).map_err(|_| "is not UTF-8 once decoded")?;
-    // Controls, and the wide forms of ASCII, which some readers fold into it.
-    if text
-        .chars()
-        .any(|c| c.is_control() || ('\u{ff00}'..='\u{ffef}').contains(&c))
-    {
+    // Dot leaders, and the wide and small forms of ASCII: some readers fold them into it.
+    let is_folded = |c| matches!(c, '\u{2024}' | '\u{2025}' | '\u{fe10}'..='\u{fe6f}' | '\u{ff00}'..='\u{ffef}');
+    if text.chars().any(|c| c.is_control() || is_folded(c)) {
         return Err("has a character that can be read as another");
     }
     Ok(())
@@ -234,6 +193,9 @@ mod tests {
             "*/../x",
             "file:///%61",
             "https://u@h/",
+            "https:///h/**",
+            "http://127.1/**",
+            "file://**",
         ] {
             assert!(check_pattern(pattern).is_err(), "{pattern}");
         }
@@ -243,6 +205,8 @@ mod tests {
             "**/*.md",
             "file:///**",
             "https://*/a",
+            "https://10.*.0.1/a",
+            "https://10.0.0.*/a",
             "x://*:80/",
         ] {
             assert_eq!(check_pattern(pattern), Ok(()), "{pattern}");

@@ -200,7 +200,10 @@ impl ModelRule {
                 capabilities,
                 scopes,
             } => {
-                rule = rule.identified().any_role(roles.iter().map(|r| ROLES[*r]));
+                rule = rule.identified();
+                for role in roles {
+                    rule = rule.role(ROLES[*role]);
+                }
                 for capability in capabilities {
                     rule = rule.capability(CAPABILITIES[*capability]);
                 }
@@ -265,15 +268,24 @@ fn needs() -> impl Strategy<Value = ModelNeeds> {
 }
 
 fn rule() -> impl Strategy<Value = ModelRule> {
-    let except = prop::option::weighted(0.2, 1..PATTERNS.len());
+    let except = prop::option::weighted(0.4, 1..PATTERNS.len());
     (any::<bool>(), 0..PATTERNS.len(), except, needs()).prop_map(
         |(is_method, pattern, except, needs)| ModelRule {
             is_method,
             pattern,
-            except,
+            except: except.filter(|except| takes_out(pattern, *except)),
             needs,
         },
     )
+}
+
+/// An exception that takes nothing out, or is from a single name, does not build.
+fn takes_out(pattern: usize, except: usize) -> bool {
+    let hits = |pattern: usize, name: &str| matches(PATTERNS[pattern].as_bytes(), name.as_bytes());
+    PATTERNS[pattern].contains('*')
+        && NAMES
+            .iter()
+            .any(|name| hits(pattern, name) && hits(except, name))
 }
 
 fn model() -> impl Strategy<Value = Model> {
