@@ -28,6 +28,7 @@ pub(crate) struct Wait(pub(crate) u64);
 /// governor's limiter reads a store and a clock. Here both live on the stack for one decision:
 /// the store holds the cell's value and takes the new one without writing it anywhere, so that
 /// several tiers can be asked before any is charged.
+#[inline]
 pub(crate) fn judge(quota: Quota, cell: Option<u64>, now: u64) -> Result<Charge, Wait> {
     let slot = Slot {
         value: cell.map(Nanos::new),
@@ -67,6 +68,7 @@ pub(crate) fn charge_anyway(quota: Quota, cell: Option<u64>, now: u64) -> u64 {
 }
 
 /// Nanoseconds until there is one request more than now.
+#[inline]
 pub(crate) fn until_next(quota: Quota, cell: u64, now: u64) -> u64 {
     let interval = quota.interval();
     let owed = cell.saturating_sub(now);
@@ -176,6 +178,30 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_slowest_largest_quota_at_the_end_of_time_stays_inside_64_bits() {
+        let quota = Quota::per_hour(1).unwrap().burst(1_000_000).unwrap();
+        let hour = quota.interval();
+        let now = crate::limiter::LATEST;
+        let mut cell = None;
+        for left in (0..1_000_000).rev().step_by(99_999) {
+            cell = Some(now + hour * u64::from(1_000_000 - left - 1));
+            let charge = judge(quota, cell, now).unwrap();
+            assert_eq!(
+                (charge.remaining, until_next(quota, charge.next, now)),
+                (left, hour)
+            );
+        }
+        for _ in 0..3_000_000 {
+            cell = Some(charge_anyway(quota, cell, now));
+        }
+        assert_eq!(judge(quota, cell, now), Err(Wait(hour * 1_000_001)));
+        assert_eq!(
+            judge(quota, Some(u64::MAX), 0),
+            Err(Wait(u64::MAX - hour * 999_999))
+        );
     }
 
     #[test]

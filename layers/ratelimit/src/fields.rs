@@ -1,4 +1,4 @@
-use std::fmt::Write;
+use std::io::Write as _;
 
 use bartizan_core::Denial;
 use http::{HeaderMap, HeaderName, HeaderValue, header::RETRY_AFTER};
@@ -42,56 +42,69 @@ pub(crate) fn policy(
 
 /// The fields of one answer.
 #[derive(Debug)]
-pub(crate) struct Fields(Vec<(HeaderName, HeaderValue)>);
+pub(crate) struct Fields {
+    policy: HeaderValue,
+    limit: HeaderValue,
+    legacy: Option<[HeaderValue; 3]>,
+}
 
 impl Fields {
     /// What the tier that is nearest to its end says (RL-3, RL-4).
     pub(crate) fn of(standing: &Standing, tiers: &Tiers, telling: Telling) -> Option<Self> {
         let tier = tiers.get(standing.tier)?;
-        let policy = tier.policy.clone()?;
-        let Standing { remaining, .. } = standing;
-        let window = seconds(standing.until_more);
-        let mut text = String::with_capacity(48);
-        // A `String` takes every write.
-        let _ = write!(text, "\"{}\";r={remaining};t={window}", tier.name);
-        let mut fields = Vec::with_capacity(if telling.legacy { 5 } else { 2 });
-        fields.push((RATE_LIMIT_POLICY, policy));
-        fields.push((RATE_LIMIT, HeaderValue::try_from(text).ok()?));
-        if telling.legacy {
-            let numbers = [
-                u64::from(tier.quota.burst_size()),
-                u64::from(*remaining),
-                seconds(standing.until_full),
-            ];
-            fields.extend(LEGACY.into_iter().zip(numbers.map(HeaderValue::from)));
-        }
-        Some(Self(fields))
+        let legacy = telling.legacy.then(|| {
+            [
+                tier.quota.burst_size().into(),
+                standing.remaining.into(),
+                seconds(standing.until_full).into(),
+            ]
+        });
+        Some(Self {
+            policy: tier.policy.clone()?,
+            limit: limit(tier.name, standing)?,
+            legacy,
+        })
     }
 
     /// Puts them on a refusal.
     pub(crate) fn on(self, denial: Denial) -> Denial {
-        self.0.into_iter().fold(denial, |denial, (name, value)| {
+        let denial = denial.with_header(RATE_LIMIT_POLICY, self.policy);
+        let denial = denial.with_header(RATE_LIMIT, self.limit);
+        let legacy = LEGACY.into_iter().zip(self.legacy.into_iter().flatten());
+        legacy.fold(denial, |denial, (name, value)| {
             denial.with_header(name, value)
         })
     }
 
     /// Adds them to what an inner layer says. One that refused is left alone: its answer speaks of
-    /// its own limit (RL-12).
+    /// its own limit (RL-12). An answer whose header map is full keeps what it has.
     pub(crate) fn amend(self, headers: &mut HeaderMap) {
         if headers.contains_key(RETRY_AFTER) && headers.contains_key(RATE_LIMIT) {
             return;
         }
-        // At once what this layer and those outside of it will add; a full map takes what it can.
+        // At once what this layer and those outside of it will add.
         let _ = headers.try_reserve(16);
-        for (name, value) in self.0 {
-            // The legacy fields hold one number; an inner limit is the nearer one.
-            if LEGACY.contains(&name) && headers.contains_key(&name) {
-                continue;
+        let _ = headers.try_append(RATE_LIMIT_POLICY, self.policy);
+        let _ = headers.try_append(RATE_LIMIT, self.limit);
+        for (name, value) in LEGACY.into_iter().zip(self.legacy.into_iter().flatten()) {
+            // These hold one number each; an inner limit is the nearer one.
+            if !headers.contains_key(&name) {
+                let _ = headers.try_append(name, value);
             }
-            // An answer whose header map is full keeps what it has.
-            let _ = headers.try_append(name, value);
         }
     }
+}
+
+/// The `RateLimit` member of a tier.
+fn limit(name: &str, standing: &Standing) -> Option<HeaderValue> {
+    let (left, window) = (standing.remaining, seconds(standing.until_more));
+    // Room for our longest name and the largest numbers; a heap allocation less.
+    let mut text = [0; 96];
+    let mut rest = text.as_mut_slice();
+    write!(rest, "\"{name}\";r={left};t={window}").ok()?;
+    let unused = rest.len();
+    let (written, _) = text.split_at_checked(text.len() - unused)?;
+    HeaderValue::from_bytes(written).ok()
 }
 
 /// Whole seconds, rounded up: never earlier than it is true.

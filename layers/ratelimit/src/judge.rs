@@ -3,13 +3,13 @@ use std::sync::Arc;
 use bartizan_core::{
     Call, CallLimits, Denial, DenialKind, Principal, ResponseBody, SecurityContext, admit,
     call::{CallGuard, JudgeCall, Pass, Subject},
-    printable, refuse,
+    refuse,
 };
-use http::{HeaderMap, HeaderName, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
 use crate::{
     fields::Fields,
-    keys::Digest,
+    keys::{Owner, Sort},
     limiter::{Asked, Exhausted, Limiter},
     limits::Limits,
     party::Party,
@@ -84,11 +84,12 @@ impl Pass for Told {
 impl Limits {
     /// The cells that a call takes from.
     fn cells(&self, call: &Call, headers: &HeaderMap, context: &SecurityContext) -> Asked {
-        let party = Party::of(context).to(self.limiter.digest()).digest();
-        let of_party = |tier| self.limiter.cell(tier, party);
+        let owner = Party::of(context).owner(&self.limiter.keys);
         let mut asked = Asked::new();
         if DISCOVERY.contains(&call.method()) {
-            asked.take(of_party(self.discovery));
+            if let Some(tier) = self.discovery {
+                asked.take(self.limiter.cell(tier, &owner));
+            }
             return asked;
         }
         let tool = match (call.subject(), call.name()) {
@@ -96,12 +97,12 @@ impl Limits {
             _ => None,
         };
         for tier in [self.account, tool].into_iter().flatten() {
-            asked.take(of_party(tier));
+            asked.take(self.limiter.cell(tier, &owner));
         }
-        if let Some(cell) = self.api_key_cell(context) {
+        if let Some(cell) = self.api_key_cell(context, &owner) {
             asked.take(cell);
         }
-        if let Some(cell) = self.session_cell(headers, party) {
+        if let Some(cell) = self.session_cell(headers, &owner) {
             asked.take(cell);
         }
         if let Some(tier) = self.global {
@@ -110,23 +111,25 @@ impl Limits {
         asked
     }
 
-    fn api_key_cell(&self, context: &SecurityContext) -> Option<Cell> {
+    /// The bucket of the key; of the account, if its authenticator names no key.
+    fn api_key_cell(&self, context: &SecurityContext, owner: &Owner) -> Option<Cell> {
         let tier = self.api_key?;
         let is_key = |principal: &&Principal| principal.method() == "apikey";
         let principal = context.principal().filter(is_key)?;
-        let id = principal.credential_id()?;
-        let digest = self.limiter.digest().part(principal.issuer().as_bytes());
-        let digest = digest.part(id.as_bytes()).digest();
-        Some(self.limiter.cell(tier, digest))
+        let of_key = principal.credential_id().map(|id| {
+            let parts = [principal.issuer(), id].map(str::as_bytes);
+            self.limiter.keys.owner(Sort::ApiKey, parts)
+        });
+        Some(self.limiter.cell(tier, of_key.as_ref().unwrap_or(owner)))
     }
 
-    fn session_cell(&self, headers: &HeaderMap, party: Digest) -> Option<Cell> {
+    fn session_cell(&self, headers: &HeaderMap, owner: &Owner) -> Option<Cell> {
         let tier = self.session?;
         let mut ids = headers.get_all(SESSION_ID).iter().peekable();
         ids.peek()?;
-        let party = self.limiter.digest().part(&party.bytes());
-        let digest = ids.fold(party, |digest, id| digest.part(id.as_bytes()));
-        Some(self.limiter.cell(tier, digest.digest()))
+        let ids = ids.map(HeaderValue::as_bytes);
+        let session = self.limiter.keys.within(owner, Sort::Session, ids);
+        Some(self.limiter.cell(tier, &session))
     }
 
     fn denial(&self, exhausted: &Exhausted) -> Denial {
@@ -143,10 +146,6 @@ impl Limits {
 /// The refusal, which names the tier to the operator.
 pub(crate) fn refused(limiter: &Limiter, exhausted: &Exhausted) -> Denial {
     let tier = limiter.tiers.get(exhausted.tier);
-    let name = tier.map_or("", |tier| tier.name);
-    let reason = match tier.and_then(|tier| tier.tool.as_deref()) {
-        Some(tool) => format!("tier `{name}` of `{}` is used up", printable(tool, 100)),
-        None => format!("tier `{name}` is used up"),
-    };
+    let reason = tier.map_or_else(String::new, |tier| tier.reason.clone());
     Denial::new(DenialKind::RateLimited, reason).with_retry_after(exhausted.wait)
 }

@@ -1,66 +1,120 @@
 use std::{fmt, hash::Hasher};
 
-use siphasher::sip128::{Hasher128, SipHasher13};
+use siphasher::sip128::{Hash128, Hasher128, SipHasher13};
 
 use crate::RateLimitConfigError;
 
-/// What a bucket is found by: a keyed hash, so that no name and no credential is kept, and nobody
+/// Who a bucket belongs to: a keyed hash, so that no name and no credential is kept, and nobody
 /// outside can choose two names that meet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Key(u128);
-
-impl Key {
-    /// The halves are independent: one chooses the shard, the other the place in it.
-    pub(crate) fn halves(self) -> (u64, u64) {
-        let [low, high] = [self.0, self.0 >> 64].map(|half| half as u64);
-        (low, high)
-    }
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Owner {
+    digest: [u64; 2],
+    home: u64,
 }
+
+/// What sort of owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sort {
+    User,
+    Service,
+    Address,
+    Nobody,
+    ApiKey,
+    /// Within one of the above.
+    Session,
+}
+
+/// What a bucket is found by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Key {
+    /// The same for all buckets of an owner, and of what is within it: they are kept together.
+    pub(crate) home: u64,
+    pub(crate) id: Id,
+}
+
+/// A bucket's name: its owner's digest, masked for the tier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Id(pub(crate) [u64; 2]);
 
 /// Makes keys under secrets of its own.
 #[derive(Clone)]
 pub(crate) struct KeyMaker {
-    hasher: SipHasher13,
-    /// One for each tier, so that a party is hashed once for all of them.
-    masks: Box<[u128]>,
+    owners: SipHasher13,
+    /// As secret and as random as the digests, so that no two owners meet in different tiers either.
+    masks: Box<[[u64; 2]]>,
 }
 
 impl KeyMaker {
     pub(crate) fn new(tiers: usize) -> Result<Self, RateLimitConfigError> {
-        let mut masks = Vec::with_capacity(tiers);
-        for _ in 0..tiers {
-            masks.push(u128::from_le_bytes(random()?));
-        }
+        let (owners, masks) = (hasher()?, hasher()?);
+        let mask = |tier: usize| halves(masks.hash(&tier.to_le_bytes()));
         Ok(Self {
-            hasher: SipHasher13::new_with_key(&random()?),
-            masks: masks.into(),
+            owners,
+            masks: (0..tiers).map(mask).collect(),
         })
     }
 
-    /// Starts a digest.
-    pub(crate) fn start(&self) -> KeyParts {
-        KeyParts(self.hasher)
+    /// The owner that is made of parts. Owners of different sorts never meet.
+    pub(crate) fn owner<'p>(&self, sort: Sort, parts: impl IntoIterator<Item = &'p [u8]>) -> Owner {
+        let digest = digest_of(self.start(sort), parts);
+        let [home, _] = digest;
+        Owner { digest, home }
     }
 
-    /// The key of a tier's bucket.
-    pub(crate) fn key(&self, tier: usize, digest: Digest) -> Key {
-        Key(digest.0 ^ self.masks.get(tier).copied().unwrap_or_default())
+    /// What is at home where its owner is.
+    pub(crate) fn within<'p>(
+        &self,
+        owner: &Owner,
+        sort: Sort,
+        parts: impl IntoIterator<Item = &'p [u8]>,
+    ) -> Owner {
+        let mut hasher = self.start(sort);
+        for half in owner.digest {
+            hasher.write_u64(half);
+        }
+        Owner {
+            digest: digest_of(hasher, parts),
+            home: owner.home,
+        }
+    }
+
+    fn start(&self, sort: Sort) -> SipHasher13 {
+        let mut hasher = self.owners;
+        hasher.write_u64(sort as u64);
+        hasher
+    }
+
+    /// The owner's bucket of a tier.
+    #[inline]
+    pub(crate) fn key(&self, tier: usize, owner: &Owner) -> Key {
+        let [front, back] = owner.digest;
+        let [mask, other] = self.masks.get(tier).copied().unwrap_or_default();
+        Key {
+            home: owner.home,
+            id: Id([front ^ mask, back ^ other]),
+        }
     }
 }
 
-fn random() -> Result<[u8; 16], RateLimitConfigError> {
-    let mut bytes = [0; 16];
-    match getrandom::fill(&mut bytes) {
-        Ok(()) => Ok(bytes),
-        Err(error) => {
-            let problem = "is not to be had";
-            Err(RateLimitConfigError::new(
-                "system randomness",
-                error,
-                problem,
-            ))
-        }
+/// Lengths are hashed too: `ab`, `c` is not `a`, `bc`.
+fn digest_of<'p>(mut hasher: SipHasher13, parts: impl IntoIterator<Item = &'p [u8]>) -> [u64; 2] {
+    for part in parts {
+        hasher.write_u64(part.len() as u64);
+        hasher.write(part);
     }
+    halves(hasher.finish128())
+}
+
+fn halves(hash: Hash128) -> [u64; 2] {
+    [hash.h1, hash.h2]
+}
+
+fn hasher() -> Result<SipHasher13, RateLimitConfigError> {
+    let mut secret = [0; 16];
+    getrandom::fill(&mut secret).map_err(|error| {
+        RateLimitConfigError::new("system randomness", error, "is not to be had")
+    })?;
+    Ok(SipHasher13::new_with_key(&secret))
 }
 
 impl fmt::Debug for KeyMaker {
@@ -69,53 +123,45 @@ impl fmt::Debug for KeyMaker {
     }
 }
 
-/// A digest in the making.
-#[derive(Clone, Copy)]
-pub(crate) struct KeyParts(SipHasher13);
-
-/// What a bucket is for, hashed.
-#[derive(Clone, Copy)]
-pub(crate) struct Digest(u128);
-
-impl KeyParts {
-    /// Lengths are hashed too: `ab`, `c` is not `a`, `bc`.
-    pub(crate) fn part(mut self, bytes: &[u8]) -> Self {
-        self.0.write_usize(bytes.len());
-        self.0.write(bytes);
-        self
-    }
-
-    pub(crate) fn digest(self) -> Digest {
-        Digest(self.0.finish128().as_u128())
-    }
-}
-
-impl Digest {
-    /// As a part of another digest.
-    pub(crate) fn bytes(self) -> [u8; 16] {
-        self.0.to_le_bytes()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn owner(maker: &KeyMaker, sort: Sort, parts: &[&str]) -> Owner {
+        maker.owner(sort, parts.iter().map(|part| part.as_bytes()))
+    }
+
     #[test]
-    fn tiers_parts_and_processes_have_keys_of_their_own() {
+    fn owners_sorts_parts_and_processes_have_hashes_of_their_own() {
         let maker = KeyMaker::new(2).unwrap();
-        let key = |tier, parts: &[&str]| {
-            let all = parts
-                .iter()
-                .fold(maker.start(), |k, p| k.part(p.as_bytes()));
-            maker.key(tier, all.digest())
-        };
-        assert_eq!(key(0, &["ab", "c"]), key(0, &["ab", "c"]));
-        assert_ne!(key(0, &["ab", "c"]), key(0, &["a", "bc"]));
-        assert_ne!(key(0, &["ab"]), key(1, &["ab"]));
-        let other = KeyMaker::new(2).unwrap();
-        let others = other.key(0, other.start().part(b"ab").digest());
-        assert_ne!(key(0, &["ab"]), others);
+        let of = |sort, parts: &[&str]| owner(&maker, sort, parts);
+        assert_eq!(of(Sort::User, &["ab", "c"]), of(Sort::User, &["ab", "c"]));
+        assert_ne!(of(Sort::User, &["ab", "c"]), of(Sort::User, &["a", "bc"]));
+        assert_ne!(of(Sort::User, &["ab"]), of(Sort::User, &["ab", ""]));
+        assert_ne!(of(Sort::User, &["ab"]), of(Sort::Service, &["ab"]));
+        let elsewhere = owner(&KeyMaker::new(2).unwrap(), Sort::User, &["ab"]);
+        assert_ne!(of(Sort::User, &["ab"]), elsewhere);
         assert_eq!(format!("{maker:?}"), "KeyMaker(..)");
+    }
+
+    #[test]
+    fn an_owner_has_a_bucket_of_each_tier_and_all_of_them_at_home() {
+        let maker = KeyMaker::new(2).unwrap();
+        let [ann, bob] = ["ann", "bob"].map(|name| owner(&maker, Sort::User, &[name]));
+        let session = |owner, id: &str| maker.within(owner, Sort::Session, [id.as_bytes()]);
+        let keys = [
+            maker.key(0, &ann),
+            maker.key(1, &ann),
+            maker.key(0, &session(&ann, "one")),
+            maker.key(0, &session(&ann, "two")),
+            maker.key(0, &bob),
+            maker.key(0, &session(&bob, "one")),
+        ];
+        for (n, key) in keys.iter().enumerate() {
+            assert!(keys[..n].iter().all(|other| other.id != key.id), "{n}");
+        }
+        assert!(keys[..4].iter().all(|key| key.home == ann.home));
+        assert!(keys[4..].iter().all(|key| key.home == bob.home));
+        assert_ne!(ann.home, bob.home);
     }
 }

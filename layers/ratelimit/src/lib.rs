@@ -13,6 +13,7 @@ mod limiter;
 mod limits;
 mod party;
 mod quota;
+mod shard;
 mod statistics;
 mod table;
 mod tier;

@@ -4,8 +4,8 @@ use bartizan_core::Clock;
 
 use crate::{
     RateLimitConfigError, TierStatistics,
-    arithmetic::{self, Wait},
-    keys::{Digest, KeyMaker, KeyParts},
+    arithmetic::{self, Charge, Wait},
+    keys::{KeyMaker, Owner},
     table::{Cell, MOST_CELLS, Place, Table},
     tier::Tier,
 };
@@ -14,12 +14,16 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Limiter {
     pub(crate) tiers: Tiers,
+    pub(crate) keys: KeyMaker,
     table: Table,
-    keys: KeyMaker,
     clock: Arc<dyn Clock>,
 }
 
 pub(crate) type Tiers = Vec<Tier>;
+
+/// A clock that shows more, some 146 years, stands still for us: sums with the slowest and largest
+/// quota stay inside 64 bits, and no bucket is refilled by mistake.
+pub(crate) const LATEST: u64 = 1 << 62;
 
 /// How an admitted request stands with the tier that is nearest to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +65,7 @@ impl Asked {
         }
     }
 
+    #[inline]
     pub(crate) fn take(&mut self, cell: Cell) {
         self.add(cell, true);
     }
@@ -70,6 +75,7 @@ impl Asked {
         self.add(cell, false);
     }
 
+    #[inline]
     fn add(&mut self, cell: Cell, charged: bool) {
         let place = self.cells.get_mut(self.count);
         if let (Some(place), Some(flag)) = (place, self.charged.get_mut(self.count)) {
@@ -97,14 +103,10 @@ impl Limiter {
         })
     }
 
-    /// Starts the digest of what buckets are for.
-    pub(crate) fn digest(&self) -> KeyParts {
-        self.keys.start()
-    }
-
-    /// A tier's bucket.
-    pub(crate) fn cell(&self, tier: usize, digest: Digest) -> Cell {
-        (tier, Place::Keyed(self.keys.key(tier, digest)))
+    /// The owner's bucket of a tier.
+    #[inline]
+    pub(crate) fn cell(&self, tier: usize, owner: &Owner) -> Cell {
+        (tier, Place::Keyed(self.keys.key(tier, owner)))
     }
 
     /// Asks every cell, and charges all of them or none.
@@ -134,7 +136,7 @@ impl Limiter {
         written: &mut [Option<u64>; MOST_CELLS],
         now: u64,
     ) -> Result<Option<Standing>, Exhausted> {
-        let mut nearest: Option<Standing> = None;
+        let mut nearest: Option<(usize, Charge)> = None;
         let mut exhausted: Option<Exhausted> = None;
         let cells = asked.cells().iter().zip(&asked.charged);
         for (((tier, _), charged), (value, written)) in cells.zip(values.iter().zip(written)) {
@@ -147,15 +149,9 @@ impl Limiter {
                         continue;
                     }
                     *written = Some(charge.next);
-                    let standing = Standing {
-                        tier: *tier,
-                        remaining: charge.remaining,
-                        until_more: arithmetic::until_next(rules.quota, charge.next, now),
-                        until_full: charge.next.saturating_sub(now),
-                    };
-                    let is_nearer = nearest.is_none_or(|n| standing.remaining < n.remaining);
+                    let is_nearer = nearest.is_none_or(|(_, n)| charge.remaining < n.remaining);
                     if rules.policy.is_some() && is_nearer {
-                        nearest = Some(standing);
+                        nearest = Some((*tier, charge));
                     }
                 }
                 Err(Wait(nanos)) => {
@@ -179,7 +175,20 @@ impl Limiter {
                 }
             }
         }
-        exhausted.map_or(Ok(nearest), Err)
+        match exhausted {
+            Some(exhausted) => Err(exhausted),
+            None => Ok(nearest.and_then(|(tier, charge)| self.standing(tier, charge, now))),
+        }
+    }
+
+    fn standing(&self, tier: usize, charge: Charge, now: u64) -> Option<Standing> {
+        let quota = self.tiers.get(tier)?.quota;
+        Some(Standing {
+            tier,
+            remaining: charge.remaining,
+            until_more: arithmetic::until_next(quota, charge.next, now),
+            until_full: charge.next.saturating_sub(now),
+        })
     }
 
     /// Charges a cell for what turned out later, whatever is left in it.
@@ -231,7 +240,8 @@ impl Limiter {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.clock.monotonic().as_nanos()).unwrap_or(u64::MAX)
+        let nanos = self.clock.monotonic().as_nanos();
+        u64::try_from(nanos).unwrap_or(u64::MAX).min(LATEST)
     }
 }
 

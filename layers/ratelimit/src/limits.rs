@@ -22,7 +22,7 @@ pub(crate) struct Limits {
     pub(crate) session: Option<usize>,
     pub(crate) tools: HashMap<Box<str>, usize>,
     pub(crate) other_tools: Option<usize>,
-    pub(crate) discovery: usize,
+    pub(crate) discovery: Option<usize>,
     pub(crate) telling: Telling,
     pub(crate) call_limits: CallLimits,
 }
@@ -94,7 +94,8 @@ impl RateLimitsBuilder {
         self
     }
 
-    /// Each API key, by its id: principals whose method is `apikey`.
+    /// Each API key, by its id: principals whose method is `apikey`. One without an id counts as
+    /// its account.
     pub fn api_key(mut self, quota: Quota) -> Self {
         self.api_key = Some(quota);
         self
@@ -123,13 +124,13 @@ impl RateLimitsBuilder {
 
     /// `server/discover` and `initialize`, for each account, which take from no other tier: a client
     /// that is refused one of them may take the server for an older one (RL-10). Default 60 a
-    /// minute, 30 at once.
+    /// minute, 30 at once; none if only tools are limited.
     pub fn discovery(mut self, quota: Quota) -> Self {
         self.discovery = Some(quota);
         self
     }
 
-    /// Buckets that are kept at most; about 60 bytes each. Default 100 000.
+    /// Buckets that are kept at most, of at most 60 bytes each. Default 100 000.
     pub fn max_keys(mut self, keys: usize) -> Self {
         self.max_keys = keys;
         self
@@ -183,10 +184,13 @@ impl RateLimitsBuilder {
         let session = keyed("session", self.session)?;
         let other_tools = keyed("tool", self.other_tools)?;
         let discovery = match self.discovery {
-            Some(quota) => quota,
-            None => default_discovery()?,
+            // Unless it would otherwise take from one of these, there is nothing to keep it from.
+            None if account.or(api_key).is_some() || self.global.is_some() => {
+                Some(default_discovery()?)
+            }
+            chosen => chosen,
         };
-        let discovery = add(Tier::keyed("discovery", discovery))?;
+        let discovery = keyed("discovery", discovery)?;
         let global = self.global.map(|quota| add(Tier::single("global", quota)));
         let mut tools = HashMap::new();
         for (name, quota) in self.tools {

@@ -2,7 +2,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use bartizan_core::{PrincipalKind, SecurityContext};
 
-use crate::keys::KeyParts;
+use crate::keys::{KeyMaker, Owner, Sort};
 
 /// Whose bucket a request takes from.
 #[derive(Debug, Clone, Copy)]
@@ -25,20 +25,19 @@ impl<'a> Party<'a> {
         context.client_address().map_or(Self::Nobody, Self::Address)
     }
 
-    /// Adds the party to a key.
-    pub(crate) fn to(self, key: KeyParts) -> KeyParts {
+    /// Who the party's buckets belong to.
+    pub(crate) fn owner(self, keys: &KeyMaker) -> Owner {
         match self {
             Self::Account(account) => {
-                let kind = match account.kind {
-                    PrincipalKind::Service => b"service".as_slice(),
-                    _ => b"user",
+                let sort = match account.kind {
+                    PrincipalKind::Service => Sort::Service,
+                    _ => Sort::User,
                 };
-                let key = key.part(b"account").part(kind);
-                key.part(account.issuer.as_bytes())
-                    .part(account.subject.as_bytes())
+                let parts = [account.issuer, account.subject];
+                keys.owner(sort, parts.map(str::as_bytes))
             }
-            Self::Address(address) => key.part(b"address").part(&network(address)),
-            Self::Nobody => key.part(b"nobody"),
+            Self::Address(address) => keys.owner(Sort::Address, [network(address).as_slice()]),
+            Self::Nobody => keys.owner(Sort::Nobody, []),
         }
     }
 }

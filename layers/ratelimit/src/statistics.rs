@@ -13,7 +13,8 @@ pub struct TierStatistics {
     pub burst_size: u32,
     /// Requests that are left now, for a tier of one bucket.
     pub current_tokens: Option<u32>,
-    /// Requests that asked the tier.
+    /// Requests that it let through or refused. One that another tier refused is that tier's, and
+    /// counts here only if this one refused it too.
     pub total_requests: u64,
     /// Those of them that it refused.
     pub rejected_requests: u64,

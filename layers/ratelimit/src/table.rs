@@ -1,11 +1,12 @@
 use std::{
-    collections::HashMap,
     fmt,
-    hash::{BuildHasherDefault, Hasher},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::keys::Key;
+use crate::{
+    keys::Key,
+    shard::{SHARD_KEYS, Shard},
+};
 
 /// The buckets of all tiers that one decision may ask.
 ///
@@ -14,27 +15,14 @@ use crate::keys::Key;
 /// A new key for which there is no room shares the tier's one overflow cell.
 pub(crate) struct Table {
     shards: Box<[Mutex<Shard>]>,
-    /// For each tier, its single cell and its overflow cell.
-    fixed: Mutex<Box<[[Option<u64>; 2]]>>,
+    /// One cell for each tier: the only one that it has, or the one that new keys share.
+    fixed: Mutex<Box<[Option<u64>]>>,
     /// Keys of one shard.
     room: usize,
 }
 
-#[derive(Default)]
-struct Shard {
-    cells: HashMap<Key, u64, BuildHasherDefault<KeyHasher>>,
-    /// Before this time nothing is to be won by looking for full buckets.
-    sweep_at: u64,
-}
-
 /// Cells that one decision may ask.
 pub(crate) const MOST_CELLS: usize = 6;
-
-/// Keys of a shard: few enough that looking through all of them takes microseconds.
-const SHARD_KEYS: usize = 1024;
-
-/// A shard is not looked through more often, in nanoseconds.
-const SWEEP_INTERVAL: u64 = 10_000_000;
 
 /// A bucket of a tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,11 +36,12 @@ pub(crate) enum Place {
 /// A tier, and which of its buckets.
 pub(crate) type Cell = (usize, Place);
 
-/// Where a cell is while its shard is locked.
-#[derive(Clone, Copy)]
+/// Where the value of a cell is kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Seat {
-    Kept { shard: usize, key: Key },
-    Fixed { tier: usize, overflow: bool },
+    Shard,
+    /// With its tier.
+    Fixed,
 }
 
 impl Table {
@@ -60,7 +49,7 @@ impl Table {
         let shards = max_keys.div_ceil(SHARD_KEYS).next_power_of_two();
         Self {
             shards: (0..shards).map(|_| Mutex::default()).collect(),
-            fixed: Mutex::new(vec![[None; 2]; tiers].into()),
+            fixed: Mutex::new(vec![None; tiers].into()),
             room: max_keys / shards,
         }
     }
@@ -76,34 +65,34 @@ impl Table {
         decide: impl FnOnce(&[Option<u64>; MOST_CELLS]) -> ([Option<u64>; MOST_CELLS], R),
     ) -> R {
         let mut guards = self.lock_shards(cells);
-        let mut fixed = lock(&self.fixed);
-        let mut seats = [None; MOST_CELLS];
+        let mut seats = [Seat::Fixed; MOST_CELLS];
         let mut values = [None; MOST_CELLS];
-        for ((seat, value), cell) in seats.iter_mut().zip(&mut values).zip(cells) {
-            let found = self.seat(*cell, &mut guards, now);
-            *value = match found {
-                Seat::Kept { shard, key } => {
-                    guard_of(&mut guards, shard).and_then(|shard| shard.cells.get(&key).copied())
-                }
-                Seat::Fixed { tier, overflow } => fixed
-                    .get(tier)
-                    .and_then(|cells| cells.get(usize::from(overflow)).copied().flatten()),
+        for ((seat, value), (_, place)) in seats.iter_mut().zip(&mut values).zip(cells) {
+            *seat = match place {
+                Place::Single => Seat::Fixed,
+                Place::Keyed(key) => self.seat(*key, &mut guards, now, value),
             };
-            *seat = Some(found);
+        }
+        // All decisions of all parties would meet at this lock.
+        let mut asked = seats.iter().zip(cells);
+        let asks_fixed = asked.any(|(seat, _)| *seat == Seat::Fixed);
+        let mut fixed = asks_fixed.then(|| lock(&self.fixed));
+        for ((seat, value), (tier, _)) in seats.iter().zip(&mut values).zip(cells) {
+            if *seat == Seat::Fixed {
+                *value = fixed.as_ref().and_then(|cells| *cells.get(*tier)?);
+            }
         }
         let (written, outcome) = decide(&values);
-        for (seat, value) in seats.into_iter().flatten().zip(written) {
+        for ((seat, value), (tier, place)) in seats.into_iter().zip(written).zip(cells) {
             let Some(value) = value else { continue };
-            match seat {
-                Seat::Kept { shard, key } => {
-                    if let Some(shard) = guard_of(&mut guards, shard) {
-                        shard.cells.insert(key, value);
+            match (seat, place) {
+                (Seat::Shard, Place::Keyed(key)) => {
+                    if let Some(shard) = guard_of(&mut guards, self.shard_of(*key)) {
+                        shard.cells.insert(key.id, value);
                     }
                 }
-                Seat::Fixed { tier, overflow } => {
-                    let cell = fixed
-                        .get_mut(tier)
-                        .and_then(|cells| cells.get_mut(usize::from(overflow)));
+                _ => {
+                    let cell = fixed.as_mut().and_then(|cells| cells.get_mut(*tier));
                     if let Some(cell) = cell {
                         *cell = Some(value);
                     }
@@ -115,7 +104,7 @@ impl Table {
 
     /// The value of a tier's single cell.
     pub(crate) fn single(&self, tier: usize) -> Option<u64> {
-        lock(&self.fixed).get(tier).and_then(|[single, _]| *single)
+        lock(&self.fixed).get(tier).copied().flatten()
     }
 
     /// Keys that are kept.
@@ -129,49 +118,43 @@ impl Table {
 
     fn lock_shards(&self, cells: &[Cell]) -> Guards<'_> {
         let mut wanted = [usize::MAX; MOST_CELLS];
-        for (wanted, (_, place)) in wanted.iter_mut().zip(cells) {
-            if let Place::Keyed(key) = place {
-                *wanted = self.shard_of(*key);
+        let mut count = 0;
+        for (_, place) in cells {
+            let Place::Keyed(key) = place else { continue };
+            let index = self.shard_of(*key);
+            let known = wanted.iter().take(count).any(|shard| *shard == index);
+            if let Some(free) = wanted.get_mut(count).filter(|_| !known) {
+                *free = index;
+                count += 1;
             }
         }
+        let wanted = wanted.get_mut(..count).unwrap_or_default();
         wanted.sort_unstable();
         let mut guards: Guards<'_> = [const { None }; MOST_CELLS];
-        let mut last = usize::MAX;
         for (guard, index) in guards.iter_mut().zip(wanted) {
-            if index != last
-                && let Some(shard) = self.shards.get(index)
-            {
-                *guard = Some((index, lock(shard)));
-                last = index;
-            }
+            *guard = self.shards.get(*index).map(|shard| (*index, lock(shard)));
         }
         guards
     }
 
     fn shard_of(&self, key: Key) -> usize {
-        let (low, _) = key.halves();
         // There are 2^n shards.
-        low as usize & (self.shards.len() - 1)
+        key.home as usize & (self.shards.len() - 1)
     }
 
-    /// The cell's own place, or its tier's overflow cell.
-    fn seat(&self, (tier, place): Cell, guards: &mut Guards<'_>, now: u64) -> Seat {
-        let Place::Keyed(key) = place else {
-            return Seat::Fixed {
-                tier,
-                overflow: false,
-            };
+    /// Where a key is kept, and what it holds: in its shard, or where new keys overflow to.
+    fn seat(&self, key: Key, guards: &mut Guards<'_>, now: u64, value: &mut Option<u64>) -> Seat {
+        let Some(shard) = guard_of(guards, self.shard_of(key)) else {
+            return Seat::Fixed;
         };
-        let index = self.shard_of(key);
-        let has_room = guard_of(guards, index)
-            .is_some_and(|shard| shard.cells.contains_key(&key) || shard.has_room(self.room, now));
-        if has_room {
-            Seat::Kept { shard: index, key }
+        if let Some(held) = shard.cells.get(&key.id) {
+            *value = Some(*held);
+            return Seat::Shard;
+        }
+        if shard.has_room(self.room, now) {
+            Seat::Shard
         } else {
-            Seat::Fixed {
-                tier,
-                overflow: true,
-            }
+            Seat::Fixed
         }
     }
 }
@@ -181,29 +164,6 @@ impl fmt::Debug for Table {
         f.debug_struct("Table")
             .field("max_keys", &(self.room * self.shards.len()))
             .finish_non_exhaustive()
-    }
-}
-
-impl Shard {
-    /// Whether all new keys that one decision may bring fit, once full buckets were dropped.
-    fn has_room(&mut self, room: usize, now: u64) -> bool {
-        let fits = |cells: usize| cells + MOST_CELLS <= room;
-        if fits(self.cells.len()) {
-            return true;
-        }
-        if now < self.sweep_at {
-            return false;
-        }
-        let mut earliest = u64::MAX;
-        self.cells.retain(|_, full_at| {
-            let live = *full_at > now;
-            if live {
-                earliest = earliest.min(*full_at);
-            }
-            live
-        });
-        self.sweep_at = earliest.max(now.saturating_add(SWEEP_INTERVAL));
-        fits(self.cells.len())
     }
 }
 
@@ -221,36 +181,17 @@ fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A key is a hash already.
-#[derive(Default)]
-struct KeyHasher(u64);
-
-impl Hasher for KeyHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u128(&mut self, key: u128) {
-        self.0 = (key >> 64) as u64;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::KeyMaker;
+    use crate::{
+        keys::{Id, KeyMaker, Sort},
+        shard::SWEEP_INTERVAL,
+    };
 
     fn keyed(maker: &KeyMaker, number: u64) -> Cell {
-        (
-            0,
-            Place::Keyed(maker.key(0, maker.start().part(&number.to_le_bytes()).digest())),
-        )
+        let owner = maker.owner(Sort::User, [number.to_le_bytes().as_slice()]);
+        (0, Place::Keyed(maker.key(0, &owner)))
     }
 
     /// Sets a cell, and tells what was there.
@@ -286,7 +227,7 @@ mod tests {
 
     #[test]
     fn full_buckets_make_room_for_new_ones() {
-        let table = Table::new(1, 1000);
+        let table = Table::new(1, 800);
         let maker = KeyMaker::new(1).unwrap();
         for number in 0..5000 {
             set(&table, keyed(&maker, number), 0, 100);
@@ -297,16 +238,33 @@ mod tests {
     }
 
     #[test]
-    fn a_full_shard_is_not_looked_through_again_before_something_can_have_changed() {
-        let mut shard = Shard::default();
+    fn what_belongs_to_one_owner_fills_its_own_shard_and_no_other() {
+        let table = Table::new(1, 100_000);
         let maker = KeyMaker::new(1).unwrap();
-        for number in 0..20_u64 {
-            let key = maker.key(0, maker.start().part(&number.to_le_bytes()).digest());
-            shard.cells.insert(key, 5 * SWEEP_INTERVAL);
+        let owner = maker.owner(Sort::User, [b"mallory".as_slice()]);
+        for number in 0..5000_u64 {
+            let id = number.to_le_bytes();
+            let session = maker.within(&owner, Sort::Session, [id.as_slice()]);
+            let cell = (0, Place::Keyed(maker.key(0, &session)));
+            set(&table, cell, 0, 100);
         }
-        assert!(!shard.has_room(20, 0));
-        assert_eq!(shard.sweep_at, 5 * SWEEP_INTERVAL);
-        assert!(shard.has_room(20, 5 * SWEEP_INTERVAL));
+        assert!(table.len() <= SHARD_KEYS, "{}", table.len());
+    }
+
+    #[test]
+    fn a_key_takes_at_most_60_bytes() {
+        for max_keys in [1000, 1800, 100_000, 1_000_000, 100_000_000] {
+            let shards = max_keys_shards(max_keys);
+            let room = max_keys / shards;
+            // A hash table is at most 7/8 full, has 2^n places, and a byte for each beside it.
+            let places = (room * 8).div_ceil(7).next_power_of_two();
+            let bytes = places * (size_of::<(Id, u64)>() + 1) + size_of::<Mutex<Shard>>();
+            assert!(bytes <= room * 60, "{max_keys}");
+        }
+    }
+
+    fn max_keys_shards(max_keys: usize) -> usize {
+        Table::new(0, max_keys).shards.len()
     }
 
     #[test]

@@ -1,5 +1,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bartizan_core::printable;
 use http::HeaderValue;
 
 use crate::{Quota, RateLimitConfigError, fields};
@@ -15,6 +16,8 @@ pub(crate) struct Tier {
     /// The `RateLimit-Policy` field; `None` for a tier that is nobody's business.
     pub(crate) policy: Option<HeaderValue>,
     pub(crate) is_single: bool,
+    /// Why it refuses, to the operator.
+    pub(crate) reason: String,
     asked: AtomicU64,
     refused: AtomicU64,
 }
@@ -28,6 +31,7 @@ impl Tier {
             quota,
             policy: Some(fields::policy(name, quota)?),
             is_single: false,
+            reason: format!("tier `{name}` is used up"),
             asked: AtomicU64::new(0),
             refused: AtomicU64::new(0),
         })
@@ -46,6 +50,11 @@ impl Tier {
     pub(crate) fn of_tool(self, tool: &str) -> Self {
         Self {
             tool: Some(tool.into()),
+            reason: format!(
+                "tier `{}` of `{}` is used up",
+                self.name,
+                printable(tool, 100)
+            ),
             ..self
         }
     }

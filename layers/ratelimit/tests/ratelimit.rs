@@ -16,5 +16,7 @@ mod address;
 mod answers;
 #[path = "ratelimit/fairness.rs"]
 mod fairness;
+#[path = "ratelimit/service.rs"]
+mod service;
 #[path = "ratelimit/tiers.rs"]
 mod tiers;

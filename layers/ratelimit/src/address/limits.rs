@@ -17,7 +17,7 @@ pub struct AddressLimits(pub(super) Arc<Limits>);
 pub(super) struct Limits {
     pub(super) limiter: Limiter,
     pub(super) address: Option<usize>,
-    pub(super) discovery: usize,
+    pub(super) discovery: Option<usize>,
     pub(super) failed: Option<usize>,
 }
 
@@ -65,20 +65,22 @@ impl AddressLimitsBuilder {
 
     /// The same for requests whose `Mcp-Method` says `server/discover` or `initialize`, which take
     /// from no other tier (RL-10). Nothing has compared the header with the body yet: who lies in it
-    /// gains this bucket and no more. Default 60 a minute, 30 at once.
+    /// gains this bucket and no more. Default 60 a minute, 30 at once; none without an
+    /// [`address`](Self::address) tier.
     pub fn discovery(mut self, quota: Quota) -> Self {
         self.discovery = Some(quota);
         self
     }
 
     /// Credentials that are answered as invalid or malformed. An address that has used this up is
-    /// refused, whatever it sends, until it has earned another try.
+    /// refused, whatever it sends, until it has earned another try: what tells good credentials
+    /// from bad ones is the work that this bounds.
     pub fn failed_authentication(mut self, quota: Quota) -> Self {
         self.failed = Some(quota);
         self
     }
 
-    /// Buckets that are kept at most; about 60 bytes each. Default 100 000.
+    /// Buckets that are kept at most, of at most 60 bytes each. Default 100 000.
     pub fn max_keys(mut self, keys: usize) -> Self {
         self.max_keys = keys;
         self
@@ -109,10 +111,12 @@ impl AddressLimitsBuilder {
             Ok(tiers.len() - 1)
         };
         let discovery = match self.discovery {
-            Some(quota) => quota,
-            None => default_discovery()?,
+            // Unless it would otherwise take from this, there is nothing to keep it from.
+            None if self.address.is_some() => Some(default_discovery()?),
+            chosen => chosen,
         };
-        let discovery = add("discovery", discovery)?;
+        let discovery = discovery.map(|quota| add("discovery", quota));
+        let discovery = discovery.transpose()?;
         let address = self.address.map(|quota| add("address", quota));
         let address = address.transpose()?;
         let failed = self.failed.map(|quota| add("failed_authentication", quota));

@@ -15,6 +15,7 @@ use super::{AddressLimits, limits::Limits};
 use crate::{
     fields::{Fields, Telling},
     judge::{DISCOVERY, refused},
+    keys::Owner,
     limiter::Asked,
     party::Party,
     table::Cell,
@@ -52,8 +53,9 @@ where
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
         let context = SecurityContext::of(&mut request);
         let limits = &*self.limits.0;
-        let failed = limits.failed_cell(&context);
-        match limits.judge(request.headers(), &context, failed) {
+        let owner = Party::of_address(&context).owner(&limits.limiter.keys);
+        let failed = limits.failed.map(|tier| limits.limiter.cell(tier, &owner));
+        match limits.judge(request.headers(), &context, &owner, failed) {
             Ok(()) => {
                 admit!("address_limit", &context, "within_limits");
                 ResponseFuture {
@@ -74,6 +76,7 @@ impl Limits {
         &self,
         headers: &HeaderMap,
         context: &SecurityContext,
+        owner: &Owner,
         failed: Option<Cell>,
     ) -> Result<(), Denial> {
         if context.client_address().is_none() {
@@ -84,12 +87,12 @@ impl Limits {
         }
         let mut asked = Asked::new();
         let tier = if is_discovery(headers) {
-            Some(self.discovery)
+            self.discovery
         } else {
             self.address
         };
         if let Some(tier) = tier {
-            asked.take(self.cell(tier, context));
+            asked.take(self.limiter.cell(tier, owner));
         }
         if let Some(cell) = failed {
             asked.look(cell);
@@ -105,20 +108,14 @@ impl Limits {
             None => denial,
         })
     }
-
-    fn failed_cell(&self, context: &SecurityContext) -> Option<Cell> {
-        self.failed.map(|tier| self.cell(tier, context))
-    }
-
-    fn cell(&self, tier: usize, context: &SecurityContext) -> Cell {
-        let party = Party::of_address(context).to(self.limiter.digest());
-        self.limiter.cell(tier, party.digest())
-    }
 }
 
 fn is_discovery(headers: &HeaderMap) -> bool {
-    let method = headers.get(MCP_METHOD).map(|value| value.as_bytes());
-    method.is_some_and(|method| DISCOVERY.iter().any(|known| known.as_bytes() == method))
+    let mut methods = headers.get_all(MCP_METHOD).iter();
+    let (Some(method), None) = (methods.next(), methods.next()) else {
+        return false;
+    };
+    DISCOVERY.iter().any(|known| *method == **known)
 }
 
 pin_project! {

@@ -95,6 +95,30 @@ async fn rl_10_discovery_has_a_bucket_per_address_that_a_flood_of_calls_leaves_a
 }
 
 #[tokio::test]
+async fn rl_10_a_method_that_is_said_twice_is_not_discovery() {
+    let limits = limits(|l| l.address(quota(60, 1)).discovery(quota(60, 1000)));
+    let twice = || {
+        let discover = good()
+            .from("192.0.2.1")
+            .header("mcp-method", "server/discover");
+        discover.header("mcp-method", "tools/call")
+    };
+    assert_eq!(status(&limits, twice()).await, 200);
+    assert_eq!(status(&limits, twice()).await, 429);
+}
+
+#[tokio::test]
+async fn tr_3_where_only_failures_are_limited_discovery_is_not() {
+    let limits = limits(|l| l.failed_authentication(quota(60, 1)));
+    for _ in 0..100 {
+        let discover = good()
+            .from("192.0.2.1")
+            .header("mcp-method", "server/discover");
+        assert_eq!(status(&limits, discover).await, 200);
+    }
+}
+
+#[tokio::test]
 async fn failed_authentication_slows_its_address_and_a_first_probe_is_none() {
     let limits = limits(|l| l.failed_authentication(quota(60, 3)));
     for _ in 0..20 {

@@ -131,7 +131,7 @@ fn concurrent_decisions_over_four_tiers_admit_exactly_the_allowed_number() {
 
 /// The obviously right limiter: every bucket a number of nanoseconds' worth, and all are looked at
 /// before any is touched.
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Model {
     buckets: HashMap<(&'static str, String), (u128, u64)>,
 }
@@ -199,8 +199,21 @@ proptest! {
                 wanted.push(parts("session", format!("{subject}/{id}"), 3));
                 ask = ask.header("mcp-session-id", &id);
             }
-            let admitted = runtime.block_on(ask.to(&service)).status() == 200;
-            prop_assert_eq!(admitted, model.ask(now, &wanted));
+            let answer = runtime.block_on(ask.to(&service));
+            let before = model.clone();
+            prop_assert_eq!(answer.status() == 200, model.ask(now, &wanted));
+            if answer.status() != 200 {
+                // RL-2, RL-12: all tiers admit after the wait, and not a nanosecond earlier.
+                let wait = denial(&answer).retry_after().unwrap().as_nanos() as u64;
+                prop_assert!(!before.clone().ask(now + wait - 1, &wanted));
+                prop_assert!(before.clone().ask(now + wait, &wanted));
+                let told = header(&answer, "ratelimit").and_then(|told| told.split_once(";t="));
+                if let Some((_, window)) = told {
+                    // RL-4: `t` is never longer.
+                    let after = header(&answer, "retry-after").unwrap();
+                    prop_assert!(window.parse::<u64>().unwrap() <= after.parse().unwrap());
+                }
+            }
         }
     }
 }

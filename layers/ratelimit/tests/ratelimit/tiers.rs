@@ -142,6 +142,14 @@ async fn seed_r6_an_api_key_has_its_own_bucket_across_accounts_tools_and_session
 }
 
 #[tokio::test]
+async fn an_api_key_without_an_id_is_limited_as_its_account() {
+    let limits = limits(|l| l.api_key(quota(60, 1)));
+    let key = |subject: &str| tool("t").of(Principal::service("keys", subject).build("apikey"));
+    assert_eq!(statuses(&limits, 2, || key("a")).await, [200, 429]);
+    assert_eq!(statuses(&limits, 2, || key("b")).await, [200, 429]);
+}
+
+#[tokio::test]
 async fn se_7_a_new_session_earns_nothing_beyond_the_account() {
     let limits = limits(|l| l.account(quota(60, 3)).session(quota(60, 1)));
     for (session, status) in [("a", 200), ("a", 429), ("b", 200), ("c", 200), ("d", 429)] {
@@ -174,6 +182,43 @@ async fn rl_10_a_flood_of_calls_leaves_discovery_its_bucket() {
         [400],
         "N-10: the header decides nothing"
     );
+}
+
+#[tokio::test]
+async fn tr_3_where_only_tools_are_limited_discovery_is_not() {
+    let limits = limits(|l| l.other_tools(quota(60, 1)));
+    let discover = || method("server/discover", "{}").by("ann");
+    assert_eq!(statuses(&limits, 100, discover).await, [200; 100]);
+    assert!(
+        limits
+            .statistics()
+            .iter()
+            .all(|tier| tier.tier != "discovery")
+    );
+    let chosen = RateLimits::builder()
+        .other_tools(quota(60, 1))
+        .clock(clock());
+    let chosen = chosen.discovery(quota(60, 1)).build().unwrap();
+    assert_eq!(statuses(&chosen, 2, discover).await, [200, 429]);
+}
+
+#[tokio::test]
+async fn a_clock_at_its_end_neither_panics_nor_refills() {
+    let clock = clock();
+    let slow = bartizan_ratelimit::Quota::per_hour(1).unwrap();
+    let limits = RateLimits::builder().clock(clock.clone()).global(slow);
+    let limits = limits
+        .account(slow.burst(1_000_000).unwrap())
+        .build()
+        .unwrap();
+    clock.advance(std::time::Duration::from_nanos(u64::MAX - 5));
+    assert_eq!(
+        statuses(&limits, 2, || tool("t").by("ann")).await,
+        [200, 429]
+    );
+    clock.advance(std::time::Duration::from_nanos(5));
+    assert_eq!(statuses(&limits, 1, || tool("t").by("ann")).await, [429]);
+    assert_eq!(limits.statistics()[0].total_requests, 1);
 }
 
 #[tokio::test]

@@ -1,0 +1,116 @@
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hash, Hasher},
+};
+
+use crate::{keys::Id, table::MOST_CELLS};
+
+/// A part of the table, under one lock.
+#[derive(Default)]
+pub(crate) struct Shard {
+    pub(crate) cells: HashMap<Id, u64, BuildHasherDefault<IdHasher>>,
+    /// Before this time nothing is to be won by looking for full buckets.
+    sweep_at: u64,
+}
+
+/// Keys of a shard: few enough that looking through all of them takes microseconds, and what a
+/// hash table of 1024 places holds.
+pub(crate) const SHARD_KEYS: usize = 896;
+
+/// A shard is not looked through more often, in nanoseconds.
+pub(crate) const SWEEP_INTERVAL: u64 = 10_000_000;
+
+impl Shard {
+    /// Whether all new keys that one decision may bring fit, once full buckets were dropped.
+    pub(crate) fn has_room(&mut self, room: usize, now: u64) -> bool {
+        let fits = |cells: usize| cells + MOST_CELLS <= room;
+        if fits(self.cells.len()) {
+            return true;
+        }
+        if now < self.sweep_at {
+            return false;
+        }
+        let mut earliest = u64::MAX;
+        self.cells.retain(|_, full_at| {
+            let live = *full_at > now;
+            if live {
+                earliest = earliest.min(*full_at);
+            }
+            live
+        });
+        let fits = fits(self.cells.len());
+        self.sweep_at = now.saturating_add(SWEEP_INTERVAL);
+        if !fits {
+            // Nothing comes in before one of these is full; where there is room, quicker ones may.
+            self.sweep_at = self.sweep_at.max(earliest);
+        }
+        fits
+    }
+}
+
+impl Hash for Id {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // The first half chose the shard, where it is much the same for all.
+        let Self([_, half]) = self;
+        state.write_u64(*half);
+    }
+}
+
+/// An id is a hash already.
+#[derive(Default)]
+pub(crate) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, half: u64) {
+        self.0 = half;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_shard_is_not_looked_through_again_before_something_can_have_changed() {
+        let mut shard = Shard::default();
+        let full_at = [(0, 20, 5 * SWEEP_INTERVAL)];
+        fill(&mut shard, full_at);
+        assert!(!shard.has_room(20, 0));
+        assert_eq!(shard.sweep_at, 5 * SWEEP_INTERVAL);
+        assert!(shard.has_room(20, 5 * SWEEP_INTERVAL));
+    }
+
+    /// The flaw: a bucket that takes an hour to fill made its shard keep all the others for an hour.
+    #[test]
+    fn a_slow_bucket_does_not_keep_quick_ones_from_being_dropped() {
+        const HOUR: u64 = 3_600_000_000_000;
+        let mut shard = Shard::default();
+        fill(&mut shard, [(0, 10, HOUR), (10, 20, SWEEP_INTERVAL)]);
+        assert!(shard.has_room(20, SWEEP_INTERVAL));
+        fill(&mut shard, [(20, 30, 2 * SWEEP_INTERVAL)]);
+        assert!(
+            !shard.has_room(20, SWEEP_INTERVAL + 1),
+            "just looked through"
+        );
+        assert!(shard.has_room(20, 2 * SWEEP_INTERVAL));
+    }
+
+    /// Cells from one number to another that are full at a time.
+    fn fill<const N: usize>(shard: &mut Shard, cells: [(u64, u64, u64); N]) {
+        for (from, to, full_at) in cells {
+            for number in from..to {
+                shard.cells.insert(Id([0, number]), full_at);
+            }
+        }
+    }
+}
