@@ -76,10 +76,10 @@ impl Fields {
         })
     }
 
-    /// Adds them to what an inner layer says. One that refused is left alone: its answer speaks of
-    /// its own limit (RL-12). An answer whose header map is full keeps what it has.
+    /// Adds them to what an inner layer says. One that tells when to come back is left alone: its
+    /// answer speaks of its own limit (RL-12). An answer whose header map is full keeps what it has.
     pub(crate) fn amend(self, headers: &mut HeaderMap) {
-        if headers.contains_key(RETRY_AFTER) && headers.contains_key(RATE_LIMIT) {
+        if headers.contains_key(RETRY_AFTER) {
             return;
         }
         // At once what this layer and those outside of it will add.

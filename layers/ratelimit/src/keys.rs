@@ -10,6 +10,8 @@ use crate::RateLimitConfigError;
 pub(crate) struct Owner {
     digest: [u64; 2],
     home: u64,
+    /// Whose digest it is minted under.
+    minter: Option<[u64; 2]>,
 }
 
 /// What sort of owner.
@@ -30,6 +32,9 @@ pub(crate) struct Key {
     /// The same for all buckets of an owner, and of what is within it: they are kept together.
     pub(crate) home: u64,
     pub(crate) id: Id,
+    /// Of what its owner makes as many of as it likes: the bucket that those share for which there
+    /// is no room.
+    pub(crate) shared: Option<Id>,
 }
 
 /// A bucket's name: its owner's digest, masked for the tier.
@@ -58,10 +63,14 @@ impl KeyMaker {
     pub(crate) fn owner<'p>(&self, sort: Sort, parts: impl IntoIterator<Item = &'p [u8]>) -> Owner {
         let digest = digest_of(self.start(sort), parts);
         let [home, _] = digest;
-        Owner { digest, home }
+        Owner {
+            digest,
+            home,
+            minter: None,
+        }
     }
 
-    /// What is at home where its owner is.
+    /// What its owner can mint, and is at home where that is.
     pub(crate) fn within<'p>(
         &self,
         owner: &Owner,
@@ -75,6 +84,7 @@ impl KeyMaker {
         Owner {
             digest: digest_of(hasher, parts),
             home: owner.home,
+            minter: Some(owner.digest),
         }
     }
 
@@ -87,11 +97,12 @@ impl KeyMaker {
     /// The owner's bucket of a tier.
     #[inline]
     pub(crate) fn key(&self, tier: usize, owner: &Owner) -> Key {
-        let [front, back] = owner.digest;
         let [mask, other] = self.masks.get(tier).copied().unwrap_or_default();
+        let id = |[front, back]: [u64; 2]| Id([front ^ mask, back ^ other]);
         Key {
             home: owner.home,
-            id: Id([front ^ mask, back ^ other]),
+            id: id(owner.digest),
+            shared: owner.minter.map(id),
         }
     }
 }

@@ -1,10 +1,10 @@
-use std::{sync::Arc, time::Duration};
+use std::{cmp::Reverse, sync::Arc, time::Duration};
 
 use bartizan_core::Clock;
 
 use crate::{
     RateLimitConfigError, TierStatistics,
-    arithmetic::{self, Charge, Wait},
+    arithmetic::{self, Wait},
     keys::{KeyMaker, Owner},
     table::{Cell, MOST_CELLS, Place, Table},
     tier::Tier,
@@ -136,7 +136,7 @@ impl Limiter {
         written: &mut [Option<u64>; MOST_CELLS],
         now: u64,
     ) -> Result<Option<Standing>, Exhausted> {
-        let mut nearest: Option<(usize, Charge)> = None;
+        let mut nearest: Option<Standing> = None;
         let mut exhausted: Option<Exhausted> = None;
         let cells = asked.cells().iter().zip(&asked.charged);
         for (((tier, _), charged), (value, written)) in cells.zip(values.iter().zip(written)) {
@@ -149,9 +149,17 @@ impl Limiter {
                         continue;
                     }
                     *written = Some(charge.next);
-                    let is_nearer = nearest.is_none_or(|(_, n)| charge.remaining < n.remaining);
-                    if rules.policy.is_some() && is_nearer {
-                        nearest = Some((*tier, charge));
+                    if rules.policy.is_none() {
+                        continue;
+                    }
+                    let standing = Standing {
+                        tier: *tier,
+                        remaining: charge.remaining,
+                        until_more: arithmetic::until_next(rules.quota, charge.next, now),
+                        until_full: charge.next.saturating_sub(now),
+                    };
+                    if nearest.is_none_or(|other| standing.is_nearer(&other)) {
+                        nearest = Some(standing);
                     }
                 }
                 Err(Wait(nanos)) => {
@@ -177,18 +185,8 @@ impl Limiter {
         }
         match exhausted {
             Some(exhausted) => Err(exhausted),
-            None => Ok(nearest.and_then(|(tier, charge)| self.standing(tier, charge, now))),
+            None => Ok(nearest),
         }
-    }
-
-    fn standing(&self, tier: usize, charge: Charge, now: u64) -> Option<Standing> {
-        let quota = self.tiers.get(tier)?.quota;
-        Some(Standing {
-            tier,
-            remaining: charge.remaining,
-            until_more: arithmetic::until_next(quota, charge.next, now),
-            until_full: charge.next.saturating_sub(now),
-        })
     }
 
     /// Charges a cell for what turned out later, whatever is left in it.
@@ -242,6 +240,13 @@ impl Limiter {
     fn now(&self) -> u64 {
         let nanos = self.clock.monotonic().as_nanos();
         u64::try_from(nanos).unwrap_or(u64::MAX).min(LATEST)
+    }
+}
+
+impl Standing {
+    fn is_nearer(&self, other: &Self) -> bool {
+        let key = |standing: &Self| (standing.remaining, Reverse(standing.until_more));
+        key(self) < key(other)
     }
 }
 

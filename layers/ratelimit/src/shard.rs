@@ -21,10 +21,10 @@ pub(crate) const SHARD_KEYS: usize = 896;
 pub(crate) const SWEEP_INTERVAL: u64 = 10_000_000;
 
 impl Shard {
-    /// Whether all new keys that one decision may bring fit, once full buckets were dropped.
-    pub(crate) fn has_room(&mut self, room: usize, now: u64) -> bool {
-        let fits = |cells: usize| cells + MOST_CELLS <= room;
-        if fits(self.cells.len()) {
+    /// Whether all new keys that one decision may bring fit into a share of the room, once full
+    /// buckets were dropped.
+    pub(crate) fn has_room(&mut self, room: usize, share: usize, now: u64) -> bool {
+        if self.has_places(share) {
             return true;
         }
         if now < self.sweep_at {
@@ -38,13 +38,16 @@ impl Shard {
             }
             live
         });
-        let fits = fits(self.cells.len());
         self.sweep_at = now.saturating_add(SWEEP_INTERVAL);
-        if !fits {
+        if !self.has_places(room) {
             // Nothing comes in before one of these is full; where there is room, quicker ones may.
             self.sweep_at = self.sweep_at.max(earliest);
         }
-        fits
+        self.has_places(share)
+    }
+
+    fn has_places(&self, room: usize) -> bool {
+        self.cells.len() + MOST_CELLS <= room
     }
 }
 
@@ -85,9 +88,9 @@ mod tests {
         let mut shard = Shard::default();
         let full_at = [(0, 20, 5 * SWEEP_INTERVAL)];
         fill(&mut shard, full_at);
-        assert!(!shard.has_room(20, 0));
+        assert!(!shard.has_room(20, 20, 0));
         assert_eq!(shard.sweep_at, 5 * SWEEP_INTERVAL);
-        assert!(shard.has_room(20, 5 * SWEEP_INTERVAL));
+        assert!(shard.has_room(20, 20, 5 * SWEEP_INTERVAL));
     }
 
     /// The flaw: a bucket that takes an hour to fill made its shard keep all the others for an hour.
@@ -96,13 +99,23 @@ mod tests {
         const HOUR: u64 = 3_600_000_000_000;
         let mut shard = Shard::default();
         fill(&mut shard, [(0, 10, HOUR), (10, 20, SWEEP_INTERVAL)]);
-        assert!(shard.has_room(20, SWEEP_INTERVAL));
+        assert!(shard.has_room(20, 20, SWEEP_INTERVAL));
         fill(&mut shard, [(20, 30, 2 * SWEEP_INTERVAL)]);
         assert!(
-            !shard.has_room(20, SWEEP_INTERVAL + 1),
+            !shard.has_room(20, 20, SWEEP_INTERVAL + 1),
             "just looked through"
         );
-        assert!(shard.has_room(20, 2 * SWEEP_INTERVAL));
+        assert!(shard.has_room(20, 20, 2 * SWEEP_INTERVAL));
+    }
+
+    #[test]
+    fn a_share_that_is_used_up_does_not_put_off_the_looking_for_all_of_the_room() {
+        let mut shard = Shard::default();
+        fill(&mut shard, [(0, 5, 9 * SWEEP_INTERVAL)]);
+        assert!(!shard.has_room(20, 10, 0));
+        assert!(shard.has_room(20, 20, 0));
+        fill(&mut shard, [(5, 20, SWEEP_INTERVAL)]);
+        assert!(shard.has_room(20, 20, SWEEP_INTERVAL));
     }
 
     /// Cells from one number to another that are full at a time.

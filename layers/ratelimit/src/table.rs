@@ -4,7 +4,7 @@ use std::{
 };
 
 use crate::{
-    keys::Key,
+    keys::{Id, Key},
     shard::{SHARD_KEYS, Shard},
 };
 
@@ -12,7 +12,8 @@ use crate::{
 ///
 /// A cell holds the time at which its bucket is full again. One whose time has passed equals one
 /// that was never made, so only those are ever dropped: what is forgotten is never a free refill.
-/// A new key for which there is no room shares the tier's one overflow cell.
+/// A new key for which there is no room shares the tier's one overflow cell. Keys that one owner
+/// minted share a cell of that owner's before: whoever mints many would use up what all share.
 pub(crate) struct Table {
     shards: Box<[Mutex<Shard>]>,
     /// One cell for each tier: the only one that it has, or the one that new keys share.
@@ -39,7 +40,8 @@ pub(crate) type Cell = (usize, Place);
 /// Where the value of a cell is kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Seat {
-    Shard,
+    /// In its shard, under this name.
+    Shard(Id),
     /// With its tier.
     Fixed,
 }
@@ -86,9 +88,9 @@ impl Table {
         for ((seat, value), (tier, place)) in seats.into_iter().zip(written).zip(cells) {
             let Some(value) = value else { continue };
             match (seat, place) {
-                (Seat::Shard, Place::Keyed(key)) => {
+                (Seat::Shard(id), Place::Keyed(key)) => {
                     if let Some(shard) = guard_of(&mut guards, self.shard_of(*key)) {
-                        shard.cells.insert(key.id, value);
+                        shard.cells.insert(id, value);
                     }
                 }
                 _ => {
@@ -147,15 +149,19 @@ impl Table {
         let Some(shard) = guard_of(guards, self.shard_of(key)) else {
             return Seat::Fixed;
         };
-        if let Some(held) = shard.cells.get(&key.id) {
-            *value = Some(*held);
-            return Seat::Shard;
+        // Those that are minted leave half of the room to the others.
+        let room_of_its_own = key.shared.map_or(self.room, |_| self.room / 2);
+        let names = [(Some(key.id), room_of_its_own), (key.shared, self.room)];
+        for (id, share) in names
+            .into_iter()
+            .filter_map(|(id, share)| Some((id?, share)))
+        {
+            *value = shard.cells.get(&id).copied();
+            if value.is_some() || shard.has_room(self.room, share, now) {
+                return Seat::Shard(id);
+            }
         }
-        if shard.has_room(self.room, now) {
-            Seat::Shard
-        } else {
-            Seat::Fixed
-        }
+        Seat::Fixed
     }
 }
 
@@ -238,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_one_owner_fills_its_own_shard_and_no_other() {
+    fn what_an_owner_mints_fills_half_of_its_own_shard_and_no_other() {
         let table = Table::new(1, 100_000);
         let maker = KeyMaker::new(1).unwrap();
         let owner = maker.owner(Sort::User, [b"mallory".as_slice()]);
@@ -248,7 +254,8 @@ mod tests {
             let cell = (0, Place::Keyed(maker.key(0, &session)));
             set(&table, cell, 0, 100);
         }
-        assert!(table.len() <= SHARD_KEYS, "{}", table.len());
+        assert!(table.len() <= SHARD_KEYS / 2 + 1, "{}", table.len());
+        assert_eq!(table.single(0), None, "what all share is not used up");
     }
 
     #[test]

@@ -155,6 +155,29 @@ async fn rl_12_what_an_inner_layer_says_is_added_to_and_a_refusal_of_it_left_alo
     assert_eq!(header(&answer, "retry-after"), Some("7"));
 }
 
+/// As the global tier of an inner layer refuses, and as a server that is overloaded.
+#[tokio::test]
+async fn rl_12_a_refusal_inside_that_tells_of_no_limit_is_given_none() {
+    let limits = RateLimits::builder().clock(clock()).legacy_headers();
+    let limits = limits.account(quota(60, 9)).build().unwrap();
+    let mut inner = HeaderMap::new();
+    inner.insert("retry-after", 60.into());
+    let answer = tool("t").by("ann").to(&behind(limits, inner.clone())).await;
+    assert_eq!(*answer.headers(), inner);
+}
+
+#[tokio::test]
+async fn rl_4_of_tiers_with_as_many_left_the_one_that_is_waited_for_longest_is_told() {
+    let limits = RateLimits::builder().clock(clock());
+    let limits = limits.account(quota(60, 1)).tool("rare", quota(6, 1));
+    let service = guarded(limits.build().unwrap());
+    let answer = tool("rare").by("ann").to(&service).await;
+    assert_eq!(
+        list(&answer, "ratelimit"),
+        member("tool", &[("r", 0), ("t", 10)])
+    );
+}
+
 #[tokio::test]
 async fn seed_r8_legacy_headers_are_whole_numbers_of_the_callers_own_bucket() {
     let clock = clock();

@@ -73,6 +73,43 @@ async fn seed_r3_inventing_parties_gains_no_fresh_burst_once_the_table_is_full()
     }
 }
 
+/// Session ids are free to mint, and each of these keeps a bucket for a minute.
+#[tokio::test]
+async fn se_7_an_account_that_mints_sessions_leaves_the_new_sessions_of_others_alone() {
+    let limits = RateLimits::builder().clock(clock()).max_keys(1000);
+    let limits = limits.account(quota(60, 5000)).session(quota(1, 2));
+    let service = guarded(limits.build().unwrap());
+    for number in 0..5000 {
+        let ask = tool("t").by("mallory");
+        let session = number.to_string();
+        ask.header("mcp-session-id", &session).to(&service).await;
+    }
+    for number in 0..20 {
+        for _ in 0..2 {
+            let ask = tool("t").by(&format!("user-{number}"));
+            let answer = ask.header("mcp-session-id", "s").to(&service).await;
+            assert_eq!(answer.status(), 200, "user-{number}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn se_7_sessions_for_which_there_is_no_room_share_a_bucket_of_their_account() {
+    let limits = RateLimits::builder().clock(clock()).max_keys(1000);
+    let limits = limits.account(quota(60, 5000)).session(quota(1, 2));
+    let service = guarded(limits.build().unwrap());
+    let mut admitted = 0;
+    for number in 0..2000 {
+        let session = number.to_string();
+        let ask = tool("t").by("mallory").header("mcp-session-id", &session);
+        admitted += usize::from(ask.to(&service).await.status() == 200);
+    }
+    assert!(
+        admitted <= 500,
+        "{admitted} sessions had a bucket of their own"
+    );
+}
+
 #[test]
 fn seed_r4_no_name_and_no_credential_is_kept() {
     let limits = RateLimits::builder()
