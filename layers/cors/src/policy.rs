@@ -120,6 +120,14 @@ fn header_name(name: &str) -> Result<HeaderName, CorsConfigError> {
 
 /// A header value of a stranger's, fit for a log line.
 pub(crate) fn shown(value: &HeaderValue) -> String {
+    // Nearly all are of visible ASCII, which takes no formatting.
+    let plain = |b: &u8| matches!(b, b' '..=b'~') && *b != b'\\';
+    if value.len() <= 120
+        && value.as_bytes().iter().all(plain)
+        && let Ok(text) = str::from_utf8(value.as_bytes())
+    {
+        return text.to_owned();
+    }
     let text = String::from_utf8_lossy(value.as_bytes());
     printable(&text, 120).to_string()
 }

@@ -10,6 +10,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct Rules {
     pub(crate) set: Vec<Set>,
+    /// A bit for the looks of each name that is or was in `set`.
+    set_looks: u64,
     pub(crate) removed: Removed,
     pub(crate) hsts: Option<HeaderValue>,
     pub(crate) tls_terminated_here: bool,
@@ -37,6 +39,9 @@ impl Rules {
         };
         Self {
             set: presets.iter().map(set).collect(),
+            set_looks: presets
+                .iter()
+                .fold(0, |looks, (name, _)| looks | looks_of(name)),
             removed: Removed::new(&FINGERPRINTS),
             hsts: Some(hsts.clone()),
             tls_terminated_here: false,
@@ -61,6 +66,7 @@ impl Rules {
         }
         let value = HeaderValue::from_str(text).map_err(|_| error("is not a header value"))?;
         self.set.retain(|set| set.name != header);
+        self.set_looks |= looks_of(&header);
         let targeted = cache::is_targeted(&header);
         self.set.push(Set {
             name: header,
@@ -69,6 +75,15 @@ impl Rules {
             targeted,
         });
         Ok(())
+    }
+
+    /// The place of the rule that sets a header.
+    pub(crate) fn place_of(&self, name: &HeaderName) -> Option<u32> {
+        if self.set_looks & looks_of(name) == 0 {
+            return None;
+        }
+        let place = self.set.iter().position(|set| set.name == *name)?;
+        u32::try_from(place).ok()
     }
 
     pub(crate) fn remove(&mut self, name: &str) -> Result<(), HeadersConfigError> {

@@ -29,7 +29,8 @@ pin_project! {
     enum State<S, ReqB, F> {
         Wait {
             verification: PendingVerification,
-            waiting: Option<Waiting<S, ReqB>>,
+            // In a box: a credential that is judged at once needs no room for it.
+            waiting: Option<Box<Waiting<S, ReqB>>>,
         },
         Decided { #[pin] guard: F },
     }
@@ -64,7 +65,7 @@ where
         Self {
             state: State::Wait {
                 verification,
-                waiting: Some(waiting),
+                waiting: Some(Box::new(waiting)),
             },
             response_headers: Vec::new(),
         }

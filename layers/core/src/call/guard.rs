@@ -92,10 +92,12 @@ where
                 // The service that was polled ready must be the one that is called.
                 let clone = self.inner.clone();
                 State::Read {
-                    read,
-                    service: mem::replace(&mut self.inner, clone),
-                    judge: self.judge.clone(),
-                    context,
+                    reading: Box::pin(Reading {
+                        read,
+                        service: mem::replace(&mut self.inner, clone),
+                        judge: self.judge.clone(),
+                        context,
+                    }),
                 }
             }
             Err(denial) => State::refuse(self.judge.refuse(&context, denial)),
@@ -121,17 +123,25 @@ pin_project! {
     #[project = StateProj]
     enum State<S, J, P, ReqB, F, ResB> {
         Read {
-            #[pin]
-            read: ReadCall<ReqB>,
-            service: S,
-            judge: J,
-            context: SecurityContext,
+            reading: Pin<Box<Reading<S, J, ReqB>>>,
         },
         Decided {
             #[pin]
             guard: GuardFuture<F, ResB>,
             pass: Option<P>,
         },
+    }
+}
+
+pin_project! {
+    /// A request whose body is waited for. In a box: only the outermost guard reads, and the futures
+    /// of all others would be as large.
+    struct Reading<S, J, ReqB> {
+        #[pin]
+        read: ReadCall<ReqB>,
+        service: S,
+        judge: J,
+        context: SecurityContext,
     }
 }
 
@@ -156,15 +166,13 @@ where
         let mut state = self.project().state;
         loop {
             let decided = match state.as_mut().project() {
-                StateProj::Read {
-                    read,
-                    service,
-                    judge,
-                    context,
-                } => match ready!(read.poll(cx)) {
-                    Ok(request) => judged(judge, service, request, context),
-                    Err(denial) => State::refuse(judge.refuse(context, denial)),
-                },
+                StateProj::Read { reading } => {
+                    let this = reading.as_mut().project();
+                    match ready!(this.read.poll(cx)) {
+                        Ok(request) => judged(this.judge, this.service, request, this.context),
+                        Err(denial) => State::refuse(this.judge.refuse(this.context, denial)),
+                    }
+                }
                 StateProj::Decided { guard, pass } => {
                     let mut response = ready!(guard.poll(cx))?;
                     if let Some(pass) = pass.take() {

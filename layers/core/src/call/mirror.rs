@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderValue, header::AsHeaderName};
 
 use super::{
     CallKind, CallLimits, Revision,
@@ -10,9 +10,6 @@ use super::{
 };
 use crate::{Denial, DenialKind, printable, text::write_json_string};
 
-static VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
-static METHOD: HeaderName = HeaderName::from_static("mcp-method");
-static NAME: HeaderName = HeaderName::from_static("mcp-name");
 /// Methods with a name that no revision asks to mirror.
 const UNMIRRORED: [&str; 4] = [
     "completion/complete",
@@ -22,11 +19,42 @@ const UNMIRRORED: [&str; 4] = [
 ];
 const PARAM_PREFIX: &str = "mcp-param-";
 
-/// MCP headers of which there is one at most (PH-6).
-static SINGLE: [HeaderName; 2] = [
-    HeaderName::from_static("mcp-session-id"),
-    HeaderName::from_static("last-event-id"),
-];
+/// The MCP headers of a request, each of which is there once at most (PH-6).
+#[derive(Default)]
+struct Fields<'h> {
+    version: Option<&'h str>,
+    method: Option<&'h str>,
+    name: Option<&'h str>,
+    session: Option<&'h str>,
+    last_event: Option<&'h str>,
+}
+
+impl<'h> Fields<'h> {
+    /// Finds all of them in one walk, which is faster than to look for each.
+    fn of(headers: &'h HeaderMap) -> Result<Self, Denial> {
+        let mut found = Self::default();
+        for (name, value) in headers {
+            let field = match name.as_str() {
+                "mcp-protocol-version" => &mut found.version,
+                "mcp-method" => &mut found.method,
+                "mcp-name" => &mut found.name,
+                "mcp-session-id" => &mut found.session,
+                "last-event-id" => &mut found.last_event,
+                name if name.starts_with(PARAM_PREFIX) => {
+                    // Which arguments they mirror only the tool's schema tells (see `params`);
+                    // unknown ones are single and decodable, and go on (N-9).
+                    decoded_field(headers, name)?;
+                    continue;
+                }
+                _ => continue,
+            };
+            if field.replace(text(value)?).is_some() {
+                return Err(repeated());
+            }
+        }
+        Ok(found)
+    }
+}
 
 /// Refuses too many or too long MCP headers, before anything is decoded or read (IV-7).
 pub(super) fn fit(headers: &HeaderMap, limits: &CallLimits) -> Result<(), Denial> {
@@ -58,21 +86,18 @@ pub(super) fn agree(
     headers: &HeaderMap,
     envelope: Option<&Envelope>,
 ) -> Result<Option<Revision>, Denial> {
-    for name in &SINGLE {
-        single(headers, name)?;
-    }
-    let declared = single(headers, &VERSION)?.map(known).transpose()?;
+    let fields = Fields::of(headers)?;
+    let declared = fields.version.map(known).transpose()?;
     let Some(envelope) = envelope else {
-        if headers.contains_key(&METHOD) || headers.contains_key(&NAME) {
+        if fields.method.is_some() || fields.name.is_some() {
             return Err(mismatch("a request without a body has mirrored headers"));
         }
         return Ok(declared);
     };
     let modern = declared.is_some_and(Revision::is_modern);
     agree_on_version(declared, envelope)?;
-    agree_on_method(headers, envelope, modern)?;
-    agree_on_name(headers, envelope, modern)?;
-    check_params(headers)?;
+    agree_on_method(&fields, envelope, modern)?;
+    agree_on_name(&fields, envelope, modern)?;
     Ok(declared)
 }
 
@@ -108,8 +133,8 @@ fn agree_on_version(declared: Option<Revision>, envelope: &Envelope) -> Result<(
     }
 }
 
-fn agree_on_method(headers: &HeaderMap, envelope: &Envelope, modern: bool) -> Result<(), Denial> {
-    match single(headers, &METHOD)? {
+fn agree_on_method(fields: &Fields<'_>, envelope: &Envelope, modern: bool) -> Result<(), Denial> {
+    match fields.method {
         Some(mirrored) if mirrored == &*envelope.method => Ok(()),
         Some(_) => Err(mismatch("Mcp-Method is not the method of the body")),
         None if modern && envelope.kind == CallKind::Request => {
@@ -119,8 +144,8 @@ fn agree_on_method(headers: &HeaderMap, envelope: &Envelope, modern: bool) -> Re
     }
 }
 
-fn agree_on_name(headers: &HeaderMap, envelope: &Envelope, modern: bool) -> Result<(), Denial> {
-    let mirrored = decoded_field(headers, &NAME)?;
+fn agree_on_name(fields: &Fields<'_>, envelope: &Envelope, modern: bool) -> Result<(), Denial> {
+    let mirrored = fields.name.map(decoded).transpose()?;
     match (mirrored, envelope.name.as_deref()) {
         (Some(mirrored), Some(name)) if mirrored == name => Ok(()),
         (Some(_), _) => Err(mismatch("Mcp-Name is not the name in the body")),
@@ -135,37 +160,30 @@ fn agree_on_name(headers: &HeaderMap, envelope: &Envelope, modern: bool) -> Resu
     }
 }
 
-/// Which arguments they mirror only the tool's schema tells (see `params`); unknown ones are single
-/// and decodable, and go on (N-9).
-fn check_params(headers: &HeaderMap) -> Result<(), Denial> {
-    for name in headers.keys() {
-        if name.as_str().starts_with(PARAM_PREFIX) {
-            decoded_field(headers, name)?;
-        }
-    }
-    Ok(())
-}
-
-fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Denial> {
+/// A single header, decoded (N-6).
+pub(super) fn decoded_field<'h>(
+    headers: &'h HeaderMap,
+    name: impl AsHeaderName,
+) -> Result<Option<Cow<'h, str>>, Denial> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else {
         return Ok(None);
     };
     if values.next().is_some() {
-        return Err(mismatch("an MCP header is repeated"));
+        return Err(repeated());
     }
+    text(value).and_then(decoded).map(Some)
+}
+
+fn text(value: &HeaderValue) -> Result<&str, Denial> {
     let text = value
         .to_str()
         .map_err(|_| mismatch("an MCP header is not visible ASCII"))?;
-    Ok(Some(text.trim_matches([' ', '\t'])))
+    Ok(text.trim_matches([' ', '\t']))
 }
 
-/// A single header, decoded (N-6).
-pub(super) fn decoded_field<'h>(
-    headers: &'h HeaderMap,
-    name: &HeaderName,
-) -> Result<Option<Cow<'h, str>>, Denial> {
-    single(headers, name)?.map(decoded).transpose()
+fn repeated() -> Denial {
+    mismatch("an MCP header is repeated")
 }
 
 fn decoded(value: &str) -> Result<Cow<'_, str>, Denial> {
