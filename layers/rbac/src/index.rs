@@ -1,12 +1,14 @@
 use std::{cmp::Ordering, collections::HashMap};
 
+use foldhash::quality::RandomState;
+
 use crate::{glob::Glob, pattern::Pattern};
 
 /// The rules of one kind of name: exact names by hash, globs by what all their matches begin with,
 /// or else end with.
 #[derive(Debug)]
 pub(crate) struct Index {
-    exact: HashMap<Box<str>, Vec<usize>>,
+    exact: HashMap<Box<str>, Vec<usize>, RandomState>,
     prefixes: Affixes,
     suffixes: Affixes,
 }
@@ -36,7 +38,7 @@ struct Affix {
 
 impl Index {
     pub(crate) fn new(patterns: impl IntoIterator<Item = (Pattern, usize)>) -> Self {
-        let mut exact = HashMap::<_, Vec<_>>::new();
+        let mut exact = HashMap::<_, Vec<_>, _>::default();
         let (mut front, mut back) = (Vec::new(), Vec::new());
         for (pattern, rule) in patterns {
             match pattern {

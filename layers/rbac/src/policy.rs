@@ -8,7 +8,7 @@ use crate::{
     capabilities::Capabilities,
     needs::{Access, Gaps},
     roles::{RoleSet, Roles},
-    rules::Rules,
+    rules::{BuiltRule, Rules},
 };
 
 /// Who may do what: roles, what they grant, and rules over every MCP method.
@@ -36,29 +36,47 @@ impl Policy {
     /// Decides about an operation as the layer does. `None` is a request that no authentication
     /// layer saw; nothing is open to it.
     pub fn decide(&self, principal: Option<&Principal>, operation: &Operation<'_>) -> Decision {
+        self.decide_by(principal, operation, |_| {})
+    }
+
+    /// Decides, and tells what it decides by.
+    pub(crate) fn decide_by(
+        &self,
+        principal: Option<&Principal>,
+        operation: &Operation<'_>,
+        mut by: impl FnMut(Ground<'_>),
+    ) -> Decision {
         let Some(principal) = principal else {
             return Decision::Forbidden;
         };
         let roles = self.roles.of(principal);
-        let mut judged = self.judge(principal, &roles, operation);
+        let mut judged = self.judge(principal, &roles, operation, &mut by);
         for watched in operation.watched() {
-            judged.and(self.judge(principal, &roles, &watched));
+            judged.and(self.judge(principal, &roles, &watched, &mut by));
         }
         judged.decision()
     }
 
-    fn judge(&self, principal: &Principal, roles: &RoleSet, operation: &Operation<'_>) -> Judged {
+    fn judge(
+        &self,
+        principal: &Principal,
+        roles: &RoleSet,
+        operation: &Operation<'_>,
+        by: &mut impl FnMut(Ground<'_>),
+    ) -> Judged {
         let mut judged = Judged::default();
         if operation.unclear().is_some() {
             return judged;
         }
-        if let Some((access, _)) = self.baseline(operation) {
+        if let Some((access, name)) = self.baseline(operation) {
             judged.covered = true;
             judged.gaps.somebody = access != Access::Anyone && principal.is_anonymous();
+            by(Ground::Baseline(name));
         }
         self.rules.each(operation, |rule| {
             judged.covered = true;
             judged.gaps.union(rule.needs.gaps(principal, roles));
+            by(Ground::Rule(rule));
         });
         judged
     }
@@ -103,6 +121,13 @@ impl fmt::Debug for Policy {
             .field("has_baseline", &self.has_baseline)
             .finish_non_exhaustive()
     }
+}
+
+/// What a decision rests on.
+#[derive(Clone, Copy)]
+pub(crate) enum Ground<'a> {
+    Baseline(&'static str),
+    Rule(&'a BuiltRule),
 }
 
 /// Whether rules cover an operation, and what is missing of what they need.

@@ -3,8 +3,9 @@
 use bartizan_core::{Principal, printable};
 
 use crate::{
-    Operation, Policy,
+    Decision, Operation, Policy,
     needs::{Access, Needs},
+    policy::Ground,
     roles::RoleSet,
     rules::BuiltRule,
 };
@@ -26,22 +27,22 @@ impl Policy {
         scopes
     }
 
-    /// The rules that were satisfied, or what the operation needs none for.
-    pub(crate) fn why_admitted(
+    /// Decides, and says what was satisfied; an empty text if nobody listens.
+    pub(crate) fn decide_and_explain(
         &self,
         principal: Option<&Principal>,
         operation: &Operation<'_>,
-    ) -> String {
-        let mut reasons = Reasons::default();
-        if let Some((_, name)) = self.baseline(operation) {
-            reasons.add(|| format!("baseline `{name}`"));
+        is_heard: bool,
+    ) -> (Decision, String) {
+        if !is_heard {
+            return (self.decide(principal, operation), String::new());
         }
-        self.each_with_watched(operation, |_, rule| {
-            if let Some(rule) = rule {
-                reasons.add(|| rule_name(rule));
-            }
+        let mut reasons = Reasons::separated_by(", ");
+        let decision = self.decide_by(principal, operation, |ground| match ground {
+            Ground::Baseline(name) => reasons.add(|| format!("baseline `{name}`")),
+            Ground::Rule(rule) => reasons.add(|| &*rule.shown),
         });
-        self.with_unknown_roles(reasons.joined(", "), principal)
+        (decision, self.with_unknown_roles(reasons.text(), principal))
     }
 
     /// What was missing, and which rule asked for it.
@@ -55,7 +56,7 @@ impl Policy {
             return "no principal: is there an authentication layer outside this one?".to_owned();
         };
         let roles = self.roles.of(principal);
-        let mut reasons = Reasons::default();
+        let mut reasons = Reasons::separated_by("; ");
         if let Some((Access::Identified, name)) = self.baseline(operation)
             && principal.is_anonymous()
         {
@@ -64,7 +65,7 @@ impl Policy {
         self.each_with_watched(operation, |operation, rule| match rule {
             Some(rule) => {
                 if let Some(lack) = lack(&rule.needs, principal, &roles) {
-                    reasons.add(|| format!("{} {lack}", rule_name(rule)));
+                    reasons.add(|| format!("{} {lack}", rule.shown));
                 }
             }
             None => match operation.unclear() {
@@ -73,7 +74,7 @@ impl Policy {
                 None => reasons.add(|| format!("no rule covers {}", shown(operation))),
             },
         });
-        let mut reason = reasons.joined("; ");
+        let mut reason = reasons.text();
         if !scopes.is_empty() && !principal.is_anonymous() {
             let held: Vec<_> = principal.scopes().take(32).collect();
             let (needed, held) = (scopes.join(" "), held.join(" "));
@@ -123,7 +124,7 @@ fn lack(needs: &Needs, principal: &Principal, roles: &RoleSet) -> Option<String>
     if gaps.somebody {
         return Some("needs somebody".to_owned());
     }
-    let mut lacks = Reasons::default();
+    let mut lacks = Reasons::separated_by(", ");
     let lacking_role = needs
         .any_role
         .iter()
@@ -139,12 +140,8 @@ fn lack(needs: &Needs, principal: &Principal, roles: &RoleSet) -> Option<String>
     for scope in scopes.filter(|scope| !scope.is_among(principal.scopes())) {
         lacks.add(|| format!("scope `{}`", printable(&scope.name, 128)));
     }
-    let lacks = lacks.joined(", ");
+    let lacks = lacks.text();
     (!lacks.is_empty()).then(|| format!("lacks {lacks}"))
-}
-
-fn rule_name(rule: &BuiltRule) -> String {
-    format!("rule `{}`", printable(&rule.name, 120))
 }
 
 fn shown(operation: &Operation<'_>) -> String {
@@ -159,26 +156,37 @@ fn shown(operation: &Operation<'_>) -> String {
 }
 
 /// Some reasons, and how many more there were.
-#[derive(Default)]
 struct Reasons {
-    named: Vec<String>,
-    more: usize,
+    separator: &'static str,
+    text: String,
+    count: usize,
 }
 
 impl Reasons {
-    fn add(&mut self, reason: impl FnOnce() -> String) {
-        if self.named.len() < MOST_NAMED {
-            self.named.push(reason());
-        } else {
-            self.more += 1;
+    fn separated_by(separator: &'static str) -> Self {
+        Self {
+            separator,
+            text: String::new(),
+            count: 0,
         }
     }
 
-    fn joined(self, separator: &str) -> String {
-        let mut text = self.named.join(separator);
-        if self.more > 0 {
-            text.push_str(&format!("{separator}{} more", self.more));
+    fn add<R: AsRef<str>>(&mut self, reason: impl FnOnce() -> R) {
+        if self.count < MOST_NAMED {
+            if self.count > 0 {
+                self.text.push_str(self.separator);
+            }
+            self.text.push_str(reason().as_ref());
         }
-        text
+        self.count += 1;
+    }
+
+    fn text(mut self) -> String {
+        let more = self.count.saturating_sub(MOST_NAMED);
+        if more > 0 {
+            self.text
+                .push_str(&format!("{}{more} more", self.separator));
+        }
+        self.text
     }
 }

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 
 use bartizan_core::{Principal, printable};
+use foldhash::quality::RandomState;
 
 use crate::{RbacConfigError, hierarchy::Hierarchy};
 
@@ -35,7 +36,7 @@ impl RoleSet {
 
 /// The roles of a policy: for each name its place, and what it includes.
 #[derive(Debug, Default)]
-pub(crate) struct Roles(HashMap<Box<str>, Role>);
+pub(crate) struct Roles(HashMap<Box<str>, Role, RandomState>);
 
 #[derive(Debug)]
 struct Role {

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use bartizan_core::{CallKind, call::Subject};
+use bartizan_core::{CallKind, call::Subject, printable};
 
 use crate::{
     Operation, RbacConfigError, Rule,
@@ -26,7 +26,8 @@ pub(crate) struct Rules {
 
 #[derive(Debug)]
 pub(crate) struct BuiltRule {
-    pub(crate) name: Box<str>,
+    /// How records call it.
+    pub(crate) shown: Box<str>,
     except: Box<[Pattern]>,
     pub(crate) needs: Needs,
 }
@@ -82,7 +83,7 @@ impl Rules {
             built.push(BuiltRule {
                 except: except.map_err(|error: RbacConfigError| error.in_rule(&name))?,
                 needs: needs(rule).map_err(|error| error.in_rule(&name))?,
-                name: name.into(),
+                shown: format!("rule `{}`", printable(&name, 120)).into(),
             });
         }
         Ok(Self {

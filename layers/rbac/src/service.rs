@@ -36,10 +36,12 @@ impl JudgeCall for RbacRules {
             .set_permissions(policy)
             .map_err(|conflict| Denial::new(DenialKind::Internal, conflict.to_string()))?;
         let operation = Operation::from(call);
-        let decision = self.policy.decide(context.principal(), &operation);
+        let is_heard = context.trail().is_some();
+        let (decision, explained) =
+            self.policy
+                .decide_and_explain(context.principal(), &operation, is_heard);
         if decision.is_admitted() {
-            let explained = || self.policy.why_admitted(context.principal(), &operation);
-            admit!("rbac", context, "permitted", explained());
+            admit!("rbac", context, "permitted", explained);
             return Ok(());
         }
         Err(self.denial(decision, context, &operation))
