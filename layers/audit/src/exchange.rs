@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bartizan_core::{Denial, SecurityContext};
 use http::{HeaderValue, Method, Request, Response, header::USER_AGENT, uri::PathAndQuery};
@@ -102,15 +102,17 @@ impl Exchange {
             latency,
             method: self.method.as_str(),
             path: self.target.as_ref().map(PathAndQuery::path),
-            user_agent: self.user_agent.as_ref().map(HeaderValue::as_bytes),
         };
         let trail = self.context.open_trail();
         let dropped = trail.dropped();
         let outcome = trail.with_findings(|findings| {
             let (outcome, denial) = end.judged(findings);
             if self.room {
-                // Text that is not UTF-8 is replaced, which takes an allocation.
-                let agent = asked.user_agent.map(String::from_utf8_lossy);
+                // What is not UTF-8 is replaced, which takes an allocation.
+                let agent = self.user_agent.as_ref().map(|agent| match agent.to_str() {
+                    Ok(agent) => Cow::Borrowed(agent),
+                    Err(_) => String::from_utf8_lossy(agent.as_bytes()),
+                });
                 let record = Record::of(
                     &asked,
                     agent.as_deref(),

@@ -83,7 +83,6 @@ pub(crate) struct Asked<'a> {
     pub(crate) latency: Duration,
     pub(crate) method: &'a str,
     pub(crate) path: Option<&'a str>,
-    pub(crate) user_agent: Option<&'a [u8]>,
 }
 
 impl<'a> Record<'a> {
