@@ -137,6 +137,10 @@ pub fn all() -> Vec<Case> {
         }),
         Case::new("parity/es256/hot", |world, who| hot(world, who, Es256)),
         Case::new("parity/es256/cold", |world, who| cold(world, who, Es256)),
+        Case::new("parity/rs256/hot_without_trace", |world, who| {
+            let service = who.parity_untraced(&world.setup(), inner::router());
+            Side::new(service, world.call_with(Rs256, 300), 200)
+        }),
         Case::new("parity/rs256/hot_without_router", |world, who| {
             let (setup, requests) = (world.setup(), world.call_with(Rs256, 300));
             match who {

@@ -41,6 +41,14 @@ impl Who {
         }
     }
 
+    /// The same, without tower-http's tracing on either side.
+    pub fn parity_untraced(self, setup: &Setup, router: Router) -> Router {
+        match self {
+            Self::Peer => router.layer(peer::parity(setup)),
+            Self::Ours => router.layer(ours::parity(setup)),
+        }
+    }
+
     /// All that ours does; on the peers' side with permissions and the audit line.
     pub fn full(self, setup: &Setup, router: Router) -> Router {
         match self {

@@ -5,6 +5,7 @@
 //! cargo bench --bench ratios -- --json
 //! cargo bench --bench ratios -- --check        # fails where a goal is missed
 //! cargo bench --bench ratios -- --only parity/rs256
+//! cargo bench --bench ratios -- --lines --only full   # the peers' audit lines are written too
 //! ```
 //!
 //! A sample is four blocks in the order peer, ours, ours, peer; its ratio is what counts, so that
@@ -20,7 +21,7 @@ mod sampling;
 
 use std::process::ExitCode;
 
-use bartizan_peers::{cases, equal};
+use bartizan_peers::{cases, equal, lines};
 
 use crate::{counts::Counts, options::Options, report::Report, sampling::Times};
 
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     };
     let world = cases::World::new();
     equal::prove(&world);
+    let _writing = options.lines.then(lines::write);
     let mut cases = cases::all();
     cases.retain(|case| options.wants(case.name));
 

@@ -3,6 +3,7 @@ use lexopt::{Arg, Parser, ValueExt};
 pub(crate) struct Options {
     pub(crate) json: bool,
     pub(crate) check: bool,
+    pub(crate) lines: bool,
     pub(crate) samples: usize,
     pub(crate) passes: usize,
     only: Option<String>,
@@ -13,6 +14,7 @@ impl Options {
         let mut options = Self {
             json: false,
             check: false,
+            lines: false,
             samples: 40,
             passes: 3,
             only: None,
@@ -22,6 +24,7 @@ impl Options {
             match arg {
                 Arg::Long("json") => options.json = true,
                 Arg::Long("check") => options.check = true,
+                Arg::Long("lines") => options.lines = true,
                 Arg::Long("samples") => options.samples = parser.value()?.parse()?,
                 Arg::Long("passes") => options.passes = parser.value()?.parse()?,
                 Arg::Long("only") => options.only = Some(parser.value()?.string()?),

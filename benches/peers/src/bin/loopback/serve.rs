@@ -1,7 +1,7 @@
 //! The process that is measured.
 
 use std::{
-    io::{Read, sink, stdin},
+    io::{Read, stdin},
     net::{Ipv4Addr, SocketAddr},
 };
 
@@ -9,6 +9,7 @@ use axum::Router;
 use bartizan_kit::Algorithm;
 use bartizan_peers::{
     common::{ours::Setup, tokens::Tokens},
+    lines,
     stacks::Who,
 };
 use rmcp::transport::streamable_http_server::{
@@ -16,7 +17,6 @@ use rmcp::transport::streamable_http_server::{
 };
 use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, runtime};
-use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
 
 use crate::echo::Echo;
 
@@ -61,7 +61,7 @@ pub(crate) fn serve(server: Server) {
     let (app, _writing) = match server {
         Server::Bare => (mcp, None),
         Server::Ours => (Who::Ours.full(&setup, mcp), None),
-        Server::Peer => (Who::Peer.full(&setup, mcp), Some(write_audit_lines())),
+        Server::Peer => (Who::Peer.full(&setup, mcp), Some(lines::write())),
     };
 
     let runtime = runtime::Builder::new_multi_thread()
@@ -91,15 +91,4 @@ fn rmcp() -> Router {
         config,
     );
     Router::new().nest_service("/mcp", service)
-}
-
-/// Formats the peers' audit line as JSON and hands it to a thread that writes it to nowhere.
-fn write_audit_lines() -> WorkerGuard {
-    let (writer, guard): (NonBlocking, _) = tracing_appender::non_blocking(sink());
-    tracing_subscriber::fmt()
-        .json()
-        .with_max_level(tracing::Level::INFO)
-        .with_writer(writer)
-        .init();
-    guard
 }
