@@ -107,7 +107,8 @@ impl JwtVerifierBuilder {
     }
 
     /// How many verified tokens are remembered; 10,000 by default, at most 1,000,000; 0 for none,
-    /// so that every request costs a signature check.
+    /// so that every request costs a signature check. A token of more than 2 KiB counts once for each
+    /// 2 KiB that it begins.
     pub fn token_cache_capacity(self, tokens: usize) -> Self {
         self.with(|c| c.token_cache_capacity = tokens)
     }

@@ -38,7 +38,8 @@ pub struct JwtConfig {
     pub leeway_seconds: u64,
     /// The longest token that is read; 16384 by default, 512 to 65536 (TV-11).
     pub max_token_bytes: usize,
-    /// How many verified tokens are remembered; 10000 by default, at most 1000000; 0 for none.
+    /// How many verified tokens are remembered; 10000 by default, at most 1000000; 0 for none. A
+    /// token of more than 2 KiB counts once for each 2 KiB that it begins.
     pub token_cache_capacity: usize,
     /// How long a token is remembered before it is verified anew; 300 by default, 1 to 3600, and
     /// never longer than it is valid.

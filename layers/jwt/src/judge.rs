@@ -34,7 +34,7 @@ impl Inner {
             cache.forget(fingerprint);
         }
         self.verify(token).map(|verified| {
-            cache.remember(fingerprint, &verified);
+            cache.remember(fingerprint, token.len(), &verified);
             verified.principal
         })
     }
@@ -52,7 +52,7 @@ impl Inner {
         }
         let verified = self.verify_settled(token)?;
         if let Some((cache, fingerprint)) = place {
-            cache.remember(fingerprint, &verified);
+            cache.remember(fingerprint, token.len(), &verified);
         }
         Ok(verified.principal)
     }

@@ -5,7 +5,7 @@ use std::{
 
 use bartizan_core::Principal;
 use quick_cache::{
-    OptionsBuilder, UnitWeighter,
+    OptionsBuilder, Weighter,
     sync::{Cache, DefaultLifecycle},
 };
 use siphasher::sip128::SipHasher13;
@@ -19,7 +19,7 @@ use crate::{JwtConfigError, keys::Generation};
 /// the hash of a remembered token can therefore be had by chance only.
 pub(crate) struct TokenCache {
     hasher: SipHasher13,
-    entries: Cache<Fingerprint, Entry, UnitWeighter, AsIs>,
+    entries: Cache<Fingerprint, Entry, BySize, AsIs>,
     max_age: Duration,
     leeway: Duration,
 }
@@ -41,7 +41,12 @@ pub(crate) struct Entry {
     until: Duration,
     keys: Generation,
     principal: Principal,
+    /// For how many tokens of [`USUAL_BYTES`] it counts.
+    weight: u64,
 }
+
+/// What a token has at most that counts as one. An entry's claims grow with its token.
+const USUAL_BYTES: usize = 2048;
 
 impl TokenCache {
     /// A cache for so many tokens, give or take one for each of its shards; none for zero.
@@ -64,7 +69,7 @@ impl TokenCache {
             .map_err(|_| error("is not accepted by the cache"))?;
         Ok(Some(Self {
             hasher: SipHasher13::new_with_key(&key),
-            entries: Cache::with_options(options, UnitWeighter, AsIs, DefaultLifecycle::default()),
+            entries: Cache::with_options(options, BySize, AsIs, DefaultLifecycle::default()),
             max_age,
             leeway,
         }))
@@ -82,7 +87,7 @@ impl TokenCache {
         self.entries.remove(&token);
     }
 
-    pub(crate) fn remember(&self, token: Fingerprint, verified: &Verified) {
+    pub(crate) fn remember(&self, token: Fingerprint, bytes: usize, verified: &Verified) {
         let expiry = verified.principal.expires_at().unwrap_or_default();
         let entry = Entry {
             verified_at: verified.at,
@@ -92,6 +97,7 @@ impl TokenCache {
                 .min(expiry.saturating_add(self.leeway)),
             keys: verified.keys,
             principal: verified.principal.clone(),
+            weight: bytes.div_ceil(USUAL_BYTES).max(1) as u64,
         };
         self.entries.insert(token, entry);
     }
@@ -106,6 +112,16 @@ impl Entry {
     pub(crate) fn holds(self, keys: Generation, now: Duration) -> Option<Principal> {
         let is_time = (self.verified_at..self.until).contains(&now);
         (is_time && self.keys == keys).then_some(self.principal)
+    }
+}
+
+/// Weighs an entry by its token.
+#[derive(Clone)]
+struct BySize;
+
+impl Weighter<Fingerprint, Entry> for BySize {
+    fn weight(&self, _: &Fingerprint, entry: &Entry) -> u64 {
+        entry.weight
     }
 }
 
@@ -184,7 +200,7 @@ mod tests {
         for (expires_in, until) in [(MINUTE, 2 * MINUTE), (60 * MINUTE, 5 * MINUTE)] {
             let cache = cache(10);
             let token = cache.fingerprint("token");
-            cache.remember(token, &verified(keys, expires_in));
+            cache.remember(token, 800, &verified(keys, expires_in));
             let holds = |now| cache.find(token).unwrap().holds(keys, now).is_some();
             let tick = Duration::from_nanos(1);
             assert!(holds(NOW) && holds(NOW + until - tick));
@@ -197,7 +213,7 @@ mod tests {
     fn an_entry_does_not_outlive_its_keys() {
         let (cache, keys) = (cache(10), generation());
         let token = cache.fingerprint("token");
-        cache.remember(token, &verified(keys, MINUTE));
+        cache.remember(token, 800, &verified(keys, MINUTE));
         assert!(
             cache
                 .find(token)
@@ -217,7 +233,7 @@ mod tests {
             let cache = cache(capacity);
             for n in 0..5 * capacity {
                 let token = cache.fingerprint(&n.to_string());
-                cache.remember(token, &verified(keys, MINUTE));
+                cache.remember(token, 800, &verified(keys, MINUTE));
             }
             let shards = cache.entries.num_shards();
             let held = cache.entries.len();
@@ -227,6 +243,17 @@ mod tests {
             );
         }
         assert!(TokenCache::new(0, MINUTE, MINUTE).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_long_token_counts_for_several() {
+        let (cache, keys) = (cache(1000), generation());
+        for n in 0..5000 {
+            let token = cache.fingerprint(&n.to_string());
+            cache.remember(token, 8 * USUAL_BYTES, &verified(keys, MINUTE));
+        }
+        let held = cache.entries.len();
+        assert!((1..=1000 / 8).contains(&held), "{held}");
     }
 
     proptest! {
