@@ -3,18 +3,9 @@ use std::{fmt, sync::Arc, time::Duration};
 use bartizan_core::{Clock, Events, SystemClock};
 
 use crate::{
-    Algorithm, FetchDocument, JwtConfig, JwtConfigError, JwtVerifier, ProtectedResourceMetadata,
-    TokenProfile,
-    audience::Audiences,
-    challenges::Challenges,
-    claims::ClaimRules,
-    config::PublicKeyConfig,
-    crypto,
-    identity::ClaimMap,
-    resource::Resource,
-    token_cache::TokenCache,
-    url::{WebUrl, check_fetchable},
-    verifier::Inner,
+    Algorithm, FetchDocument, IssuerConfig, JwtConfig, JwtConfigError, JwtVerifier,
+    ProtectedResourceMetadata, TokenProfile, audience::Audiences, challenges::Challenges, crypto,
+    issuer::Issuer, resource::Resource, token_cache::TokenCache, verifier::Inner,
 };
 
 /// Builds a [`JwtVerifier`]. Made by [`JwtVerifier::builder`], or from a [`JwtConfig`].
@@ -38,14 +29,25 @@ impl From<JwtConfig> for JwtVerifierBuilder {
     }
 }
 
-/// Setters of what [`JwtConfig`] documents. Durations count in whole seconds.
+/// Setters of what [`JwtConfig`] and [`IssuerConfig`] document. Those of an issuer are for the first
+/// one. Durations count in whole seconds.
 impl JwtVerifierBuilder {
     /// The issuer identifier, compared exactly (TV-4). Required.
     pub fn issuer(self, issuer: impl Into<String>) -> Self {
-        self.with(|c| c.issuer = issuer.into())
+        self.of_first(|i| IssuerConfig {
+            issuer: issuer.into(),
+            ..i
+        })
     }
 
-    /// Adds an audience (TV-2, TV-3). At least one is required.
+    /// Accepts tokens of another issuer too. Which issuer judges a token, its `iss` claim says, before
+    /// anything is verified; there is no trying (TV-4).
+    pub fn add_issuer(self, issuer: IssuerConfig) -> Self {
+        self.with(|c| c.issuers.push(issuer))
+    }
+
+    /// Adds an audience of tokens of all issuers (TV-2, TV-3), except of those that name their own.
+    /// At least one is required.
     pub fn audience(self, audience: impl Into<String>) -> Self {
         self.with(|c| c.audience.push(audience.into()))
     }
@@ -57,12 +59,12 @@ impl JwtVerifierBuilder {
 
     /// Fetches keys from this URL instead of discovering it.
     pub fn jwks_url(self, url: impl Into<String>) -> Self {
-        self.with(|c| c.jwks_url = Some(url.into()))
+        self.of_first(|i| i.jwks_url(url))
     }
 
     /// Uses the keys of this JWK set and fetches nothing.
     pub fn jwk_set(self, json: impl Into<String>) -> Self {
-        self.with(|c| c.jwk_set = Some(json.into()))
+        self.of_first(|i| i.jwk_set(json))
     }
 
     /// Adds a public key in PEM form, and fetches nothing. A key without `kid` is for tokens of
@@ -73,27 +75,22 @@ impl JwtVerifierBuilder {
         algorithm: Algorithm,
         pem: impl Into<String>,
     ) -> Self {
-        let key = PublicKeyConfig {
-            kid: kid.map(str::to_owned),
-            algorithm,
-            pem: pem.into(),
-        };
-        self.with(|c| c.public_keys.push(key))
+        self.of_first(|i| i.public_key_pem(kid, algorithm, pem))
     }
 
     /// The algorithms that may be used, instead of [`Algorithm::DEFAULT`].
     pub fn algorithms(self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
-        self.with(|c| c.algorithms = algorithms.into_iter().collect())
+        self.of_first(|i| i.algorithms(algorithms))
     }
 
     /// Which sort of token is an access token (TV-7).
     pub fn profile(self, profile: TokenProfile) -> Self {
-        self.with(|c| c.profile = profile)
+        self.of_first(|i| i.profile(profile))
     }
 
     /// Requires `client_id`, `iat` and `jti` too (TV-8).
     pub fn strict_rfc9068(self) -> Self {
-        self.with(|c| c.strict_rfc9068 = true)
+        self.of_first(IssuerConfig::strict_rfc9068)
     }
 
     /// How far clocks may differ; 60 s by default, at most 300 s.
@@ -140,12 +137,17 @@ impl JwtVerifierBuilder {
 
     /// The claim with the roles; by default `roles`, or else `role`.
     pub fn roles_claim(self, path: impl Into<String>) -> Self {
-        self.with(|c| c.roles_claim = Some(path.into()))
+        self.of_first(|i| i.roles_claim(path))
     }
 
     /// The claim with the tenant.
     pub fn tenant_claim(self, path: impl Into<String>) -> Self {
-        self.with(|c| c.tenant_claim = Some(path.into()))
+        self.of_first(|i| i.tenant_claim(path))
+    }
+
+    /// The tenants whose tokens are accepted. Needs [`tenant_claim`](Self::tenant_claim).
+    pub fn tenants<I: IntoIterator<Item: Into<String>>>(self, tenants: I) -> Self {
+        self.of_first(|i| i.tenants(tenants))
     }
 
     /// The `realm` of challenges (AC-13).
@@ -164,7 +166,7 @@ impl JwtVerifierBuilder {
         self.with(|c| c.scopes_supported = scopes.into_iter().map(Into::into).collect())
     }
 
-    /// `authorization_servers` in the metadata, instead of the issuer (MD-1).
+    /// `authorization_servers` in the metadata, instead of the issuers (MD-1).
     pub fn authorization_servers<I: IntoIterator<Item: Into<String>>>(self, urls: I) -> Self {
         self.with(|c| c.authorization_servers = urls.into_iter().map(Into::into).collect())
     }
@@ -182,7 +184,7 @@ impl JwtVerifierBuilder {
     /// Permits an issuer, and its keys, over plain HTTP from other machines: whoever is on the
     /// way can then make tokens. Issuers on this machine need no permission.
     pub fn danger_allow_http_issuer(self) -> Self {
-        self.with(|c| c.danger_allow_http_issuer = true)
+        self.of_first(IssuerConfig::danger_allow_http_issuer)
     }
 
     /// Where the time comes from.
@@ -209,60 +211,81 @@ impl JwtVerifierBuilder {
     ///
     /// If a setting is missing, unsafe or out of range, or settings contradict each other; the
     /// error names which.
-    pub fn build(self) -> Result<JwtVerifier, JwtConfigError> {
+    pub fn build(mut self) -> Result<JwtVerifier, JwtConfigError> {
         if !crypto::AVAILABLE {
             let problem = "needs one of the crate's features `aws-lc-rs` and `rust-crypto`";
             return Err(JwtConfigError::of("algorithms", problem));
         }
-        let config = &self.config;
-        config.check()?;
-        check_issuer(&config.issuer, config.danger_allow_http_issuer)?;
-        let audiences = Audiences::new(&config.audience)?;
-        let resource = match config.resource.as_deref().or(audiences.first_url()) {
-            Some(url) => Resource::new(url)?,
-            None => {
-                return Err(JwtConfigError::of(
-                    "resource",
-                    "is missing, and no audience is a URL",
-                ));
-            }
-        };
-        let clock = self.clock.clone();
+        // Whoever only adds issuers has said nothing of the first.
+        let is_said = |issuer: &IssuerConfig| *issuer != IssuerConfig::default();
+        self.config.issuers.retain(is_said);
+        self.config.check()?;
+        let clock = self.clock.take();
         let clock = clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
+        let issuers = self.issuers(&clock)?;
+        let config = &self.config;
+        let resource = self.resource_url()?;
         let challenges = Challenges::new(
             config.realm.as_deref(),
             &config.challenge_scopes,
             &resource.metadata_url,
         )?;
-        let metadata = ProtectedResourceMetadata::new(&resource, config)?;
-        let claim_map = ClaimMap::new(
-            config.roles_claim.as_deref(),
-            config.tenant_claim.as_deref(),
-        )?;
-        let keys = self.keys(&clock)?;
-        let leeway = Duration::from_secs(config.leeway_seconds);
         let remembered = TokenCache::new(
             config.token_cache_capacity,
             Duration::from_secs(config.token_cache_age_seconds),
-            leeway,
+            config.leeway(),
         )?;
         Ok(JwtVerifier::new(Inner {
-            rules: ClaimRules {
-                issuer: config.issuer.clone(),
-                audiences,
-                leeway,
-                profile: config.profile,
-                strict_rfc9068: config.strict_rfc9068,
-            },
-            algorithms: config.algorithms.clone(),
+            issuers,
             max_token_bytes: config.max_token_bytes,
-            claim_map,
-            keys,
             remembered,
             clock,
             challenges,
-            metadata,
+            metadata: ProtectedResourceMetadata::new(&resource, config)?,
         }))
+    }
+
+    fn issuers(&self, clock: &Arc<dyn Clock>) -> Result<Vec<Issuer>, JwtConfigError> {
+        let config = &self.config;
+        if config.issuers.is_empty() {
+            return Err(JwtConfigError::missing("issuer"));
+        }
+        let mut issuers: Vec<Issuer> = Vec::with_capacity(config.issuers.len());
+        for issuer in &config.issuers {
+            if issuers.iter().any(|i| i.rules.issuer == issuer.issuer) {
+                return Err(JwtConfigError::new(
+                    "issuer",
+                    &issuer.issuer,
+                    "is given twice",
+                ));
+            }
+            issuers.push(self.read_issuer(issuers.len(), issuer, clock)?);
+        }
+        Ok(issuers)
+    }
+
+    fn resource_url(&self) -> Result<Resource, JwtConfigError> {
+        let config = &self.config;
+        if let Some(url) = &config.resource {
+            return Resource::new(url);
+        }
+        let of_issuers = config.issuers.iter().map(|issuer| &issuer.audience);
+        for audiences in std::iter::once(&config.audience).chain(of_issuers) {
+            if !audiences.is_empty()
+                && let Some(url) = Audiences::new(audiences)?.first_url()
+            {
+                return Resource::new(url);
+            }
+        }
+        let problem = "is missing, and no audience is a URL";
+        Err(JwtConfigError::of("resource", problem))
+    }
+
+    fn of_first(self, change: impl FnOnce(IssuerConfig) -> IssuerConfig) -> Self {
+        self.with(|c| match c.issuers.first_mut() {
+            Some(first) => *first = change(std::mem::take(first)),
+            None => c.issuers.push(change(IssuerConfig::default())),
+        })
     }
 
     fn with(mut self, change: impl FnOnce(&mut JwtConfig)) -> Self {
@@ -277,15 +300,4 @@ impl fmt::Debug for JwtVerifierBuilder {
             .field("config", &self.config)
             .finish_non_exhaustive()
     }
-}
-
-fn check_issuer(issuer: &str, allow_http: bool) -> Result<(), JwtConfigError> {
-    if issuer.is_empty() {
-        return Err(JwtConfigError::missing("issuer"));
-    }
-    check_fetchable("issuer", issuer, allow_http)?;
-    if WebUrl::parse(issuer).is_some_and(|url| url.query.is_some()) {
-        return Err(JwtConfigError::new("issuer", issuer, "has a query"));
-    }
-    Ok(())
 }

@@ -1,11 +1,10 @@
 use std::time::Duration;
 
-use crate::{Algorithm, JwtConfigError, JwtVerifier, JwtVerifierBuilder, TokenProfile};
+use crate::{Algorithm, IssuerConfig, JwtConfigError, JwtVerifier, JwtVerifierBuilder};
 
 /// What [`JwtVerifier`] is built from, as plain data: for a configuration file.
 ///
-/// `issuer` and `audience` are required. At most one source of keys may be given (`jwks_url`,
-/// `jwk_set` or `public_keys`); without any, keys are discovered from the issuer's metadata.
+/// `audience` and at least one issuer are required.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -14,26 +13,14 @@ use crate::{Algorithm, JwtConfigError, JwtVerifier, JwtVerifierBuilder, TokenPro
 )]
 #[non_exhaustive]
 pub struct JwtConfig {
-    /// The issuer identifier, compared exactly (TV-4): an https URL.
-    pub issuer: String,
+    /// Whose tokens are accepted. Which of them judges a token, its `iss` claim says (TV-4).
+    pub issuers: Vec<IssuerConfig>,
     /// Whom tokens must be meant for (TV-2): usually the URL of the MCP endpoint. URLs compare
     /// in canonical form (TV-3), other identifiers exactly.
     #[cfg_attr(feature = "serde", serde(deserialize_with = "one_or_many"))]
     pub audience: Vec<String>,
     /// The resource identifier, where it is not the first audience that is a URL (MD-3).
     pub resource: Option<String>,
-    /// Where the issuer publishes its keys.
-    pub jwks_url: Option<String>,
-    /// The issuer's keys, as the JSON text of a JWK set.
-    pub jwk_set: Option<String>,
-    /// The issuer's keys in PEM form.
-    pub public_keys: Vec<PublicKeyConfig>,
-    /// The algorithms that may be used; [`Algorithm::DEFAULT`] by default.
-    pub algorithms: Vec<Algorithm>,
-    /// Which sort of token is an access token; RFC 9068 by default (TV-7).
-    pub profile: TokenProfile,
-    /// Requires `client_id`, `iat` and `jti` too (TV-8). Off by default.
-    pub strict_rfc9068: bool,
     /// How far clocks may differ; 60 by default, at most 300 (TV-6).
     pub leeway_seconds: u64,
     /// The longest token that is read; 16384 by default, 512 to 65536 (TV-11).
@@ -54,26 +41,18 @@ pub struct JwtConfig {
     pub jwks_refetch_floor_seconds: u64,
     /// How long one fetch of keys, with discovery, may take; 10 by default, 1 to 60.
     pub fetch_timeout_seconds: u64,
-    /// The claim with the roles; by default `roles`, or else `role`. Dots lead into objects
-    /// (`realm_access.roles`), unless the name has a `://` in it.
-    pub roles_claim: Option<String>,
-    /// The claim with the tenant; none by default.
-    pub tenant_claim: Option<String>,
     /// The `realm` of challenges (AC-13).
     pub realm: Option<String>,
     /// The scopes that challenges name: what a client should ask for at first (AC-3).
     pub challenge_scopes: Vec<String>,
     /// `scopes_supported` in the metadata (MD-5).
     pub scopes_supported: Vec<String>,
-    /// `authorization_servers` in the metadata; the issuer by default (MD-1).
+    /// `authorization_servers` in the metadata; the issuers by default (MD-1).
     pub authorization_servers: Vec<String>,
     /// `resource_name` in the metadata.
     pub resource_name: Option<String>,
     /// `resource_documentation` in the metadata.
     pub resource_documentation: Option<String>,
-    /// Permits an issuer, and its keys, over plain HTTP from other machines: whoever is on the
-    /// way can then make tokens.
-    pub danger_allow_http_issuer: bool,
 }
 
 /// A public key in PEM form.
@@ -97,15 +76,9 @@ pub struct PublicKeyConfig {
 impl Default for JwtConfig {
     fn default() -> Self {
         Self {
-            issuer: String::new(),
+            issuers: Vec::new(),
             audience: Vec::new(),
             resource: None,
-            jwks_url: None,
-            jwk_set: None,
-            public_keys: Vec::new(),
-            algorithms: Algorithm::DEFAULT.to_vec(),
-            profile: TokenProfile::AccessToken,
-            strict_rfc9068: false,
             leeway_seconds: 60,
             max_token_bytes: 16 * 1024,
             token_cache_capacity: 10_000,
@@ -114,15 +87,12 @@ impl Default for JwtConfig {
             jwks_max_stale_seconds: 24 * 3600,
             jwks_refetch_floor_seconds: 30,
             fetch_timeout_seconds: 10,
-            roles_claim: None,
-            tenant_claim: None,
             realm: None,
             challenge_scopes: Vec::new(),
             scopes_supported: Vec::new(),
             authorization_servers: Vec::new(),
             resource_name: None,
             resource_documentation: None,
-            danger_allow_http_issuer: false,
         }
     }
 }
@@ -130,20 +100,6 @@ impl Default for JwtConfig {
 impl JwtConfig {
     /// Checks what can be checked setting by setting.
     pub(crate) fn check(&self) -> Result<(), JwtConfigError> {
-        if self.algorithms.is_empty() {
-            return Err(JwtConfigError::missing("algorithms"));
-        }
-        let sources = [
-            self.jwks_url.is_some(),
-            self.jwk_set.is_some(),
-            !self.public_keys.is_empty(),
-        ];
-        if sources.into_iter().filter(|given| *given).count() > 1 {
-            return Err(JwtConfigError::of(
-                "keys",
-                "have several sources: give one of jwks_url, jwk_set and public_keys",
-            ));
-        }
         let in_range = |setting, value: u64, range: std::ops::RangeInclusive<u64>| {
             range.contains(&value).then_some(()).ok_or_else(|| {
                 JwtConfigError::new(
@@ -193,6 +149,10 @@ impl JwtConfig {
         Ok(())
     }
 
+    pub(crate) fn leeway(&self) -> Duration {
+        Duration::from_secs(self.leeway_seconds)
+    }
+
     pub(crate) fn fetch_timeout(&self) -> Duration {
         Duration::from_secs(self.fetch_timeout_seconds)
     }
@@ -223,7 +183,9 @@ impl TryFrom<JwtConfig> for JwtVerifier {
 }
 
 #[cfg(feature = "serde")]
-fn one_or_many<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+pub(crate) fn one_or_many<'de, D: serde::Deserializer<'de>>(
+    from: D,
+) -> Result<Vec<String>, D::Error> {
     #[derive(serde::Deserialize)]
     #[serde(untagged)]
     enum OneOrMany {
@@ -243,9 +205,10 @@ mod tests {
     #[test]
     fn seed_a5_leeway_and_cache_ttl_are_settings_and_unknown_settings_are_errors() {
         let config: JwtConfig = serde_json::from_str(
-            r#"{"issuer":"https://a.example","audience":"https://m.example/mcp",
-                "leeway_seconds":5,"jwks_cache_ttl_seconds":600,"profile":"generic_access_token",
-                "algorithms":["ES256"]}"#,
+            r#"{"issuers":[{"issuer":"https://a.example","profile":"generic_access_token",
+                            "algorithms":["ES256"]}],
+                "audience":"https://m.example/mcp",
+                "leeway_seconds":5,"jwks_cache_ttl_seconds":600}"#,
         )
         .unwrap();
         assert_eq!(
@@ -254,8 +217,9 @@ mod tests {
         );
         assert_eq!(config.audience, ["https://m.example/mcp"]);
         for bad in [
-            r#"{"isuer":"x"}"#,
-            r#"{"algorithms":["HS256"]}"#,
+            r#"{"issuer":"x"}"#,
+            r#"{"issuers":[{"isuer":"x"}]}"#,
+            r#"{"issuers":[{"algorithms":["HS256"]}]}"#,
             r#"{"audience":null}"#,
         ] {
             assert!(serde_json::from_str::<JwtConfig>(bad).is_err(), "{bad}");

@@ -12,6 +12,8 @@ const MAX_ID_BYTES: usize = 1024;
 pub(crate) struct ClaimMap {
     roles: Option<ClaimPath>,
     tenant: Option<ClaimPath>,
+    /// None for all.
+    tenants: Vec<String>,
 }
 
 /// A claim, possibly inside others: `realm_access.roles`. A name with `://` in it is taken whole.
@@ -19,10 +21,21 @@ pub(crate) struct ClaimMap {
 struct ClaimPath(Vec<String>);
 
 impl ClaimMap {
-    pub(crate) fn new(roles: Option<&str>, tenant: Option<&str>) -> Result<Self, JwtConfigError> {
+    pub(crate) fn new(
+        roles: Option<&str>,
+        tenant: Option<&str>,
+        tenants: &[String],
+    ) -> Result<Self, JwtConfigError> {
         let path =
             |setting, text: Option<&str>| text.map(|t| ClaimPath::new(setting, t)).transpose();
+        if !tenants.is_empty() && tenant.is_none() {
+            return Err(JwtConfigError::of("tenants", "need tenant_claim"));
+        }
+        if tenants.iter().any(String::is_empty) {
+            return Err(JwtConfigError::missing("tenants"));
+        }
         Ok(Self {
+            tenants: tenants.to_vec(),
             roles: path("roles_claim", roles)?,
             tenant: path("tenant_claim", tenant)?,
         })
@@ -56,7 +69,12 @@ impl ClaimMap {
             principal = principal.credential_id(jti);
         }
         let tenant = self.tenant.as_ref().and_then(|path| path.find(claims));
-        if let Some(tenant) = id(tenant)? {
+        let tenant = id(tenant)?;
+        if !self.tenants.is_empty() && !tenant.is_some_and(|t| self.tenants.iter().any(|o| o == t))
+        {
+            return Err("another tenant");
+        }
+        if let Some(tenant) = tenant {
             principal = principal.tenant(tenant);
         }
         Ok(principal
@@ -156,7 +174,7 @@ mod tests {
     use super::*;
 
     fn map(roles: Option<&str>, claims: &Value) -> Result<Principal, Fault> {
-        let map = ClaimMap::new(roles, Some("tid")).unwrap();
+        let map = ClaimMap::new(roles, Some("tid"), &[]).unwrap();
         let judged = Judged {
             subject: "ann",
             expires_at: Duration::from_secs(1_800_000_300),
@@ -239,7 +257,7 @@ mod tests {
     #[test]
     fn paths_with_empty_names_do_not_build() {
         for path in ["", ".", "a.", ".a", "a..b"] {
-            assert!(ClaimMap::new(Some(path), None).is_err(), "{path}");
+            assert!(ClaimMap::new(Some(path), None, &[]).is_err(), "{path}");
         }
     }
 }

@@ -4,30 +4,34 @@ use arc_swap::ArcSwapOption;
 use bartizan_core::Clock;
 
 use crate::{
-    FetchDocument, JwtConfigError, JwtVerifierBuilder,
+    Algorithm, FetchDocument, IssuerConfig, JwtConfigError, JwtVerifierBuilder,
     config::PublicKeyConfig,
+    issuer::Keys,
     keys::{self, Flight, KeySet, Origin, Remote, Schedule},
     url::check_fetchable,
-    verifier::Keys,
 };
 
 /// Where the configuration says that keys come from.
 impl JwtVerifierBuilder {
-    pub(crate) fn keys(&self, clock: &Arc<dyn Clock>) -> Result<Keys, JwtConfigError> {
+    pub(crate) fn keys(
+        &self,
+        issuer: &IssuerConfig,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Keys, JwtConfigError> {
         let config = &self.config;
-        if let Some(json) = &config.jwk_set {
-            return self.keys_of_set(json);
+        if let Some(json) = &issuer.jwk_set {
+            return self.keys_of_set(json, &issuer.algorithms);
         }
-        if !config.public_keys.is_empty() {
-            return self.keys_of_pem();
+        if !issuer.public_keys.is_empty() {
+            return keys_of_pem(issuer);
         }
-        let origin = match &config.jwks_url {
+        let origin = match &issuer.jwks_url {
             Some(url) => {
-                check_fetchable("jwks_url", url, config.danger_allow_http_issuer)?;
+                check_fetchable("jwks_url", url, issuer.danger_allow_http_issuer)?;
                 Origin::Jwks { url: url.clone() }
             }
             None => Origin::Discovery {
-                issuer: config.issuer.clone(),
+                issuer: issuer.issuer.clone(),
             },
         };
         let fetcher = match &self.fetcher {
@@ -39,21 +43,21 @@ impl JwtVerifierBuilder {
             fetcher,
             clock: Arc::clone(clock),
             events: self.events.clone(),
-            allowed: config.algorithms.clone(),
+            allowed: issuer.algorithms.clone(),
             schedule: Schedule {
                 ttl: Duration::from_secs(config.jwks_cache_ttl_seconds),
                 max_stale: Duration::from_secs(config.jwks_max_stale_seconds),
                 floor: Duration::from_secs(config.jwks_refetch_floor_seconds),
                 timeout: config.fetch_timeout(),
             },
-            allow_http: config.danger_allow_http_issuer,
+            allow_http: issuer.danger_allow_http_issuer,
             snapshot: ArcSwapOption::empty(),
             flight: std::sync::Mutex::new(Flight::default()),
         })))
     }
 
-    fn keys_of_set(&self, json: &str) -> Result<Keys, JwtConfigError> {
-        let (set, skipped) = KeySet::from_jwks(json.as_bytes(), &self.config.algorithms)
+    fn keys_of_set(&self, json: &str, allowed: &[Algorithm]) -> Result<Keys, JwtConfigError> {
+        let (set, skipped) = KeySet::from_jwks(json.as_bytes(), allowed)
             .map_err(|problem| JwtConfigError::new("jwk_set", problem, "cannot be helped"))?;
         if skipped.iter().any(|key| key.is_private()) {
             return Err(JwtConfigError::of("jwk_set", "holds private key material"));
@@ -61,44 +65,44 @@ impl JwtVerifierBuilder {
         keys::emit_skipped(&self.events, &skipped);
         Ok(Keys::Fixed(Arc::new(set)))
     }
+}
 
-    fn keys_of_pem(&self) -> Result<Keys, JwtConfigError> {
-        let mut keys = Vec::new();
-        for PublicKeyConfig {
-            kid,
-            algorithm,
-            pem,
-        } in &self.config.public_keys
-        {
-            let name = kid.as_deref().unwrap_or("without kid");
-            if !self.config.algorithms.contains(algorithm) {
-                return Err(JwtConfigError::new(
-                    "public_keys",
-                    name,
-                    "is for an algorithm that is not allowed",
-                ));
-            }
-            let key = keys::from_pem(kid.clone(), *algorithm, pem)
-                .map_err(|problem| JwtConfigError::new("public_keys", name, problem))?;
-            keys.push(key);
+fn keys_of_pem(issuer: &IssuerConfig) -> Result<Keys, JwtConfigError> {
+    let mut keys = Vec::new();
+    for PublicKeyConfig {
+        kid,
+        algorithm,
+        pem,
+    } in &issuer.public_keys
+    {
+        let name = kid.as_deref().unwrap_or("without kid");
+        if !issuer.algorithms.contains(algorithm) {
+            return Err(JwtConfigError::new(
+                "public_keys",
+                name,
+                "is for an algorithm that is not allowed",
+            ));
         }
-        let nameless = |key: &&keys::Key| key.kid.is_none();
-        let has_twin = |key: &keys::Key| {
-            let twins = keys.iter().filter(nameless);
-            twins.filter(|twin| twin.algorithm == key.algorithm).count() > 1
-        };
-        if keys.iter().filter(nameless).any(has_twin) {
-            let problem = "hold several keys without kid for one algorithm: none could be chosen";
-            return Err(JwtConfigError::of("public_keys", problem));
-        }
-        let mut repeated = Vec::new();
-        let set = KeySet::new(keys, &mut repeated);
-        if let Some(key) = repeated.first() {
-            let name = key.kid.as_deref().unwrap_or_default();
-            return Err(JwtConfigError::new("public_keys", name, "is given twice"));
-        }
-        Ok(Keys::Fixed(Arc::new(set)))
+        let key = keys::from_pem(kid.clone(), *algorithm, pem)
+            .map_err(|problem| JwtConfigError::new("public_keys", name, problem))?;
+        keys.push(key);
     }
+    let nameless = |key: &&keys::Key| key.kid.is_none();
+    let has_twin = |key: &keys::Key| {
+        let twins = keys.iter().filter(nameless);
+        twins.filter(|twin| twin.algorithm == key.algorithm).count() > 1
+    };
+    if keys.iter().filter(nameless).any(has_twin) {
+        let problem = "hold several keys without kid for one algorithm: none could be chosen";
+        return Err(JwtConfigError::of("public_keys", problem));
+    }
+    let mut repeated = Vec::new();
+    let set = KeySet::new(keys, &mut repeated);
+    if let Some(key) = repeated.first() {
+        let name = key.kid.as_deref().unwrap_or_default();
+        return Err(JwtConfigError::new("public_keys", name, "is given twice"));
+    }
+    Ok(Keys::Fixed(Arc::new(set)))
 }
 
 #[cfg(feature = "http")]

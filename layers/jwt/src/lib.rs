@@ -12,6 +12,8 @@ mod fetch;
 #[cfg(feature = "http")]
 mod http_fetch;
 mod identity;
+mod issuer;
+mod issuer_config;
 mod json;
 mod judge;
 mod key_source;
@@ -33,6 +35,7 @@ pub use error::{JwtConfigError, KeysUnavailable};
 pub use fetch::{FetchDocument, FetchError, Fetching};
 #[cfg(feature = "http")]
 pub use http_fetch::HttpFetch;
+pub use issuer_config::IssuerConfig;
 pub use layer::JwtLayer;
 pub use metadata::ProtectedResourceMetadata;
 pub use metadata_service::MetadataService;

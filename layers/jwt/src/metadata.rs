@@ -18,15 +18,12 @@ pub struct ProtectedResourceMetadata {
 impl ProtectedResourceMetadata {
     pub(crate) fn new(resource: &Resource, config: &JwtConfig) -> Result<Self, JwtConfigError> {
         let servers = match config.authorization_servers.as_slice() {
-            [] => vec![config.issuer.clone()],
+            [] => config.issuers.iter().map(|i| i.issuer.clone()).collect(),
             servers => servers.to_vec(),
         };
+        let allow_http = config.issuers.iter().any(|i| i.danger_allow_http_issuer);
         for server in &servers {
-            check_fetchable(
-                "authorization_servers",
-                server,
-                config.danger_allow_http_issuer,
-            )?;
+            check_fetchable("authorization_servers", server, allow_http)?;
         }
         let mut members = Map::new();
         members.insert("resource".into(), resource.identifier.clone().into());

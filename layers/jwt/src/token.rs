@@ -9,24 +9,27 @@ const MAX_KID_CHARS: usize = 256;
 /// Why a token is refused: for the operator, never for the caller (AL-3).
 pub(crate) type Fault = &'static str;
 
-/// A token whose header was read and whose signature was not checked.
+/// A token's three segments, of which nothing is believed yet.
+#[derive(Clone, Copy)]
+pub(crate) struct Compact<'a> {
+    header: &'a str,
+    claims: &'a str,
+    signature: &'a str,
+    message: &'a str,
+}
+
+/// A token whose header was judged and whose signature was not checked.
 pub(crate) struct Unverified<'a> {
     pub(crate) algorithm: Algorithm,
     pub(crate) kid: Option<String>,
     /// What was signed: header and claims as sent.
     pub(crate) message: &'a [u8],
     pub(crate) signature: Vec<u8>,
-    claims: &'a str,
 }
 
-impl<'a> Unverified<'a> {
-    /// Reads the compact serialization (TV-11) and judges the header.
-    pub(crate) fn parse(
-        token: &'a str,
-        max_bytes: usize,
-        allowed: &[Algorithm],
-        profile: TokenProfile,
-    ) -> Result<Self, Fault> {
+impl<'a> Compact<'a> {
+    /// Takes the compact serialization apart (TV-11).
+    pub(crate) fn split(token: &'a str, max_bytes: usize) -> Result<Self, Fault> {
         if token.len() > max_bytes {
             return Err("the token is too long");
         }
@@ -38,20 +41,33 @@ impl<'a> Unverified<'a> {
         if header.is_empty() || claims.is_empty() || signature.is_empty() {
             return Err("an empty segment");
         }
-        let header = json::object(&decode(header)?)
-            .map_err(|_| "the header is not one unambiguous JSON object")?;
-        let (algorithm, kid) = judge_header(&header, allowed, profile)?;
         Ok(Self {
-            algorithm,
-            kid,
-            message: message.as_bytes(),
-            signature: decode(signature)?,
+            header,
             claims,
+            signature,
+            message,
         })
     }
 
-    /// The claims. To be called once the signature is known to be good.
-    pub(crate) fn claims(&self) -> Result<Map<String, Value>, Fault> {
+    /// Reads the header and judges it.
+    pub(crate) fn judged(
+        self,
+        allowed: &[Algorithm],
+        profile: TokenProfile,
+    ) -> Result<Unverified<'a>, Fault> {
+        let header = json::object(&decode(self.header)?)
+            .map_err(|_| "the header is not one unambiguous JSON object")?;
+        let (algorithm, kid) = judge_header(&header, allowed, profile)?;
+        Ok(Unverified {
+            algorithm,
+            kid,
+            message: self.message.as_bytes(),
+            signature: decode(self.signature)?,
+        })
+    }
+
+    /// The claims. Before the signature is known to be good they tell whom to ask, and no more.
+    pub(crate) fn claims(self) -> Result<Map<String, Value>, Fault> {
         json::object(&decode(self.claims)?)
             .map_err(|_| "the claims are not one unambiguous JSON object")
     }
@@ -101,12 +117,7 @@ mod tests {
     use super::*;
 
     fn parse(token: &str) -> Result<Unverified<'_>, Fault> {
-        Unverified::parse(
-            token,
-            16 * 1024,
-            &Algorithm::DEFAULT,
-            TokenProfile::AccessToken,
-        )
+        Compact::split(token, 16 * 1024)?.judged(&Algorithm::DEFAULT, TokenProfile::AccessToken)
     }
 
     fn with_header(header: &str) -> String {

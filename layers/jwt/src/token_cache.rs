@@ -28,15 +28,18 @@ pub(crate) struct TokenCache {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Fingerprint(u128);
 
-/// A token that verified: whom it stands for, and with which keys and when that was found.
+/// A token that verified: whom it stands for, and with whose keys, which and when that was found.
 pub(crate) struct Verified {
     pub(crate) principal: Principal,
+    /// Whose keys, by its place in the verifier.
+    pub(crate) issuer: usize,
     pub(crate) keys: Generation,
     pub(crate) at: Duration,
 }
 
 #[derive(Clone)]
 pub(crate) struct Entry {
+    pub(crate) issuer: usize,
     verified_at: Duration,
     until: Duration,
     keys: Generation,
@@ -90,6 +93,7 @@ impl TokenCache {
     pub(crate) fn remember(&self, token: Fingerprint, bytes: usize, verified: &Verified) {
         let expiry = verified.principal.expires_at().unwrap_or_default();
         let entry = Entry {
+            issuer: verified.issuer,
             verified_at: verified.at,
             until: verified
                 .at
@@ -181,6 +185,7 @@ mod tests {
         let principal = Principal::user("https://a.example", "ann");
         Verified {
             principal: principal.expires_at(NOW + expires_in).build("jwt"),
+            issuer: 0,
             keys,
             at: NOW,
         }

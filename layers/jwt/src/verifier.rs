@@ -7,13 +7,8 @@ use bartizan_core::{
 use http::HeaderValue;
 
 use crate::{
-    Algorithm, JwtConfig, JwtVerifierBuilder, KeysUnavailable, ProtectedResourceMetadata,
-    challenges::Challenges,
-    claims::ClaimRules,
-    identity::ClaimMap,
-    judge::Judgement,
-    keys::{Current, KeySet, Remote},
-    token_cache::TokenCache,
+    IssuerConfig, JwtConfig, JwtVerifierBuilder, KeysUnavailable, ProtectedResourceMetadata,
+    challenges::Challenges, issuer::Issuer, judge::Judgement, token_cache::TokenCache,
 };
 
 /// Verifies bearer tokens that are JWTs, and says who they stand for.
@@ -26,11 +21,9 @@ pub struct JwtVerifier {
 }
 
 pub(crate) struct Inner {
-    pub(crate) rules: ClaimRules,
-    pub(crate) algorithms: Vec<Algorithm>,
+    /// One at least.
+    pub(crate) issuers: Vec<Issuer>,
     pub(crate) max_token_bytes: usize,
-    pub(crate) claim_map: ClaimMap,
-    pub(crate) keys: Keys,
     /// None if it was switched off.
     pub(crate) remembered: Option<TokenCache>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -38,15 +31,13 @@ pub(crate) struct Inner {
     pub(crate) metadata: ProtectedResourceMetadata,
 }
 
-pub(crate) enum Keys {
-    Fixed(Arc<KeySet>),
-    Remote(Arc<Remote>),
-}
-
 impl JwtVerifier {
     /// Starts a verifier. Issuer and audience are required.
     pub fn builder() -> JwtVerifierBuilder {
-        JwtConfig::default().into()
+        JwtVerifierBuilder::from(JwtConfig {
+            issuers: vec![IssuerConfig::default()],
+            ..JwtConfig::default()
+        })
     }
 
     pub(crate) fn new(inner: Inner) -> Self {
@@ -61,30 +52,36 @@ impl JwtVerifier {
     ///
     /// The [`Denial`] that a request with this token would be answered with.
     pub async fn verify(&self, token: &str) -> Result<Principal, Denial> {
-        match self.inner.judge(token) {
+        let result = match self.inner.judge(token) {
             Judgement::Done(result) => result,
             Judgement::Wait(waiter) => {
                 waiter.landed().await;
                 self.inner.judge_settled(token)
             }
-        }
+        };
+        result.map_err(|refusal| self.inner.denial(refusal))
     }
 
-    /// Loads the keys, unless they are there: before a server listens, say.
+    /// Loads the keys of all issuers, unless they are there: before a server listens, say.
     ///
     /// # Errors
     ///
-    /// If they cannot be had now. Requests will try again.
+    /// If those of an issuer cannot be had now. Requests will try again.
     pub async fn warm_up(&self) -> Result<(), KeysUnavailable> {
-        let Keys::Remote(remote) = &self.inner.keys else {
-            return Ok(());
-        };
-        if let Current::Wait(waiter) = remote.current() {
-            waiter.landed().await;
+        for issuer in &self.inner.issuers {
+            let _ = issuer.current_keys(); // which starts a fetch, so that all run at once
         }
-        remote.settled().map(drop).map_err(|_| KeysUnavailable {
-            reason: remote.failure().unwrap_or_default(),
-        })
+        let mut missing = Vec::new();
+        for issuer in &self.inner.issuers {
+            if let Err(reason) = issuer.warm_up().await {
+                missing.push(format!("{}: {reason}", issuer.rules.issuer));
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let reason = missing.join("; ");
+        Err(KeysUnavailable { reason })
     }
 
     /// The metadata of the protected resource (RFC 9728), which a client without a token needs.
@@ -115,12 +112,16 @@ impl Authenticator for JwtVerifier {
     fn authenticate(&self, credentials: &Credentials<'_>, _: &SecurityContext) -> Verification {
         let token = credentials.authorization().map_or("", |a| a.value());
         match self.inner.judge(token) {
-            Judgement::Done(result) => result.map(Identified::new).into(),
+            Judgement::Done(result) => {
+                let result = result.map(Identified::new);
+                result.map_err(|refusal| self.inner.denial(refusal)).into()
+            }
             Judgement::Wait(waiter) => {
                 let (inner, token) = (Arc::clone(&self.inner), token.to_owned());
                 Verification::Pending(Box::pin(async move {
                     waiter.landed().await;
-                    inner.judge_settled(&token).map(Identified::new)
+                    let result = inner.judge_settled(&token).map(Identified::new);
+                    result.map_err(|refusal| inner.denial(refusal))
                 }))
             }
         }
@@ -138,8 +139,7 @@ impl Authenticator for JwtVerifier {
 impl fmt::Debug for JwtVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JwtVerifier")
-            .field("rules", &self.inner.rules)
-            .field("algorithms", &self.inner.algorithms)
+            .field("issuers", &self.inner.issuers)
             .finish_non_exhaustive()
     }
 }

@@ -31,6 +31,8 @@ mod contract;
 mod fetching;
 #[path = "jwt/issuer.rs"]
 mod issuer;
+#[path = "jwt/issuers.rs"]
+mod issuers;
 #[path = "jwt/metadata.rs"]
 mod metadata;
 #[path = "jwt/remembering.rs"]

@@ -1,0 +1,175 @@
+use crate::{Algorithm, TokenProfile, config::PublicKeyConfig};
+
+/// One issuer whose tokens are accepted: its keys, and how its tokens are read.
+///
+/// At most one source of keys may be given (`jwks_url`, `jwk_set` or `public_keys`); without any,
+/// keys are discovered from the issuer's metadata.
+///
+/// ```
+/// use bartizan_jwt::{Algorithm, IssuerConfig, TokenProfile};
+///
+/// let entra = IssuerConfig::new("https://login.example.com/contoso/v2.0")
+///     .profile(TokenProfile::GenericAccessToken)
+///     .algorithms([Algorithm::RS256])
+///     .tenant_claim("tid")
+///     .tenants(["contoso"]);
+/// assert_eq!(entra.tenants, ["contoso"]);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
+#[non_exhaustive]
+pub struct IssuerConfig {
+    /// The issuer identifier, compared exactly (TV-4): an https URL.
+    pub issuer: String,
+    /// Whom this issuer's tokens must be meant for, instead of
+    /// [`JwtConfig::audience`](crate::JwtConfig::audience).
+    #[cfg_attr(
+        feature = "serde",
+        serde(deserialize_with = "crate::config::one_or_many")
+    )]
+    pub audience: Vec<String>,
+    /// Where the issuer publishes its keys.
+    pub jwks_url: Option<String>,
+    /// The issuer's keys, as the JSON text of a JWK set.
+    pub jwk_set: Option<String>,
+    /// The issuer's keys in PEM form.
+    pub public_keys: Vec<PublicKeyConfig>,
+    /// The algorithms that may be used; [`Algorithm::DEFAULT`] by default.
+    pub algorithms: Vec<Algorithm>,
+    /// Which sort of token is an access token; RFC 9068 by default (TV-7).
+    pub profile: TokenProfile,
+    /// Requires `client_id`, `iat` and `jti` too (TV-8). Off by default.
+    pub strict_rfc9068: bool,
+    /// The claim with the roles; by default `roles`, or else `role`. Dots lead into objects
+    /// (`realm_access.roles`), unless the name has a `://` in it.
+    pub roles_claim: Option<String>,
+    /// The claim with the tenant; none by default.
+    pub tenant_claim: Option<String>,
+    /// The tenants whose tokens are accepted; all by default. Needs `tenant_claim`. An issuer that
+    /// signs for many organizations has to be pinned to those that are meant (TV-4).
+    pub tenants: Vec<String>,
+    /// Permits the issuer, and its keys, over plain HTTP from other machines: whoever is on the
+    /// way can then make tokens.
+    pub danger_allow_http_issuer: bool,
+}
+
+impl Default for IssuerConfig {
+    fn default() -> Self {
+        Self {
+            issuer: String::new(),
+            audience: Vec::new(),
+            jwks_url: None,
+            jwk_set: None,
+            public_keys: Vec::new(),
+            algorithms: Algorithm::DEFAULT.to_vec(),
+            profile: TokenProfile::AccessToken,
+            strict_rfc9068: false,
+            roles_claim: None,
+            tenant_claim: None,
+            tenants: Vec::new(),
+            danger_allow_http_issuer: false,
+        }
+    }
+}
+
+impl IssuerConfig {
+    /// An issuer whose keys are discovered, and whose tokens are as RFC 9068 says.
+    pub fn new(issuer: impl Into<String>) -> Self {
+        Self {
+            issuer: issuer.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds an audience of this issuer's tokens.
+    #[must_use]
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audience.push(audience.into());
+        self
+    }
+
+    /// Fetches keys from this URL instead of discovering it.
+    #[must_use]
+    pub fn jwks_url(mut self, url: impl Into<String>) -> Self {
+        self.jwks_url = Some(url.into());
+        self
+    }
+
+    /// Uses the keys of this JWK set and fetches nothing.
+    #[must_use]
+    pub fn jwk_set(mut self, json: impl Into<String>) -> Self {
+        self.jwk_set = Some(json.into());
+        self
+    }
+
+    /// Adds a public key in PEM form, and fetches nothing. A key without `kid` is for tokens of
+    /// any key id, if it is the only such key.
+    #[must_use]
+    pub fn public_key_pem(
+        mut self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+        pem: impl Into<String>,
+    ) -> Self {
+        self.public_keys.push(PublicKeyConfig {
+            kid: kid.map(str::to_owned),
+            algorithm,
+            pem: pem.into(),
+        });
+        self
+    }
+
+    /// The algorithms that may be used, instead of [`Algorithm::DEFAULT`].
+    #[must_use]
+    pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.algorithms = algorithms.into_iter().collect();
+        self
+    }
+
+    /// Which sort of token is an access token (TV-7).
+    #[must_use]
+    pub fn profile(mut self, profile: TokenProfile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// Requires `client_id`, `iat` and `jti` too (TV-8).
+    #[must_use]
+    pub fn strict_rfc9068(mut self) -> Self {
+        self.strict_rfc9068 = true;
+        self
+    }
+
+    /// The claim with the roles; by default `roles`, or else `role`.
+    #[must_use]
+    pub fn roles_claim(mut self, path: impl Into<String>) -> Self {
+        self.roles_claim = Some(path.into());
+        self
+    }
+
+    /// The claim with the tenant.
+    #[must_use]
+    pub fn tenant_claim(mut self, path: impl Into<String>) -> Self {
+        self.tenant_claim = Some(path.into());
+        self
+    }
+
+    /// The tenants whose tokens are accepted. Needs [`tenant_claim`](Self::tenant_claim).
+    #[must_use]
+    pub fn tenants<I: IntoIterator<Item: Into<String>>>(mut self, tenants: I) -> Self {
+        self.tenants = tenants.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Permits the issuer, and its keys, over plain HTTP from other machines: whoever is on the
+    /// way can then make tokens. Issuers on this machine need no permission.
+    #[must_use]
+    pub fn danger_allow_http_issuer(mut self) -> Self {
+        self.danger_allow_http_issuer = true;
+        self
+    }
+}
