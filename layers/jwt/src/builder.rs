@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use bartizan_core::{Clock, Events, SystemClock};
+use bartizan_core::{Clock, Events, SystemClock, auth::Revocations};
 
 use crate::{
     Algorithm, FetchDocument, IssuerConfig, JwtConfig, JwtConfigError, JwtVerifier,
@@ -16,6 +16,7 @@ pub struct JwtVerifierBuilder {
     clock: Option<Arc<dyn Clock>>,
     pub(crate) events: Events,
     pub(crate) fetcher: Option<Arc<dyn FetchDocument>>,
+    revocations: Option<Revocations>,
 }
 
 impl From<JwtConfig> for JwtVerifierBuilder {
@@ -25,6 +26,7 @@ impl From<JwtConfig> for JwtVerifierBuilder {
             clock: None,
             events: Events::default(),
             fetcher: None,
+            revocations: None,
         }
     }
 }
@@ -96,6 +98,12 @@ impl JwtVerifierBuilder {
     /// How far clocks may differ; 60 s by default, at most 300 s.
     pub fn leeway(self, leeway: Duration) -> Self {
         self.with(|c| c.leeway_seconds = leeway.as_secs())
+    }
+
+    /// The longest that a token may be good, from its `iat`, or from now if it has none, to its `exp`;
+    /// unlimited by default, at least 60 s.
+    pub fn max_token_lifetime(self, lifetime: Duration) -> Self {
+        self.with(|c| c.max_token_lifetime_seconds = Some(lifetime.as_secs()))
     }
 
     /// The longest token that is read; 16 KiB by default.
@@ -199,6 +207,13 @@ impl JwtVerifierBuilder {
         self
     }
 
+    /// Refuses what this list revokes, from the next request on, remembered or not: a token by its
+    /// `jti`, a session by its `sid`, a subject's tokens by their `iat`.
+    pub fn revocations(mut self, revocations: Revocations) -> Self {
+        self.revocations = Some(revocations);
+        self
+    }
+
     /// Fetches documents by other means than the feature `http`.
     pub fn fetcher(mut self, fetcher: impl FetchDocument) -> Self {
         self.fetcher = Some(Arc::new(fetcher));
@@ -239,6 +254,7 @@ impl JwtVerifierBuilder {
             issuers,
             max_token_bytes: config.max_token_bytes,
             remembered,
+            revocations: self.revocations.clone(),
             clock,
             challenges,
             metadata: ProtectedResourceMetadata::new(&resource, config)?,

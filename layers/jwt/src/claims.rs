@@ -14,6 +14,7 @@ pub(crate) struct ClaimRules {
     pub(crate) issuer: String,
     pub(crate) audiences: Audiences,
     pub(crate) leeway: Duration,
+    pub(crate) max_lifetime: Option<Duration>,
     pub(crate) profile: TokenProfile,
     pub(crate) strict_rfc9068: bool,
 }
@@ -78,8 +79,13 @@ impl ClaimRules {
         if date("nbf")?.is_some_and(|from| from > latest) {
             return Err("the token is not valid yet");
         }
-        if date("iat")?.is_some_and(|at| at > latest) {
+        let issued_at = date("iat")?;
+        if issued_at.is_some_and(|at| at > latest) {
             return Err("the token was issued in the future");
+        }
+        let lifetime = expires_at.saturating_sub(issued_at.unwrap_or(now));
+        if self.max_lifetime.is_some_and(|most| lifetime > most) {
+            return Err("the token is good for longer than is allowed");
         }
         Ok(expires_at)
     }
@@ -113,6 +119,7 @@ mod tests {
             issuer: "https://auth.example.com".into(),
             audiences: Audiences::new(&["https://mcp.example.com/mcp".into()]).unwrap(),
             leeway: Duration::from_secs(60),
+            max_lifetime: Some(Duration::from_secs(3600)),
             profile: TokenProfile::AccessToken,
             strict_rfc9068: false,
         };
@@ -156,6 +163,26 @@ mod tests {
         assert!(with("exp", json!(NOW - 59)).is_ok());
         assert_eq!(with("exp", json!(NOW - 60)), Err("the token has expired"));
         assert_eq!(with("exp", json!(NOW - 61)), Err("the token has expired"));
+    }
+
+    #[test]
+    fn a_token_that_is_good_for_too_long_is_refused_whenever_it_was_issued() {
+        const TOO_LONG: Result<Duration, Fault> =
+            Err("the token is good for longer than is allowed");
+        let between = |iat: Option<u64>, exp: u64| {
+            judge(|claims| {
+                claims.insert("exp".into(), exp.into());
+                if let Some(iat) = iat {
+                    claims.insert("iat".into(), iat.into());
+                }
+            })
+        };
+        assert!(between(None, NOW + 3600).is_ok());
+        assert_eq!(between(None, NOW + 3601), TOO_LONG);
+        assert!(between(Some(NOW - 3000), NOW + 600).is_ok());
+        assert_eq!(between(Some(NOW - 3001), NOW + 600), TOO_LONG);
+        assert_eq!(between(Some(0), NOW + 600), TOO_LONG);
+        assert!(between(Some(NOW + 60), NOW + 3660).is_ok());
     }
 
     #[test]

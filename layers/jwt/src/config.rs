@@ -23,6 +23,9 @@ pub struct JwtConfig {
     pub resource: Option<String>,
     /// How far clocks may differ; 60 by default, at most 300 (TV-6).
     pub leeway_seconds: u64,
+    /// The longest that a token may be good, from its `iat`, or from now if it has none, to its `exp`;
+    /// unlimited by default, at least 60.
+    pub max_token_lifetime_seconds: Option<u64>,
     /// The longest token that is read; 16384 by default, 512 to 65536 (TV-11).
     pub max_token_bytes: usize,
     /// How many verified tokens are remembered; 10000 by default, at most 1000000; 0 for none. A
@@ -80,6 +83,7 @@ impl Default for JwtConfig {
             audience: Vec::new(),
             resource: None,
             leeway_seconds: 60,
+            max_token_lifetime_seconds: None,
             max_token_bytes: 16 * 1024,
             token_cache_capacity: 10_000,
             token_cache_age_seconds: 300,
@@ -110,6 +114,9 @@ impl JwtConfig {
             })
         };
         in_range("leeway_seconds", self.leeway_seconds, 0..=300)?;
+        if let Some(lifetime) = self.max_token_lifetime_seconds {
+            in_range("max_token_lifetime_seconds", lifetime, 60..=u64::MAX)?;
+        }
         in_range("max_token_bytes", self.max_token_bytes as u64, 512..=65_536)?;
         in_range(
             "token_cache_capacity",

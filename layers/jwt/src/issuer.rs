@@ -55,6 +55,10 @@ impl JwtVerifierBuilder {
                 issuer: config.issuer.clone(),
                 audiences: Audiences::new(audiences)?,
                 leeway: self.config.leeway(),
+                max_lifetime: self
+                    .config
+                    .max_token_lifetime_seconds
+                    .map(Duration::from_secs),
                 profile: config.profile,
                 strict_rfc9068: config.strict_rfc9068,
             },

@@ -26,8 +26,21 @@ pub(crate) enum Refusal {
 }
 
 impl Inner {
-    /// Judges a token: by what was found before, if it would be found again; by itself otherwise.
+    /// Judges a token: whether it verifies, and whether it was revoked, which no cache remembers.
     pub(crate) fn judge(&self, token: &str) -> Judgement<Principal> {
+        match self.find_or_verify(token) {
+            Judgement::Done(result) => Judgement::Done(result.and_then(|p| self.unless_revoked(p))),
+            Judgement::Wait(waiter) => Judgement::Wait(waiter),
+        }
+    }
+
+    /// The same once a fetch has ended; nothing is waited for any more.
+    pub(crate) fn judge_settled(&self, token: &str) -> Result<Principal, Refusal> {
+        self.unless_revoked(self.find_or_verify_settled(token)?)
+    }
+
+    /// By what was found before, if it would be found again; by itself otherwise.
+    fn find_or_verify(&self, token: &str) -> Judgement<Principal> {
         let place = self.place_of(token);
         if let Some((cache, fingerprint)) = place
             && let Some(entry) = cache.find(fingerprint)
@@ -60,8 +73,7 @@ impl Inner {
         }
     }
 
-    /// The same once a fetch has ended; nothing is waited for any more.
-    pub(crate) fn judge_settled(&self, token: &str) -> Result<Principal, Refusal> {
+    fn find_or_verify_settled(&self, token: &str) -> Result<Principal, Refusal> {
         let place = self.place_of(token);
         if let Some((cache, fingerprint)) = place
             && let Some(entry) = cache.find(fingerprint)
@@ -78,6 +90,14 @@ impl Inner {
             cache.remember(fingerprint, token.len(), &verified);
         }
         Ok(verified.principal)
+    }
+
+    fn unless_revoked(&self, principal: Principal) -> Result<Principal, Refusal> {
+        let list = self.revocations.as_ref();
+        match list.and_then(|list| list.find(&principal)) {
+            Some(fault) => Err(Refusal::Fault(fault)),
+            None => Ok(principal),
+        }
     }
 
     /// What a request with a refused token is answered.

@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc};
 
 use bartizan_core::{
     Authenticator, Clock, Denial, Principal, SecurityContext,
-    auth::{CredentialPlace, Credentials, Identified, Verification},
+    auth::{CredentialPlace, Credentials, Identified, Revocations, Verification},
 };
 use http::HeaderValue;
 
@@ -26,6 +26,7 @@ pub(crate) struct Inner {
     pub(crate) max_token_bytes: usize,
     /// None if it was switched off.
     pub(crate) remembered: Option<TokenCache>,
+    pub(crate) revocations: Option<Revocations>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) challenges: Challenges,
     pub(crate) metadata: ProtectedResourceMetadata,

@@ -39,6 +39,8 @@ mod metadata;
 mod remembering;
 #[path = "jwt/requests.rs"]
 mod requests;
+#[path = "jwt/revoking.rs"]
+mod revoking;
 #[path = "jwt/vectors.rs"]
 mod vectors;
 

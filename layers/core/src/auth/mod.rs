@@ -28,10 +28,12 @@ mod decide;
 mod fields;
 mod future;
 mod layer;
+mod revocations;
 mod service;
 
 pub use authenticator::{Authenticator, Identified, PendingVerification, Verification};
 pub use credentials::{Authorization, CredentialPlace, Credentials};
 pub use future::AuthFuture;
 pub use layer::AuthLayer;
+pub use revocations::{Revocations, RevocationsFull};
 pub use service::Auth;

@@ -75,6 +75,10 @@ fn values_out_of_range_do_not_build() {
     let seconds = Duration::from_secs;
     assert_eq!(of(|b| b.leeway(Duration::from_secs(301))), "leeway_seconds");
     assert_eq!(
+        of(|b| b.max_token_lifetime(Duration::from_secs(59))),
+        "max_token_lifetime_seconds"
+    );
+    assert_eq!(
         of(|b| b.jwks_cache_ttl(Duration::from_secs(59))),
         "jwks_cache_ttl_seconds"
     );
