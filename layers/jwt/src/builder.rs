@@ -189,6 +189,12 @@ impl JwtVerifierBuilder {
         self.with(|c| c.resource_documentation = Some(url.into()))
     }
 
+    /// Permits the issuer, and its keys, at addresses of private networks (SS-2). One on this machine,
+    /// which its URL then says, needs no permission.
+    pub fn allow_private_issuer(self) -> Self {
+        self.of_first(IssuerConfig::allow_private_issuer)
+    }
+
     /// Permits an issuer, and its keys, over plain HTTP from other machines: whoever is on the
     /// way can then make tokens. Issuers on this machine need no permission.
     pub fn danger_allow_http_issuer(self) -> Self {
@@ -214,7 +220,7 @@ impl JwtVerifierBuilder {
         self
     }
 
-    /// Fetches documents by other means than the feature `http`.
+    /// Fetches documents by other means than the feature `http`. What it reaches is its own affair.
     pub fn fetcher(mut self, fetcher: impl FetchDocument) -> Self {
         self.fetcher = Some(Arc::new(fetcher));
         self

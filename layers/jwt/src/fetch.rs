@@ -1,9 +1,9 @@
-use std::{error::Error, fmt, future::Future, pin::Pin};
+use std::{error::Error, fmt, future::Future, pin::Pin, time::Duration};
 
 use bytes::Bytes;
 
 /// The future of [`FetchDocument::fetch`].
-pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Bytes, FetchError>> + Send + 'a>>;
+pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Document, FetchError>> + Send + 'a>>;
 
 /// Fetches key sets and metadata. With the feature `http` there is [`HttpFetch`](crate::HttpFetch).
 ///
@@ -12,6 +12,32 @@ pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Bytes, FetchError>> +
 pub trait FetchDocument: Send + Sync + 'static {
     /// Gets the document at `url`.
     fn fetch<'a>(&'a self, url: &'a str, max_bytes: usize) -> Fetching<'a>;
+}
+
+/// A document that was fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    pub(crate) bytes: Bytes,
+    pub(crate) max_age: Option<Duration>,
+}
+
+impl Document {
+    /// With the time for which it is fresh, as its server says. Keys are then asked for again after
+    /// that time, within the limits of the configuration.
+    #[must_use]
+    pub fn max_age(mut self, max_age: Duration) -> Self {
+        self.max_age = Some(max_age);
+        self
+    }
+}
+
+impl From<Bytes> for Document {
+    fn from(bytes: Bytes) -> Self {
+        Self {
+            bytes,
+            max_age: None,
+        }
+    }
 }
 
 /// Why a document could not be had.

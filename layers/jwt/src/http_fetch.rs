@@ -1,37 +1,79 @@
-use std::time::Duration;
+use std::{
+    env,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
-use bytes::{Bytes, BytesMut};
-use reqwest::{Client, redirect};
+use bytes::BytesMut;
+use http::{
+    HeaderMap,
+    header::{AGE, CACHE_CONTROL},
+};
+use reqwest::{
+    Client,
+    dns::{Name, Resolve, Resolving},
+    redirect,
+};
 
-use crate::{FetchDocument, FetchError, Fetching, JwtConfigError, url::WebUrl};
+use crate::{
+    Document, FetchDocument, FetchError, Fetching, JwtConfigError, Reach, reach::Target,
+    url::WebUrl,
+};
 
 /// Fetches over HTTP: no redirects, no cookies, a time limit, a size limit counted as it arrives.
 ///
+/// A host is connected to at an address that was looked at (SS-1): what a name resolves to is
+/// filtered by [`Reach`], and the connection takes what is left. A URL of this machine, `localhost`
+/// or a loopback address, reaches this machine and nothing else.
+///
 /// TLS is rustls with the system's trust store. If the process installed a rustls provider, that
 /// one is used, otherwise aws-lc-rs; nothing is installed. Proxies named by the environment are
-/// honoured, but not for loopback hosts.
+/// honoured, but not for loopback hosts. Such a proxy resolves the names, and what it reaches is its
+/// own affair.
 #[derive(Debug, Clone)]
 pub struct HttpFetch {
     direct: Client,
     outbound: Client,
+    reach: Reach,
 }
 
 impl HttpFetch {
-    /// A client whose connections and exchanges take at most `timeout` each.
+    /// A client whose connections and exchanges take at most `timeout` each, and which reaches
+    /// the public Internet.
     ///
     /// # Errors
     ///
     /// If TLS cannot be set up.
     pub fn new(timeout: Duration) -> Result<Self, JwtConfigError> {
-        let build = |direct: bool| {
+        Self::reaching(Reach::Public, timeout)
+    }
+
+    /// The same with another reach.
+    ///
+    /// # Errors
+    ///
+    /// If TLS cannot be set up.
+    pub fn reaching(reach: Reach, timeout: Duration) -> Result<Self, JwtConfigError> {
+        Self::with(reach, timeout, has_proxy(), lookup)
+    }
+
+    fn with(
+        reach: Reach,
+        timeout: Duration,
+        has_proxy: bool,
+        lookup: Lookup,
+    ) -> Result<Self, JwtConfigError> {
+        let client = |target, has_proxy: bool| {
             let mut builder = Client::builder()
                 .redirect(redirect::Policy::none())
                 .connect_timeout(timeout)
                 .timeout(timeout)
                 .pool_max_idle_per_host(1)
                 .user_agent(concat!("bartizan-jwt/", env!("CARGO_PKG_VERSION")));
-            if direct {
-                builder = builder.no_proxy();
+            if !has_proxy {
+                let resolver = Arc::new(Resolver { target, lookup });
+                builder = builder.no_proxy().dns_resolver(resolver);
             }
             builder.build().map_err(|error| {
                 JwtConfigError::new(
@@ -42,16 +84,21 @@ impl HttpFetch {
             })
         };
         Ok(Self {
-            direct: build(true)?,
-            outbound: build(false)?,
+            direct: client(Target::ThisMachine, false)?,
+            outbound: client(Target::Elsewhere(reach), has_proxy)?,
+            reach,
         })
     }
 
-    async fn get(&self, url: &str, max_bytes: usize) -> Result<Bytes, FetchError> {
-        let is_loopback = WebUrl::parse(url).is_some_and(|url| url.is_loopback());
-        let client = if is_loopback {
+    async fn get(&self, url: &str, max_bytes: usize) -> Result<Document, FetchError> {
+        let target = WebUrl::parse(url).ok_or_else(|| FetchError::new("no plain URL"))?;
+        let client = if target.is_loopback() {
             &self.direct
         } else {
+            // An address in the URL is connected to without asking the resolver.
+            if let Some(address) = target.address() {
+                Target::Elsewhere(self.reach).check(address)?;
+            }
             &self.outbound
         };
         let mut response = client.get(url).send().await.map_err(plain)?;
@@ -59,6 +106,7 @@ impl HttpFetch {
             return Err(FetchError::new(format!("status {}", response.status())));
         }
         let too_large = || FetchError::new(format!("larger than {max_bytes} bytes"));
+        let max_age = max_age(response.headers());
         let mut document = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(plain)? {
             if document.len() + chunk.len() > max_bytes {
@@ -66,7 +114,11 @@ impl HttpFetch {
             }
             document.extend_from_slice(&chunk);
         }
-        Ok(document.freeze())
+        let document = Document::from(document.freeze());
+        Ok(match max_age {
+            Some(max_age) => document.max_age(max_age),
+            None => document,
+        })
     }
 }
 
@@ -74,6 +126,87 @@ impl FetchDocument for HttpFetch {
     fn fetch<'a>(&'a self, url: &'a str, max_bytes: usize) -> Fetching<'a> {
         Box::pin(self.get(url, max_bytes))
     }
+}
+
+/// Finds the addresses of a name.
+type Lookup = fn(String) -> Resolving;
+
+fn lookup(name: String) -> Resolving {
+    Box::pin(async move {
+        let found: Vec<_> = tokio::net::lookup_host((name, 0)).await?.collect();
+        Ok(Box::new(found.into_iter()) as _)
+    })
+}
+
+/// Finds the addresses of a name that may be connected to.
+struct Resolver {
+    target: Target,
+    lookup: Lookup,
+}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (target, found) = (self.target, (self.lookup)(name.as_str().to_owned()));
+        Box::pin(async move {
+            let mut refusal = FetchError::new("the name has no address");
+            let mut admitted: Vec<SocketAddr> = Vec::new();
+            for address in found.await? {
+                match target.check(address.ip()) {
+                    Ok(()) => admitted.push(address),
+                    Err(error) => refusal = error,
+                }
+            }
+            if admitted.is_empty() {
+                return Err(refusal.into());
+            }
+            Ok(Box::new(admitted.into_iter()) as _)
+        })
+    }
+}
+
+impl Target {
+    fn check(self, address: IpAddr) -> Result<(), FetchError> {
+        let problem = match self {
+            Self::ThisMachine if address.is_loopback() => return Ok(()),
+            Self::ThisMachine => "is not on this machine",
+            Self::Elsewhere(reach) if reach.admits(address) => return Ok(()),
+            Self::Elsewhere(_) if Reach::Private.admits(address) => {
+                "is in a private network, which needs `allow_private_issuer`"
+            }
+            Self::Elsewhere(_) => "is of no host that may be reached",
+        };
+        Err(FetchError::new(format!("{address} {problem}")))
+    }
+}
+
+/// Whether the environment names a proxy, in any of the spellings that reqwest reads.
+fn has_proxy() -> bool {
+    let names = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
+    let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+    names
+        .iter()
+        .any(|name| is_set(name) || is_set(&name.to_ascii_lowercase()))
+}
+
+/// For how long an answer says that it is fresh (RFC 9111 §4.2.1), if it says so.
+fn max_age(headers: &HeaderMap) -> Option<Duration> {
+    let lines = headers.get_all(CACHE_CONTROL).iter();
+    let lines = lines.filter_map(|line| line.to_str().ok());
+    let mut max_age = None;
+    for directive in lines.flat_map(|line| line.split(',')) {
+        let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+        match name.trim().to_ascii_lowercase().as_str() {
+            "no-store" | "no-cache" => return Some(Duration::ZERO),
+            "max-age" => {
+                let seconds = value.trim().trim_matches('"').parse().ok()?;
+                max_age = Some(Duration::from_secs(seconds));
+            }
+            _ => {}
+        }
+    }
+    let age = headers.get(AGE).and_then(|age| age.to_str().ok());
+    let age = age.and_then(|age| age.trim().parse().ok());
+    max_age.map(|max_age| max_age.saturating_sub(age.map_or(Duration::ZERO, Duration::from_secs)))
 }
 
 /// With the causes, which reqwest's own text leaves out.
@@ -88,4 +221,99 @@ fn plain(error: reqwest::Error) -> FetchError {
         source = cause.source();
     }
     FetchError::new(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(5);
+
+    /// Names that say where they lead: `10-0-0-1.test` to one address, `both.test` to two.
+    fn scripted(name: String) -> Resolving {
+        let addresses: Vec<SocketAddr> = match name.strip_suffix(".test") {
+            Some("both") => vec!["10.0.0.1", "127.0.0.1"],
+            Some("v6") => vec!["::1", "::ffff:127.0.0.1"],
+            _ => vec!["127.0.0.1"],
+        }
+        .into_iter()
+        .map(|address| SocketAddr::new(address.parse().unwrap(), 0))
+        .collect();
+        Box::pin(async { Ok(Box::new(addresses.into_iter()) as _) })
+    }
+
+    async fn refusal(reach: Reach, url: &str) -> String {
+        let fetch = HttpFetch::with(reach, SOON, false, scripted).unwrap();
+        fetch.fetch(url, 100).await.unwrap_err().to_string()
+    }
+
+    #[tokio::test]
+    async fn ss_1_ss_2_a_name_that_leads_to_this_machine_is_not_connected_to() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        for reach in [Reach::Public, Reach::Private] {
+            for name in ["rebound.test", "v6.test"] {
+                let reason = refusal(reach, &format!("http://{name}:{port}/jwks")).await;
+                assert!(
+                    reason.contains("is of no host that may be reached"),
+                    "{reason}"
+                );
+            }
+        }
+        let reason = refusal(Reach::Public, &format!("http://both.test:{port}/")).await;
+        assert!(reason.contains("127.0.0.1 is of no host"), "{reason}");
+        let connected = tokio::time::timeout(Duration::from_millis(50), listener.accept());
+        assert!(connected.await.is_err());
+    }
+
+    #[tokio::test]
+    async fn ss_2_an_address_in_the_url_is_judged_like_any_other() {
+        for (url, problem) in [
+            ("http://10.0.0.1/jwks", "needs `allow_private_issuer`"),
+            ("http://[fd00::1]/jwks", "needs `allow_private_issuer`"),
+            ("http://169.254.169.254/latest", "of no host"),
+            ("http://[::ffff:127.0.0.1]/jwks", "of no host"),
+            ("http://0.0.0.0/jwks", "of no host"),
+        ] {
+            let reason = refusal(Reach::Public, url).await;
+            assert!(reason.contains(problem), "{url}: {reason}");
+        }
+    }
+
+    #[tokio::test]
+    async fn localhost_is_this_machine_whatever_the_resolver_says() {
+        fn elsewhere(_: String) -> Resolving {
+            let address = SocketAddr::new("192.168.7.7".parse().unwrap(), 0);
+            Box::pin(async move { Ok(Box::new(std::iter::once(address)) as _) })
+        }
+        let fetch = HttpFetch::with(Reach::Private, SOON, false, elsewhere).unwrap();
+        let error = fetch.fetch("http://localhost:1/", 100).await.unwrap_err();
+        let reason = error.to_string();
+        assert!(reason.contains("is not on this machine"), "{reason}");
+    }
+
+    #[test]
+    fn freshness_is_read_as_rfc_9111_says() {
+        let of = |lines: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines {
+                headers.append(*name, value.parse().unwrap());
+            }
+            max_age(&headers).map(|age| age.as_secs())
+        };
+        let cache = "cache-control";
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[(cache, "public")]), None);
+        assert_eq!(of(&[(cache, "public, max-age=600")]), Some(600));
+        assert_eq!(of(&[(cache, "Max-Age=\"600\"")]), Some(600));
+        assert_eq!(of(&[(cache, "public"), (cache, "max-age=9")]), Some(9));
+        assert_eq!(of(&[(cache, "max-age=600"), ("age", "500")]), Some(100));
+        assert_eq!(of(&[(cache, "max-age=600"), ("age", "700")]), Some(0));
+        assert_eq!(of(&[(cache, "max-age=600, no-cache")]), Some(0));
+        assert_eq!(of(&[(cache, "no-store")]), Some(0));
+        assert_eq!(of(&[(cache, "max-age=soon")]), None);
+        assert_eq!(of(&[(cache, "max-age=-1")]), None);
+    }
 }

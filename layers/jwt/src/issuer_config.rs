@@ -52,6 +52,9 @@ pub struct IssuerConfig {
     /// The tenants whose tokens are accepted; all by default. Needs `tenant_claim`. An issuer that
     /// signs for many organizations has to be pinned to those that are meant (TV-4).
     pub tenants: Vec<String>,
+    /// Permits the issuer, and its keys, at addresses of private networks (SS-2). Off by default. One
+    /// on this machine, which its URL then says, needs no permission.
+    pub allow_private_issuer: bool,
     /// Permits the issuer, and its keys, over plain HTTP from other machines: whoever is on the
     /// way can then make tokens.
     pub danger_allow_http_issuer: bool,
@@ -71,6 +74,7 @@ impl Default for IssuerConfig {
             roles_claim: None,
             tenant_claim: None,
             tenants: Vec::new(),
+            allow_private_issuer: false,
             danger_allow_http_issuer: false,
         }
     }
@@ -162,6 +166,13 @@ impl IssuerConfig {
     #[must_use]
     pub fn tenants<I: IntoIterator<Item: Into<String>>>(mut self, tenants: I) -> Self {
         self.tenants = tenants.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Permits the issuer, and its keys, at addresses of private networks (SS-2).
+    #[must_use]
+    pub fn allow_private_issuer(mut self) -> Self {
+        self.allow_private_issuer = true;
         self
     }
 

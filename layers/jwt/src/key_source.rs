@@ -36,7 +36,7 @@ impl JwtVerifierBuilder {
         };
         let fetcher = match &self.fetcher {
             Some(fetcher) => Arc::clone(fetcher),
-            None => default_fetcher(config.fetch_timeout())?,
+            None => default_fetcher(config.fetch_timeout(), issuer.allow_private_issuer)?,
         };
         Ok(Keys::Remote(Arc::new(Remote {
             origin,
@@ -106,12 +106,21 @@ fn keys_of_pem(issuer: &IssuerConfig) -> Result<Keys, JwtConfigError> {
 }
 
 #[cfg(feature = "http")]
-fn default_fetcher(timeout: Duration) -> Result<Arc<dyn FetchDocument>, JwtConfigError> {
-    Ok(Arc::new(crate::HttpFetch::new(timeout)?))
+fn default_fetcher(
+    timeout: Duration,
+    allow_private: bool,
+) -> Result<Arc<dyn FetchDocument>, JwtConfigError> {
+    use crate::{HttpFetch, Reach};
+    let reach = if allow_private {
+        Reach::Private
+    } else {
+        Reach::Public
+    };
+    Ok(Arc::new(HttpFetch::reaching(reach, timeout)?))
 }
 
 #[cfg(not(feature = "http"))]
-fn default_fetcher(_: Duration) -> Result<Arc<dyn FetchDocument>, JwtConfigError> {
+fn default_fetcher(_: Duration, _: bool) -> Result<Arc<dyn FetchDocument>, JwtConfigError> {
     Err(JwtConfigError::of(
         "fetcher",
         "is missing, and the feature `http` is off",

@@ -22,6 +22,8 @@ mod layer;
 mod metadata;
 mod metadata_service;
 mod profile;
+#[cfg(feature = "http")]
+mod reach;
 mod resource;
 mod token;
 mod token_cache;
@@ -32,7 +34,7 @@ pub use algorithm::Algorithm;
 pub use builder::JwtVerifierBuilder;
 pub use config::{JwtConfig, PublicKeyConfig};
 pub use error::{JwtConfigError, KeysUnavailable};
-pub use fetch::{FetchDocument, FetchError, Fetching};
+pub use fetch::{Document, FetchDocument, FetchError, Fetching};
 #[cfg(feature = "http")]
 pub use http_fetch::HttpFetch;
 pub use issuer_config::IssuerConfig;
@@ -40,4 +42,6 @@ pub use layer::JwtLayer;
 pub use metadata::ProtectedResourceMetadata;
 pub use metadata_service::MetadataService;
 pub use profile::TokenProfile;
+#[cfg(feature = "http")]
+pub use reach::Reach;
 pub use verifier::JwtVerifier;

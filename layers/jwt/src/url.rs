@@ -71,6 +71,17 @@ impl<'a> WebUrl<'a> {
         }
     }
 
+    /// The host, if it is an address.
+    #[cfg(feature = "http")]
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        let host = self.host.strip_suffix('.').unwrap_or(self.host);
+        let host = host
+            .strip_prefix('[')
+            .and_then(|h| h.strip_suffix(']'))
+            .unwrap_or(host);
+        host.parse().ok()
+    }
+
     /// Scheme, host and port in canonical form: lower case, no default port.
     pub(crate) fn origin(&self) -> String {
         let scheme = if self.is_https { "https" } else { "http" };

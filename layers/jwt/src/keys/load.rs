@@ -1,14 +1,13 @@
 use std::sync::Arc;
 
 use bartizan_core::{Event, Events, Severity, printable};
-use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::{
     KeySet, SkippedKey, discovery,
     remote::{Origin, Remote, Snapshot},
 };
-use crate::url::WebUrl;
+use crate::{Document, url::WebUrl};
 
 /// Key sets and metadata are a few kilobytes.
 const MAX_DOCUMENT_BYTES: usize = 64 * 1024;
@@ -40,7 +39,10 @@ impl Remote {
                 }
             },
         };
-        let document = self.fetch(&jwks_url).await?;
+        let Document {
+            bytes: document,
+            max_age,
+        } = self.fetch(&jwks_url).await?;
         let (keys, skipped) = KeySet::from_jwks(&document, &self.allowed)
             .map_err(|problem| format!("{}: {problem}", printable(&jwks_url, 200)))?;
         emit_skipped(&self.events, &skipped);
@@ -51,6 +53,7 @@ impl Remote {
                 _ => Arc::new(keys),
             },
             document,
+            ttl: self.schedule.ttl_of(max_age),
             jwks_url,
             discovered_at,
             fetched_at: self.clock.monotonic(),
@@ -70,7 +73,7 @@ impl Remote {
         let mut fault = Undiscovered::Unreachable("no metadata".into());
         for url in candidates {
             let document = match timeout(budget, self.fetch(&url)).await {
-                Ok(Ok(document)) => document,
+                Ok(Ok(document)) => document.bytes,
                 Ok(Err(reason)) => {
                     fault = fault.or_unreachable(reason);
                     continue;
@@ -95,12 +98,12 @@ impl Remote {
         Err(fault)
     }
 
-    async fn fetch(&self, url: &str) -> Result<Bytes, String> {
+    async fn fetch(&self, url: &str) -> Result<Document, String> {
         self.permit(url)?;
         let fault = |error: &dyn std::fmt::Display| format!("{}: {error}", printable(url, 200));
         let document = self.fetcher.fetch(url, MAX_DOCUMENT_BYTES).await;
         let document = document.map_err(|error| fault(&error))?;
-        if document.len() > MAX_DOCUMENT_BYTES {
+        if document.bytes.len() > MAX_DOCUMENT_BYTES {
             return Err(fault(&"too large"));
         }
         Ok(document)

@@ -16,6 +16,9 @@ const GRACE: Duration = Duration::from_secs(60);
 /// How soon a failed fetch is repeated while there are no keys at all.
 const COLD_FLOOR: Duration = Duration::from_secs(5);
 
+/// Keys are fresh for so long at least, whatever their server says.
+const LEAST_TTL: Duration = Duration::from_secs(60);
+
 /// A fetch that took so much longer than it may is on a runtime that nobody drives.
 const STALLED: Duration = Duration::from_secs(1);
 
@@ -84,9 +87,21 @@ pub(crate) struct Snapshot {
     pub(super) keys: Arc<KeySet>,
     /// What the keys were read from.
     pub(super) document: Bytes,
+    /// How long they are fresh.
+    pub(super) ttl: Duration,
     pub(super) jwks_url: String,
     pub(super) discovered_at: Duration,
     pub(super) fetched_at: Duration,
+}
+
+impl Schedule {
+    /// How long keys are fresh whose server says so: no longer than is configured, and no shorter
+    /// than a minute or the time between two fetches, since whoever fills a cache of theirs must not
+    /// decide how often they are asked for.
+    pub(super) fn ttl_of(&self, max_age: Option<Duration>) -> Duration {
+        let least = self.floor.max(LEAST_TTL);
+        max_age.map_or(self.ttl, |max_age| max_age.max(least).min(self.ttl))
+    }
 }
 
 #[derive(Default)]
@@ -119,15 +134,19 @@ pub(crate) enum Refresh {
 impl Remote {
     /// The keys for a token; starts a refresh if it is due.
     pub(crate) fn current(self: &Arc<Self>) -> Current {
-        let Schedule { ttl, max_stale, .. } = self.schedule;
+        let max_stale = self.schedule.max_stale;
         let snapshot = self.snapshot.load();
-        if let Some(fresh) = snapshot.as_ref().filter(|s| self.age(s) < ttl) {
+        if let Some(fresh) = snapshot.as_ref().filter(|s| self.age(s) < s.ttl) {
+            // Who asks in the last quarter of their time has them renewed for those who come after.
+            if self.age(fresh) >= fresh.ttl * 3 / 4 {
+                self.refresh(true);
+            }
             return Current::Ready(Arc::clone(&fresh.keys));
         }
         let snapshot = Guard::into_inner(snapshot);
         let refresh = self.refresh(true);
-        let Some(snapshot) = snapshot.filter(|s| self.age(s) < ttl.saturating_add(max_stale))
-        else {
+        let is_bounded = |s: &Arc<Snapshot>| self.age(s) < s.ttl.saturating_add(max_stale);
+        let Some(snapshot) = snapshot.filter(is_bounded) else {
             return match refresh {
                 Refresh::Running { waiter, .. } => Current::Wait(waiter),
                 Refresh::Cooling { remaining, .. } => Current::Down(remaining),
@@ -138,16 +157,16 @@ impl Remote {
             Refresh::Running {
                 waiter,
                 failed_before: false,
-            } if self.age(&snapshot) >= ttl.saturating_add(GRACE) => Current::Wait(waiter),
+            } if self.age(&snapshot) >= snapshot.ttl.saturating_add(GRACE) => Current::Wait(waiter),
             _ => Current::Ready(Arc::clone(&snapshot.keys)),
         }
     }
 
     /// The keys once a fetch has ended: new ones, or old ones within their bound.
     pub(crate) fn settled(&self) -> Result<Arc<KeySet>, Duration> {
-        let Schedule { ttl, max_stale, .. } = self.schedule;
+        let max_stale = self.schedule.max_stale;
         match self.snapshot.load_full() {
-            Some(s) if self.age(&s) < ttl.saturating_add(max_stale) => Ok(Arc::clone(&s.keys)),
+            Some(s) if self.age(&s) < s.ttl.saturating_add(max_stale) => Ok(Arc::clone(&s.keys)),
             _ => Err(self.floor()),
         }
     }

@@ -11,7 +11,7 @@ impl FetchDocument for Slowly {
     fn fetch<'a>(&'a self, _: &'a str, _: usize) -> Fetching<'a> {
         Box::pin(async {
             tokio::time::sleep(Duration::from_millis(5)).await;
-            Ok(Bytes::from(self.0.clone()))
+            Ok(Bytes::from(self.0.clone()).into())
         })
     }
 }

@@ -41,7 +41,7 @@ impl FetchDocument for Scripted {
         let next = self.next.lock().unwrap().clone();
         Box::pin(async {
             match next {
-                Next::Answer(text) => Ok(Bytes::from(text)),
+                Next::Answer(text) => Ok(Bytes::from(text).into()),
                 Next::Fail => Err(FetchError::new("refused")),
                 Next::Hang => std::future::pending().await,
             }
@@ -236,4 +236,29 @@ async fn http_stops_reading_at_the_size_limit() {
     let error = fetch.fetch(&url, 64 * 1024).await.unwrap_err();
     assert_eq!(error.to_string(), "larger than 65536 bytes");
     assert!(begun.elapsed() < Duration::from_secs(4));
+}
+
+#[tokio::test]
+async fn ss_2_an_issuer_in_a_private_network_needs_permission() {
+    for issuer in ["https://10.255.255.1", "https://[fd00::1]/realm"] {
+        let verifier = JwtVerifier::builder()
+            .issuer(issuer)
+            .audience(U)
+            .build()
+            .unwrap();
+        let error = verifier.warm_up().await.unwrap_err().to_string();
+        assert!(error.contains("needs `allow_private_issuer`"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_on_this_machine_is_reached_by_name_and_by_address() {
+    let issuer = Issuer::start().await;
+    let fetch = HttpFetch::new(Duration::from_secs(5)).unwrap();
+    let by_address = issuer.url_of(Endpoint::Jwks);
+    let by_name = by_address.replace("127.0.0.1", "localhost");
+    assert_ne!(by_address, by_name);
+    for url in [by_address, by_name] {
+        assert!(fetch.fetch(&url, 64 * 1024).await.is_ok(), "{url}");
+    }
 }

@@ -460,3 +460,49 @@ fn outside_of_a_runtime_nothing_panics() {
         other => panic!("{:?}", other.is_pending()),
     }
 }
+
+#[tokio::test]
+async fn tv_13_keys_are_renewed_in_the_background_before_they_outdate() {
+    let scene = Scene::new().await;
+    let verifier = scene.verifier();
+    let token = scene.token();
+    verifier.warm_up().await.unwrap();
+    scene.clock.advance(Duration::from_secs(2699));
+    assert_eq!(reason(verifier.verify(&token).await), "accepted");
+    assert_eq!(scene.jwks_requests(), 1);
+    scene.clock.advance(Duration::from_secs(1));
+    scene
+        .issuer
+        .behave_everywhere(&Behaviour::good().delay(Duration::from_millis(300)));
+    let at_once = tokio::time::timeout(Duration::from_millis(200), verifier.verify(&token));
+    assert_eq!(reason(at_once.await.expect("no wait")), "accepted");
+    settle(|| scene.jwks_requests() == 2).await;
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    // From then on they are fresh for another hour.
+    scene.clock.advance(Duration::from_secs(2600));
+    assert_eq!(reason(verifier.verify(&token).await), "accepted");
+    assert_eq!(scene.jwks_requests(), 2);
+}
+
+#[tokio::test]
+async fn tv_13_cache_control_shortens_how_long_keys_are_fresh_within_limits() {
+    for (header, at_least, at_most) in [
+        ("public, max-age=600", 449, 450),
+        ("max-age=5", 44, 45),
+        ("no-store", 44, 45),
+        ("max-age=999999", 2699, 2700),
+        ("public", 2699, 2700),
+    ] {
+        let scene = Scene::new().await;
+        let shown = Behaviour::good().cache_control(header);
+        scene.issuer.behave(Endpoint::Jwks, shown);
+        let verifier = scene.verifier();
+        verifier.warm_up().await.unwrap();
+        scene.clock.advance(Duration::from_secs(at_least));
+        verifier.verify(&scene.token()).await.unwrap();
+        assert_eq!(scene.jwks_requests(), 1, "{header}");
+        scene.clock.advance(Duration::from_secs(at_most - at_least));
+        verifier.verify(&scene.token()).await.unwrap();
+        settle(|| scene.jwks_requests() == 2).await;
+    }
+}
