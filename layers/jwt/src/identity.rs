@@ -1,7 +1,7 @@
 use bartizan_core::{Principal, PrincipalBuilder};
 use serde_json::{Map, Value};
 
-use crate::{claims::Judged, error::JwtConfigError, token::Fault};
+use crate::{IssuerConfig, claims::Judged, error::JwtConfigError, token::Fault};
 
 /// More roles or scopes than a policy can mean.
 const MAX_NAMES: usize = 256;
@@ -11,6 +11,8 @@ const MAX_ID_BYTES: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct ClaimMap {
     roles: Option<ClaimPath>,
+    client_id: Option<ClaimPath>,
+    service: Option<(ClaimPath, Option<String>)>,
     tenant: Option<ClaimPath>,
     /// None for all.
     tenants: Vec<String>,
@@ -21,23 +23,27 @@ pub(crate) struct ClaimMap {
 struct ClaimPath(Vec<String>);
 
 impl ClaimMap {
-    pub(crate) fn new(
-        roles: Option<&str>,
-        tenant: Option<&str>,
-        tenants: &[String],
-    ) -> Result<Self, JwtConfigError> {
-        let path =
-            |setting, text: Option<&str>| text.map(|t| ClaimPath::new(setting, t)).transpose();
-        if !tenants.is_empty() && tenant.is_none() {
+    pub(crate) fn new(config: &IssuerConfig) -> Result<Self, JwtConfigError> {
+        let path = |setting, text: &Option<String>| {
+            let text = text.as_deref();
+            text.map(|t| ClaimPath::new(setting, t)).transpose()
+        };
+        if !config.tenants.is_empty() && config.tenant_claim.is_none() {
             return Err(JwtConfigError::of("tenants", "need tenant_claim"));
         }
-        if tenants.iter().any(String::is_empty) {
+        if config.tenants.iter().any(String::is_empty) {
             return Err(JwtConfigError::missing("tenants"));
         }
+        if config.service_value.is_some() && config.service_claim.is_none() {
+            return Err(JwtConfigError::of("service_value", "needs service_claim"));
+        }
+        let service = path("service_claim", &config.service_claim)?;
         Ok(Self {
-            tenants: tenants.to_vec(),
-            roles: path("roles_claim", roles)?,
-            tenant: path("tenant_claim", tenant)?,
+            roles: path("roles_claim", &config.roles_claim)?,
+            client_id: path("client_id_claim", &config.client_id_claim)?,
+            service: service.map(|path| (path, config.service_value.clone())),
+            tenant: path("tenant_claim", &config.tenant_claim)?,
+            tenants: config.tenants.clone(),
         })
     }
 
@@ -53,11 +59,9 @@ impl ClaimMap {
     ) -> Result<PrincipalBuilder, Fault> {
         let roles = self.roles(claims)?;
         let scopes = scopes(claims)?;
-        let client_id = match id(claims.get("client_id"))? {
-            Some(client_id) => Some(client_id),
-            None => id(claims.get("azp"))?,
-        };
-        let mut principal = if client_id == Some(judged.subject) {
+        let client_id = self.client_id(claims)?;
+        let is_service = client_id == Some(judged.subject) || self.marks_service(claims);
+        let mut principal = if is_service {
             Principal::service(issuer, judged.subject)
         } else {
             Principal::user(issuer, judged.subject)
@@ -81,6 +85,29 @@ impl ClaimMap {
             .roles(roles)
             .scopes(scopes)
             .expires_at(judged.expires_at))
+    }
+
+    /// Unless configured, `client_id`, or `azp` if there is no such claim.
+    fn client_id<'a>(&self, claims: &'a Map<String, Value>) -> Result<Option<&'a str>, Fault> {
+        if let Some(path) = &self.client_id {
+            return id(path.find(claims));
+        }
+        match id(claims.get("client_id"))? {
+            Some(client_id) => Ok(Some(client_id)),
+            None => id(claims.get("azp")),
+        }
+    }
+
+    /// Whether the claims say that a program has the token for itself.
+    fn marks_service(&self, claims: &Map<String, Value>) -> bool {
+        let Some((path, value)) = &self.service else {
+            return false;
+        };
+        match (path.find(claims), value) {
+            (Some(claim), Some(value)) => claim == value.as_str(),
+            (Some(_), None) => true,
+            (None, _) => false,
+        }
     }
 
     /// Unless configured, `roles`, or `role` if there is no such claim.
@@ -174,7 +201,12 @@ mod tests {
     use super::*;
 
     fn map(roles: Option<&str>, claims: &Value) -> Result<Principal, Fault> {
-        let map = ClaimMap::new(roles, Some("tid"), &[]).unwrap();
+        let config = IssuerConfig {
+            roles_claim: roles.map(str::to_owned),
+            tenant_claim: Some("tid".into()),
+            ..IssuerConfig::default()
+        };
+        let map = ClaimMap::new(&config).unwrap();
         let judged = Judged {
             subject: "ann",
             expires_at: Duration::from_secs(1_800_000_300),
@@ -257,7 +289,10 @@ mod tests {
     #[test]
     fn paths_with_empty_names_do_not_build() {
         for path in ["", ".", "a.", ".a", "a..b"] {
-            assert!(ClaimMap::new(Some(path), None, &[]).is_err(), "{path}");
+            assert!(
+                ClaimMap::new(&IssuerConfig::default().roles_claim(path)).is_err(),
+                "{path}"
+            );
         }
     }
 }

@@ -64,11 +64,7 @@ impl JwtVerifierBuilder {
             },
             algorithms: config.algorithms.clone(),
             keys: self.keys(config, clock)?,
-            claim_map: ClaimMap::new(
-                config.roles_claim.as_deref(),
-                config.tenant_claim.as_deref(),
-                &config.tenants,
-            )?,
+            claim_map: ClaimMap::new(config)?,
             place,
         })
     }

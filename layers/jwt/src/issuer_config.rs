@@ -47,6 +47,13 @@ pub struct IssuerConfig {
     /// The claim with the roles; by default `roles`, or else `role`. Dots lead into objects
     /// (`realm_access.roles`), unless the name has a `://` in it.
     pub roles_claim: Option<String>,
+    /// The claim with the client; by default `client_id`, or else `azp`.
+    pub client_id_claim: Option<String>,
+    /// The claim that tells a program's own token from a person's (TV-16). Besides, a subject that
+    /// equals its client is a program.
+    pub service_claim: Option<String>,
+    /// What that claim says of programs; by default its presence says enough.
+    pub service_value: Option<String>,
     /// The claim with the tenant; none by default.
     pub tenant_claim: Option<String>,
     /// The tenants whose tokens are accepted; all by default. Needs `tenant_claim`. An issuer that
@@ -72,6 +79,9 @@ impl Default for IssuerConfig {
             profile: TokenProfile::AccessToken,
             strict_rfc9068: false,
             roles_claim: None,
+            client_id_claim: None,
+            service_claim: None,
+            service_value: None,
             tenant_claim: None,
             tenants: Vec::new(),
             allow_private_issuer: false,
@@ -152,6 +162,29 @@ impl IssuerConfig {
     #[must_use]
     pub fn roles_claim(mut self, path: impl Into<String>) -> Self {
         self.roles_claim = Some(path.into());
+        self
+    }
+
+    /// The claim with the client; by default `client_id`, or else `azp`.
+    #[must_use]
+    pub fn client_id_claim(mut self, path: impl Into<String>) -> Self {
+        self.client_id_claim = Some(path.into());
+        self
+    }
+
+    /// A token whose claim has this value is a program's own, not a person's (TV-16).
+    #[must_use]
+    pub fn service_if(mut self, path: impl Into<String>, value: impl Into<String>) -> Self {
+        self.service_claim = Some(path.into());
+        self.service_value = Some(value.into());
+        self
+    }
+
+    /// A token that has this claim is a program's own, not a person's (TV-16).
+    #[must_use]
+    pub fn service_if_present(mut self, path: impl Into<String>) -> Self {
+        self.service_claim = Some(path.into());
+        self.service_value = None;
         self
     }
 

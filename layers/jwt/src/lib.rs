@@ -21,6 +21,7 @@ mod keys;
 mod layer;
 mod metadata;
 mod metadata_service;
+mod presets;
 mod profile;
 #[cfg(feature = "http")]
 mod reach;
