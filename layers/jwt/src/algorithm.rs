@@ -1,7 +1,7 @@
 use std::fmt;
 
-/// The signature algorithms that can be allowed. All are asymmetric: a key that everybody may
-/// read must not be able to sign (TV-5).
+/// The signature algorithms that can be allowed. All but [`HS256`](Self::HS256) are asymmetric: a key
+/// that everybody may read must not be able to sign (TV-5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -24,6 +24,9 @@ pub enum Algorithm {
     ES384,
     /// Ed25519.
     EdDSA,
+    /// HMAC with SHA-256, for an issuer with a
+    /// [shared secret](crate::JwtVerifierBuilder::shared_secret) and never for published keys.
+    HS256,
 }
 
 /// What sort of key an algorithm takes.
@@ -33,6 +36,7 @@ pub(crate) enum Family {
     P256,
     P384,
     Ed25519,
+    Hmac,
 }
 
 impl Algorithm {
@@ -45,7 +49,7 @@ impl Algorithm {
         Self::EdDSA,
     ];
 
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::RS256,
         Self::RS384,
         Self::RS512,
@@ -55,6 +59,7 @@ impl Algorithm {
         Self::ES256,
         Self::ES384,
         Self::EdDSA,
+        Self::HS256,
     ];
 
     /// As written in a JOSE header.
@@ -69,6 +74,7 @@ impl Algorithm {
             Self::ES256 => "ES256",
             Self::ES384 => "ES384",
             Self::EdDSA => "EdDSA",
+            Self::HS256 => "HS256",
         }
     }
 
@@ -85,6 +91,7 @@ impl Algorithm {
             Self::ES256 => Family::P256,
             Self::ES384 => Family::P384,
             Self::EdDSA => Family::Ed25519,
+            Self::HS256 => Family::Hmac,
         }
     }
 }
@@ -100,12 +107,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tv_5_names_are_case_sensitive_and_none_and_hmac_are_no_names() {
+    fn tv_5_names_are_case_sensitive_none_is_no_name_and_hmac_is_not_allowed_unasked() {
         for algorithm in Algorithm::ALL {
             assert_eq!(Algorithm::from_name(algorithm.name()), Some(algorithm));
         }
+        assert!(!Algorithm::DEFAULT.contains(&Algorithm::HS256));
         for name in [
-            "none", "None", "noNE", "HS256", "rs256", "RS256 ", "eddsa", "",
+            "none", "None", "noNE", "hs256", "HS384", "HS512", "rs256", "RS256 ", "eddsa", "",
         ] {
             assert_eq!(Algorithm::from_name(name), None, "{name}");
         }

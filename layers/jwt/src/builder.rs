@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use bartizan_core::{Clock, Events, SystemClock, auth::Revocations};
+use bartizan_core::{Clock, Events, Secret, SystemClock, auth::Revocations};
 
 use crate::{
     Algorithm, FetchDocument, IssuerConfig, JwtConfig, JwtConfigError, JwtVerifier,
@@ -17,6 +17,7 @@ pub struct JwtVerifierBuilder {
     pub(crate) events: Events,
     pub(crate) fetcher: Option<Arc<dyn FetchDocument>>,
     revocations: Option<Revocations>,
+    secrets: Vec<(String, Secret)>,
 }
 
 impl From<JwtConfig> for JwtVerifierBuilder {
@@ -27,6 +28,7 @@ impl From<JwtConfig> for JwtVerifierBuilder {
             events: Events::default(),
             fetcher: None,
             revocations: None,
+            secrets: Vec::new(),
         }
     }
 }
@@ -78,6 +80,14 @@ impl JwtVerifierBuilder {
         pem: impl Into<String>,
     ) -> Self {
         self.of_first(|i| i.public_key_pem(kid, algorithm, pem))
+    }
+
+    /// Tokens of this issuer are signed with a secret that this server shares, by HS256 and nothing
+    /// else. It needs 32 bytes of a random generator, and whoever knows it can make tokens: prefer
+    /// an issuer with public keys. A secret is no part of the configuration's data.
+    pub fn shared_secret(mut self, issuer: impl Into<String>, secret: impl Into<Secret>) -> Self {
+        self.secrets.push((issuer.into(), secret.into()));
+        self
     }
 
     /// The algorithms that may be used, instead of [`Algorithm::DEFAULT`].
@@ -272,6 +282,20 @@ impl JwtVerifierBuilder {
         if config.issuers.is_empty() {
             return Err(JwtConfigError::missing("issuer"));
         }
+        for (index, (name, _)) in self.secrets.iter().enumerate() {
+            let error = |problem| Err(JwtConfigError::new("shared_secret", name, problem));
+            if !config.issuers.iter().any(|issuer| issuer.issuer == *name) {
+                return error("is no issuer");
+            }
+            if self
+                .secrets
+                .iter()
+                .skip(index + 1)
+                .any(|(other, _)| other == name)
+            {
+                return error("has two secrets");
+            }
+        }
         let mut issuers: Vec<Issuer> = Vec::with_capacity(config.issuers.len());
         for issuer in &config.issuers {
             if issuers.iter().any(|i| i.rules.issuer == issuer.issuer) {
@@ -284,6 +308,12 @@ impl JwtVerifierBuilder {
             issuers.push(self.read_issuer(issuers.len(), issuer, clock)?);
         }
         Ok(issuers)
+    }
+
+    pub(crate) fn secret_of(&self, issuer: &IssuerConfig) -> Option<&Secret> {
+        let mut secrets = self.secrets.iter();
+        let found = secrets.find(|(name, _)| *name == issuer.issuer);
+        found.map(|(_, secret)| secret)
     }
 
     fn resource_url(&self) -> Result<Resource, JwtConfigError> {

@@ -226,7 +226,7 @@ mod tests {
         for bad in [
             r#"{"issuer":"x"}"#,
             r#"{"issuers":[{"isuer":"x"}]}"#,
-            r#"{"issuers":[{"algorithms":["HS256"]}]}"#,
+            r#"{"issuers":[{"algorithms":["HS512"]}]}"#,
             r#"{"audience":null}"#,
         ] {
             assert!(serde_json::from_str::<JwtConfig>(bad).is_err(), "{bad}");

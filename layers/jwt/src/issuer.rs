@@ -46,6 +46,7 @@ impl JwtVerifierBuilder {
         clock: &Arc<dyn Clock>,
     ) -> Result<Issuer, JwtConfigError> {
         config.check()?;
+        let algorithms = self.algorithms_of(config)?;
         let audiences = match config.audience.as_slice() {
             [] => &self.config.audience,
             own => own,
@@ -62,11 +63,29 @@ impl JwtVerifierBuilder {
                 profile: config.profile,
                 strict_rfc9068: config.strict_rfc9068,
             },
-            algorithms: config.algorithms.clone(),
+            algorithms,
             keys: self.keys(config, clock)?,
             claim_map: ClaimMap::new(config)?,
             place,
         })
+    }
+}
+
+impl JwtVerifierBuilder {
+    /// Those of published keys, or that of a shared secret; never both, since whoever reads a
+    /// published key could then sign with it (TV-5).
+    fn algorithms_of(&self, config: &IssuerConfig) -> Result<Vec<Algorithm>, JwtConfigError> {
+        let hmac = Algorithm::HS256;
+        let has_secret = self.secret_of(config).is_some();
+        let error = |problem| Err(JwtConfigError::new("algorithms", hmac.name(), problem));
+        match config.algorithms.as_slice() {
+            [] => Err(JwtConfigError::missing("algorithms")),
+            [only] if has_secret && *only == hmac => Ok(vec![hmac]),
+            unsaid if has_secret && *unsaid == Algorithm::DEFAULT => Ok(vec![hmac]),
+            _ if has_secret => error("is the only one for a shared secret"),
+            some if some.contains(&hmac) => error("needs a shared secret"),
+            some => Ok(some.to_vec()),
+        }
     }
 }
 
@@ -78,9 +97,6 @@ impl IssuerConfig {
         check_fetchable("issuer", &self.issuer, self.danger_allow_http_issuer)?;
         if WebUrl::parse(&self.issuer).is_some_and(|url| url.query.is_some()) {
             return Err(JwtConfigError::new("issuer", &self.issuer, "has a query"));
-        }
-        if self.algorithms.is_empty() {
-            return Err(JwtConfigError::missing("algorithms"));
         }
         let sources = [
             self.jwks_url.is_some(),

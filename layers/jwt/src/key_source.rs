@@ -1,15 +1,19 @@
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwapOption;
-use bartizan_core::Clock;
+use bartizan_core::{Clock, Secret};
 
 use crate::{
     Algorithm, FetchDocument, IssuerConfig, JwtConfigError, JwtVerifierBuilder,
     config::PublicKeyConfig,
+    crypto::{Material, PreparedKey},
     issuer::Keys,
     keys::{self, Flight, KeySet, Origin, Remote, Schedule},
     url::check_fetchable,
 };
+
+/// As long as the hash, below which a secret can be guessed sooner than the hash (RFC 7518 §3.2).
+const LEAST_SECRET_BYTES: usize = 32;
 
 /// Where the configuration says that keys come from.
 impl JwtVerifierBuilder {
@@ -19,6 +23,9 @@ impl JwtVerifierBuilder {
         clock: &Arc<dyn Clock>,
     ) -> Result<Keys, JwtConfigError> {
         let config = &self.config;
+        if let Some(secret) = self.secret_of(issuer) {
+            return key_of_secret(issuer, secret);
+        }
         if let Some(json) = &issuer.jwk_set {
             return self.keys_of_set(json, &issuer.algorithms);
         }
@@ -65,6 +72,38 @@ impl JwtVerifierBuilder {
         keys::emit_skipped(&self.events, &skipped);
         Ok(Keys::Fixed(Arc::new(set)))
     }
+}
+
+/// A secret is checked as soon as it is given, so that none that can be guessed is ever used.
+fn key_of_secret(issuer: &IssuerConfig, secret: &Secret) -> Result<Keys, JwtConfigError> {
+    let error = |problem| {
+        Err(JwtConfigError::new(
+            "shared_secret",
+            &issuer.issuer,
+            problem,
+        ))
+    };
+    if secret.expose().len() < LEAST_SECRET_BYTES {
+        return error("has a secret below 32 bytes");
+    }
+    let has_keys =
+        issuer.jwks_url.is_some() || issuer.jwk_set.is_some() || !issuer.public_keys.is_empty();
+    if has_keys {
+        return error("has published keys too");
+    }
+    let material = Material::Shared(secret.clone());
+    let Some(prepared) = PreparedKey::new(Algorithm::HS256, &material) else {
+        return error("has a secret that is not accepted");
+    };
+    let key = keys::Key {
+        kid: None,
+        algorithm: Algorithm::HS256,
+        prepared,
+    };
+    Ok(Keys::Fixed(Arc::new(KeySet::new(
+        vec![key],
+        &mut Vec::new(),
+    ))))
 }
 
 fn keys_of_pem(issuer: &IssuerConfig) -> Result<Keys, JwtConfigError> {

@@ -43,6 +43,8 @@ mod remembering;
 mod requests;
 #[path = "jwt/revoking.rs"]
 mod revoking;
+#[path = "jwt/secret.rs"]
+mod secret;
 #[path = "jwt/vectors.rs"]
 mod vectors;
 

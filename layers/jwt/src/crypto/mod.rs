@@ -5,6 +5,8 @@
 //! influenced: aws-lc-rs is called directly, which leaves `jsonwebtoken` without a backend by
 //! default, and the other backend's factory is called by name.
 
+use bartizan_core::Secret;
+
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc;
 #[cfg(feature = "aws-lc-rs")]
@@ -23,7 +25,7 @@ pub(crate) use none::{PreparedKey, rsa_components};
 /// Whether signatures can be checked at all.
 pub(crate) const AVAILABLE: bool = cfg!(any(feature = "aws-lc-rs", feature = "rust-crypto"));
 
-/// The public half of a key, its parts already checked for size.
+/// The public half of a key, or a secret that is shared, its parts already checked for size.
 #[derive(Clone)]
 #[cfg_attr(
     not(any(feature = "aws-lc-rs", feature = "rust-crypto")),
@@ -36,6 +38,8 @@ pub(crate) enum Material {
     Ec(Vec<u8>),
     /// The 32 bytes of an Ed25519 key.
     Ed25519(Vec<u8>),
+    /// What both sides of an HMAC know.
+    Shared(Secret),
 }
 
 #[cfg(all(test, feature = "aws-lc-rs", feature = "rust-crypto"))]
@@ -73,6 +77,32 @@ mod tests {
                 assert_eq!(one.verifies(b"message", &signature), expected);
                 assert_eq!(other.verifies(b"message", &signature), expected);
             }
+        }
+    }
+
+    #[test]
+    fn both_backends_agree_on_hmac() {
+        let secret = bartizan_core::Secret::from(vec![7; 32]);
+        let material = Material::Shared(secret.clone());
+        let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret.expose());
+        let good = aws_lc_rs::hmac::sign(&key, b"m").as_ref().to_vec();
+        let mut spoiled = good.clone();
+        spoiled[0] ^= 1;
+        let one = aws_lc::PreparedKey::new(Algorithm::HS256, &material).unwrap();
+        let other = rust_crypto::PreparedKey::new(Algorithm::HS256, &material).unwrap();
+        let cut = good[..16].to_vec();
+        for (signature, expected) in [
+            (good, true),
+            (spoiled, false),
+            (cut, false),
+            (vec![], false),
+        ] {
+            assert_eq!(one.verifies(b"m", &signature), expected);
+            assert_eq!(other.verifies(b"m", &signature), expected);
+        }
+        for algorithm in [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA] {
+            assert!(aws_lc::PreparedKey::new(algorithm, &material).is_none());
+            assert!(rust_crypto::PreparedKey::new(algorithm, &material).is_none());
         }
     }
 

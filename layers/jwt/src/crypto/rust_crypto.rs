@@ -16,7 +16,12 @@ pub(crate) struct PreparedKey {
 
 impl PreparedKey {
     pub(crate) fn new(algorithm: Algorithm, material: &Material) -> Option<Self> {
+        let is_hmac = algorithm == Algorithm::HS256;
         let key = match material {
+            Material::Shared(secret) if is_hmac => DecodingKey::from_secret(secret.expose()),
+            // No public key may be taken for a secret, nor the other way round.
+            Material::Shared(_) => return None,
+            _ if is_hmac => return None,
             Material::Rsa { n, .. } if n.len() > MAX_MODULUS_BYTES => return None,
             Material::Rsa { n, e } => DecodingKey::from_rsa_raw_components(n, e),
             Material::Ec(point) => DecodingKey::from_ec_der(point),
@@ -45,6 +50,7 @@ fn foreign(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
         Algorithm::ES256 => Foreign::ES256,
         Algorithm::ES384 => Foreign::ES384,
         Algorithm::EdDSA => Foreign::EdDSA,
+        Algorithm::HS256 => Foreign::HS256,
     }
 }
 

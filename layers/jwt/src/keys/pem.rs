@@ -58,6 +58,7 @@ fn material(family: Family, pem: &[u8]) -> Result<Material, &'static str> {
                 .ok_or(MISFIT)
         }
         Family::Ed25519 => jwk::ed25519(bytes(DecodingKey::from_ed_pem(pem))?).map_err(|_| MISFIT),
+        Family::Hmac => Err(MISFIT),
     }
 }
 
