@@ -6,7 +6,7 @@
 //!
 //! A figure is a whole request: clone of the service, readiness, call, poll to the response, drop
 //! of both. `inner` is the service without any layer, so a layer's own cost is its figure less
-//! that one. Allocations are printed once per case, before the timing.
+//! that one; of what every first layer makes, `context_only` tells. Allocations are printed once per case, before the timing.
 
 #![allow(
     clippy::panic,
@@ -19,22 +19,29 @@
 use std::{
     convert::Infallible,
     hint::black_box,
+    io,
     pin::pin,
+    sync::{Barrier, LazyLock},
     task::{Context, Poll, Waker},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use bartizan::{
-    CallLayer, CorsLayer, JwtLayer, JwtVerifier, NetworkLayer, SecurityHeadersLayer,
+    AddressLimitLayer, AuditLayer, CallLayer, CorsLayer, JsonLines, JwtLayer, JwtVerifier,
+    NetworkLayer, Principal, RateLimitLayer, RbacLayer, SecurityContext, SecurityHeadersLayer,
+    identify,
     network::PeerAddr,
+    ratelimit::{AddressLimits, Quota, RateLimits},
+    rbac::{Policy, Rule},
 };
-use bartizan_kit::{Algorithm, McpRequest, Revision, SigningKey, TokenMint, call_tool};
+use bartizan_kit::{Algorithm, McpRequest, Revision, TokenMint, call_tool};
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::json;
-use tower::{Layer, Service, ServiceBuilder, ServiceExt};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, util::MapRequestLayer};
 
 const ISSUER: &str = "https://auth.example.com";
 const AUDIENCE: &str = "https://mcp.example.com/mcp";
@@ -60,16 +67,30 @@ impl<B> Service<Request<B>> for Inner {
 
 fn request() -> McpRequest {
     let arguments = json!({"id": 42, "text": "x".repeat(120)});
-    call_tool(Revision::V2026_07_28, "write_note", arguments)
+    dressed(call_tool(Revision::V2026_07_28, "write_note", arguments))
+}
+
+fn deletion() -> McpRequest {
+    dressed(call_tool(Revision::V2026_07_28, "delete_note", json!({})))
+}
+
+fn browser() -> McpRequest {
+    request().origin(ORIGIN)
+}
+
+fn dressed(request: McpRequest) -> McpRequest {
+    request
         .host("localhost:8080")
         .extension(PeerAddr(([127, 0, 0, 1], 5000).into()))
 }
 
-fn verifier(key: &SigningKey) -> JwtVerifier {
+/// A verifier that remembers so many tokens.
+fn verifier(remembered: usize) -> JwtVerifier {
     JwtVerifier::builder()
         .issuer(ISSUER)
         .audience(AUDIENCE)
-        .jwk_set(json!({"keys": [key.jwk()]}).to_string())
+        .jwk_set(mint().jwks().to_string())
+        .token_cache_capacity(remembered)
         .build()
         .unwrap()
 }
@@ -110,77 +131,185 @@ where
 }
 
 fn layers(c: &mut Criterion) {
-    let key = SigningKey::shared(Algorithm::Rs256);
-    let jwt = verifier(&key);
-    let token = TokenMint::new(ISSUER, AUDIENCE)
-        .token()
-        .signed_by(&key)
-        .expires_in(3600)
-        .encode();
-    let cors = CorsLayer::new().allow_origin(ORIGIN).unwrap();
-
     case(c, "inner", Inner, request(), 200);
+    let context = MapRequestLayer::new(|mut request: Request<Full<Bytes>>| {
+        let _ = SecurityContext::of(&mut request);
+        request
+    });
+    case(c, "context_only", context.layer(Inner), request(), 200);
+
     let headers = SecurityHeadersLayer::mcp().layer(Inner);
     case(c, "headers/accepted", headers, request(), 200);
+    let audit = AuditLayer::new(JsonLines::to(io::sink())).layer(Inner);
+    case(c, "audit/accepted", audit, request(), 200);
     let network = NetworkLayer::new().layer(Inner);
     case(c, "network/accepted", network.clone(), request(), 200);
-    case(
-        c,
-        "network/refused",
-        network,
-        request().host("evil.example"),
-        403,
-    );
-    let guarded = cors.clone().layer(Inner);
-    case(
-        c,
-        "cors/accepted",
-        guarded.clone(),
-        request().origin(ORIGIN),
-        200,
-    );
-    case(
-        c,
-        "cors/refused",
-        guarded,
-        request().origin("https://evil.example"),
-        403,
-    );
-    let guarded = JwtLayer::new(jwt.clone()).layer(Inner);
-    case(
-        c,
-        "jwt/rs256_accepted",
-        guarded.clone(),
-        request().bearer(&token),
-        200,
-    );
-    case(c, "jwt/refused_without_token", guarded, request(), 401);
+    let evil = request().host("evil.example");
+    case(c, "network/refused", network, evil, 403);
+    let cors = cors().layer(Inner);
+    case(c, "cors/accepted", cors.clone(), browser(), 200);
+    let evil = request().origin("https://evil.example");
+    case(c, "cors/refused", cors, evil, 403);
+    let limit = |quota| {
+        let limits = AddressLimits::builder().address(quota).build();
+        AddressLimitLayer::new(limits.unwrap()).layer(Inner)
+    };
+    case(c, "address_limit/accepted", limit(plenty()), request(), 200);
+    let exhausted = spent(limit(one()), request);
+    case(c, "address_limit/refused", exhausted, request(), 429);
+
+    authentication(c);
+
     let call = CallLayer::new().layer(Inner);
     case(c, "call/accepted", call.clone(), request(), 200);
-    case(
-        c,
-        "call/refused",
-        call,
-        request().body("{\"a\":1,\"a\":2}"),
-        400,
-    );
+    let twofold = request().body("{\"a\":1,\"a\":2}");
+    case(c, "call/refused", call, twofold, 400);
+    // These decide by the principal and the call, so both are there before.
+    let called = |inner| identified().layer(CallLayer::new().layer(inner));
+    case(c, "identified_call_only", called(Inner), request(), 200);
+    let limit = |quota| identified().layer(limits(quota).layer(Inner));
+    case(c, "ratelimit/accepted", limit(plenty()), request(), 200);
+    let exhausted = spent(limit(one()), request);
+    case(c, "ratelimit/refused", exhausted, request(), 429);
+    let rbac = identified().layer(rbac().layer(Inner));
+    case(c, "rbac/accepted", rbac.clone(), request(), 200);
+    case(c, "rbac/refused", rbac, deletion(), 403);
+}
 
-    let stack = ServiceBuilder::new()
+fn authentication(c: &mut Criterion) {
+    let token = token();
+    let remembering = JwtLayer::new(verifier(1000)).layer(Inner);
+    let forgetful = JwtLayer::new(verifier(0)).layer(Inner);
+    let good = || request().bearer(&token);
+    case(c, "jwt/rs256_warm", remembering.clone(), good(), 200);
+    case(c, "jwt/rs256_cold", forgetful, good(), 200);
+    let spoiled = request().bearer(mint().token().encode_spoiled());
+    case(c, "jwt/bad_signature", remembering.clone(), spoiled, 401);
+    case(c, "jwt/refused_without_token", remembering, request(), 401);
+}
+
+fn stack(c: &mut Criterion) {
+    let token = token();
+    let good = || browser().bearer(&token);
+    let warm = whole(1000, plenty());
+    case(c, "stack/warm", warm.clone(), good(), 200);
+    case(c, "stack/cold", whole(0, plenty()), good(), 200);
+    let without_token = "stack/refused_without_token";
+    case(c, without_token, warm.clone(), browser(), 401);
+    let deletion = deletion().origin(ORIGIN).bearer(&token);
+    case(c, "stack/refused_by_rbac", warm.clone(), deletion, 403);
+    let exhausted = spent(whole(1000, one()), good);
+    case(c, "stack/refused_by_ratelimit", exhausted, good(), 429);
+    two_threads(c, "stack/warm_2_threads", &warm, &good().build());
+}
+
+/// Each thread's mean time of a request while both send; requests are made within it.
+fn two_threads<S, B>(c: &mut Criterion, name: &str, service: &S, request: &Request<Full<Bytes>>)
+where
+    S: Service<Request<Full<Bytes>>, Response = Response<B>, Error = Infallible> + Clone + Sync,
+{
+    c.bench_function(name, |b| {
+        b.iter_custom(|count| {
+            let start = Barrier::new(2);
+            let one = || {
+                start.wait();
+                let begun = Instant::now();
+                for _ in 0..count {
+                    assert_eq!(drive(service, request.clone()), 200);
+                }
+                begun.elapsed()
+            };
+            let (a, b) = thread::scope(|scope| {
+                let other = scope.spawn(one);
+                (one(), other.join().unwrap())
+            });
+            (a + b) / 2
+        });
+    });
+}
+
+/// All layers, outermost first.
+fn whole(
+    remembered: usize,
+    quota: Quota,
+) -> impl Service<Request<Full<Bytes>>, Response = Response<impl Send>, Error = Infallible, Future: Send>
++ Clone
++ Sync {
+    ServiceBuilder::new()
         .layer(SecurityHeadersLayer::mcp())
+        .layer(AuditLayer::new(JsonLines::to(io::sink())))
         .layer(NetworkLayer::new())
-        .layer(cors)
-        .layer(JwtLayer::new(jwt))
+        .layer(cors())
+        .layer(AddressLimitLayer::new(
+            AddressLimits::builder().address(plenty()).build().unwrap(),
+        ))
+        .layer(JwtLayer::new(verifier(remembered)))
         .layer(CallLayer::new())
-        .service(Inner);
-    let browser = || request().origin(ORIGIN);
-    case(
-        c,
-        "stack/accepted",
-        stack.clone(),
-        browser().bearer(&token),
-        200,
-    );
-    case(c, "stack/refused_without_token", stack, browser(), 401);
+        .layer(limits(quota))
+        .layer(rbac())
+        .service(Inner)
+}
+
+fn cors() -> CorsLayer {
+    CorsLayer::new().allow_origin(ORIGIN).unwrap()
+}
+
+fn limits(quota: Quota) -> RateLimitLayer {
+    let limits = RateLimits::builder().global(plenty()).account(quota);
+    RateLimitLayer::new(limits.other_tools(plenty()).build().unwrap())
+}
+
+fn rbac() -> RbacLayer {
+    let policy = Policy::builder()
+        .role("editor", [])
+        .rule(Rule::tool("write_note").role("editor"))
+        .rule(Rule::tool("delete_note").deny());
+    RbacLayer::new(policy.build().unwrap())
+}
+
+fn plenty() -> Quota {
+    let quota = Quota::per_second(1_000_000);
+    quota.and_then(|quota| quota.burst(1_000_000)).unwrap()
+}
+
+/// A single request, and the next much later.
+fn one() -> Quota {
+    Quota::per_hour(1).unwrap()
+}
+
+/// Without what the first request takes.
+fn spent<S, B>(service: S, request: impl Fn() -> McpRequest) -> S
+where
+    S: Service<Request<Full<Bytes>>, Response = Response<B>, Error = Infallible> + Clone,
+{
+    assert_eq!(drive(&service, request().build()), 200);
+    service
+}
+
+/// As an authentication layer leaves it.
+fn identified() -> MapRequestLayer<fn(Request<Full<Bytes>>) -> Request<Full<Bytes>>> {
+    MapRequestLayer::new(|mut request| {
+        static ANN: LazyLock<Principal> = LazyLock::new(|| {
+            Principal::user(ISSUER, "ann")
+                .roles(["editor"])
+                .build("jwt")
+        });
+        identify(&mut request, ANN.clone()).unwrap();
+        request
+    })
+}
+
+fn mint() -> TokenMint {
+    TokenMint::new(ISSUER, AUDIENCE)
+}
+
+fn token() -> String {
+    mint()
+        .token()
+        .signed_by(&mint().key(Algorithm::Rs256))
+        .claim("roles", json!(["editor"]))
+        .expires_in(3600)
+        .encode()
 }
 
 criterion_group! {
@@ -188,6 +317,6 @@ criterion_group! {
     config = Criterion::default()
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2));
-    targets = layers
+    targets = layers, stack
 }
 criterion_main!(benches);
