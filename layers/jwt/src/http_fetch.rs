@@ -11,7 +11,7 @@ use http::{
     header::{AGE, CACHE_CONTROL},
 };
 use reqwest::{
-    Client,
+    Client, Url,
     dns::{Name, Resolve, Resolving},
     redirect,
 };
@@ -29,8 +29,8 @@ use crate::{
 ///
 /// TLS is rustls with the system's trust store. If the process installed a rustls provider, that
 /// one is used, otherwise aws-lc-rs; nothing is installed. Proxies named by the environment are
-/// honoured, but not for loopback hosts. Such a proxy resolves the names, and what it reaches is its
-/// own affair.
+/// honoured, but not for loopback hosts. A proxy resolves the names that it is asked for, and what it
+/// reaches is its own affair; hosts that the environment exempts from it (`NO_PROXY`) are judged.
 #[derive(Debug, Clone)]
 pub struct HttpFetch {
     direct: Client,
@@ -55,26 +55,30 @@ impl HttpFetch {
     ///
     /// If TLS cannot be set up.
     pub fn reaching(reach: Reach, timeout: Duration) -> Result<Self, JwtConfigError> {
-        Self::with(reach, timeout, has_proxy(), lookup)
+        Self::with(reach, timeout, proxy_hosts(), lookup)
     }
 
     fn with(
         reach: Reach,
         timeout: Duration,
-        has_proxy: bool,
+        proxies: Vec<String>,
         lookup: Lookup,
     ) -> Result<Self, JwtConfigError> {
-        let client = |target, has_proxy: bool| {
+        let client = |target, proxies: Option<Vec<String>>| {
             let mut builder = Client::builder()
                 .redirect(redirect::Policy::none())
                 .connect_timeout(timeout)
                 .timeout(timeout)
                 .pool_max_idle_per_host(1)
                 .user_agent(concat!("bartizan-jwt/", env!("CARGO_PKG_VERSION")));
-            if !has_proxy {
-                let resolver = Arc::new(Resolver { target, lookup });
-                builder = builder.no_proxy().dns_resolver(resolver);
+            if proxies.is_none() {
+                builder = builder.no_proxy();
             }
+            builder = builder.dns_resolver(Arc::new(Resolver {
+                target,
+                proxies: proxies.unwrap_or_default(),
+                lookup,
+            }));
             builder.build().map_err(|error| {
                 JwtConfigError::new(
                     "http client",
@@ -84,8 +88,8 @@ impl HttpFetch {
             })
         };
         Ok(Self {
-            direct: client(Target::ThisMachine, false)?,
-            outbound: client(Target::Elsewhere(reach), has_proxy)?,
+            direct: client(Target::ThisMachine, None)?,
+            outbound: client(Target::Elsewhere(reach), Some(proxies))?,
             reach,
         })
     }
@@ -141,12 +145,18 @@ fn lookup(name: String) -> Resolving {
 /// Finds the addresses of a name that may be connected to.
 struct Resolver {
     target: Target,
+    /// The operator's, which may be anywhere.
+    proxies: Vec<String>,
     lookup: Lookup,
 }
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let (target, found) = (self.target, (self.lookup)(name.as_str().to_owned()));
+        let is_proxy = |proxy: &String| proxy.eq_ignore_ascii_case(name.as_str());
+        if self.proxies.iter().any(is_proxy) {
+            return found;
+        }
         Box::pin(async move {
             let mut refusal = FetchError::new("the name has no address");
             let mut admitted: Vec<SocketAddr> = Vec::new();
@@ -179,13 +189,24 @@ impl Target {
     }
 }
 
-/// Whether the environment names a proxy, in any of the spellings that reqwest reads.
-fn has_proxy() -> bool {
+/// The hosts of the proxies that the environment names, in any of the spellings that reqwest reads.
+fn proxy_hosts() -> Vec<String> {
     let names = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
-    let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
-    names
+    let names = names
         .iter()
-        .any(|name| is_set(name) || is_set(&name.to_ascii_lowercase()))
+        .flat_map(|name| [(*name).to_owned(), name.to_ascii_lowercase()]);
+    let proxies = names.filter_map(|name| env::var(name).ok());
+    proxies.filter_map(|proxy| host_of_proxy(&proxy)).collect()
+}
+
+fn host_of_proxy(proxy: &str) -> Option<String> {
+    let with_scheme = || Url::parse(&format!("http://{proxy}"));
+    let url = if proxy.contains("://") {
+        Url::parse(proxy)
+    } else {
+        with_scheme()
+    };
+    url.ok()?.host_str().map(str::to_owned)
 }
 
 /// For how long an answer says that it is fresh (RFC 9111 §4.2.1), if it says so.
@@ -245,7 +266,7 @@ mod tests {
     }
 
     async fn refusal(reach: Reach, url: &str) -> String {
-        let fetch = HttpFetch::with(reach, SOON, false, scripted).unwrap();
+        let fetch = HttpFetch::with(reach, SOON, Vec::new(), scripted).unwrap();
         fetch.fetch(url, 100).await.unwrap_err().to_string()
     }
 
@@ -288,10 +309,36 @@ mod tests {
             let address = SocketAddr::new("192.168.7.7".parse().unwrap(), 0);
             Box::pin(async move { Ok(Box::new(std::iter::once(address)) as _) })
         }
-        let fetch = HttpFetch::with(Reach::Private, SOON, false, elsewhere).unwrap();
+        let fetch = HttpFetch::with(Reach::Private, SOON, Vec::new(), elsewhere).unwrap();
         let error = fetch.fetch("http://localhost:1/", 100).await.unwrap_err();
         let reason = error.to_string();
         assert!(reason.contains("is not on this machine"), "{reason}");
+    }
+
+    #[tokio::test]
+    async fn a_proxy_may_be_anywhere_and_names_beside_it_are_judged() {
+        let resolve = |name: &'static str| {
+            let resolver = Resolver {
+                target: Target::Elsewhere(Reach::Public),
+                proxies: vec!["proxy.test".into()],
+                lookup: scripted,
+            };
+            async move { resolver.resolve(name.parse().unwrap()).await.is_ok() }
+        };
+        assert!(resolve("proxy.test").await && resolve("Proxy.Test").await);
+        assert!(!resolve("other.test").await);
+        assert!(!resolve("sub.proxy.test").await);
+        for (proxy, host) in [
+            ("http://proxy.test:3128", Some("proxy.test")),
+            ("socks5h://ann:secret@Proxy.Test:1080/", Some("proxy.test")),
+            ("proxy.test:3128", Some("proxy.test")),
+            ("proxy.test", Some("proxy.test")),
+            ("", None),
+        ] {
+            let found = host_of_proxy(proxy);
+            let is_same = |found: String| found.eq_ignore_ascii_case(host.unwrap_or_default());
+            assert_eq!(found.map(is_same), host.map(|_| true), "{proxy}");
+        }
     }
 
     #[test]
