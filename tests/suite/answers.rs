@@ -58,7 +58,7 @@ async fn ac_1_no_token_is_401_with_a_parseable_challenge_and_no_error() {
         assert_eq!(metadata["resource"], server.url, "MD-3");
         assert_eq!(
             metadata["authorization_servers"],
-            json!([server.issuer.url()])
+            json!([server.issuer.url(), server.partner.url()])
         );
     }
 }

@@ -14,6 +14,7 @@ mod clients;
 mod contracts;
 mod conventions;
 mod dependency_rule;
+mod identity;
 mod limits;
 mod metrics;
 mod order;

@@ -7,6 +7,8 @@ use bartizan::{
     AddressLimitLayer, AuditLayer, CallLayer, Caller, CorsLayer, JwtLayer, JwtVerifier, Need,
     NetworkLayer, RateLimitLayer, RbacLayer, SecurityHeadersLayer,
     audit::Records,
+    auth::Revocations,
+    jwt::IssuerConfig,
     ratelimit::{AddressLimits, Quota, RateLimits},
     rbac::{Policy, Preset, Rule},
 };
@@ -41,6 +43,9 @@ pub(crate) enum Mode {
 pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) issuer: Issuer,
+    /// A second one, whose tokens are accepted as well.
+    pub(crate) partner: Issuer,
+    pub(crate) revocations: Revocations,
     pub(crate) probe: Arc<Probe>,
     pub(crate) records: Records,
 }
@@ -63,12 +68,15 @@ impl Server {
 
     /// A server that lets each account make so many calls at once, and then one each second.
     pub(crate) async fn with_burst(mode: Mode, burst: u32) -> Self {
-        let issuer = Issuer::start().await;
+        let (issuer, partner) = (Issuer::start().await, Issuer::start().await);
+        let revocations = Revocations::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/mcp", listener.local_addr().unwrap());
         let jwt = JwtVerifier::builder()
             .issuer(issuer.url())
             .audience(&url)
+            .add_issuer(IssuerConfig::new(partner.url()))
+            .revocations(revocations.clone())
             .build()
             .unwrap();
         let probe = Arc::new(Probe::default());
@@ -79,6 +87,8 @@ impl Server {
         Self {
             url,
             issuer,
+            partner,
+            revocations,
             probe,
             records,
         }
@@ -86,12 +96,12 @@ impl Server {
 
     /// A good token for a subject.
     pub(crate) fn token(&self, subject: &str) -> Token {
-        let token = self
-            .issuer
-            .mint()
-            .token()
-            .sub(subject)
-            .aud(self.url.as_str());
+        self.token_of(&self.issuer, subject)
+    }
+
+    /// The same of one of the issuers.
+    pub(crate) fn token_of(&self, issuer: &Issuer, subject: &str) -> Token {
+        let token = issuer.mint().token().sub(subject).aud(self.url.as_str());
         token.claim("roles", json!(["admin"]))
     }
 
