@@ -45,7 +45,8 @@ impl Settings {
         );
         let event = Event::new("audit", Severity::Warning, "room_again", detail);
         report(&self.events, &event);
-        self.write(&Record::gap(self.clock.wall(), missing));
+        let now = guarded(|| self.clock.wall()).unwrap_or_default();
+        self.write(&Record::gap(now, missing));
     }
 
     fn reserve(&self) -> bool {

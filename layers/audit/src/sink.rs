@@ -1,4 +1,8 @@
-use std::sync::Arc;
+use std::{
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::Arc,
+};
 
 use crate::Record;
 
@@ -57,26 +61,45 @@ impl<S: AuditSink + ?Sized> AuditSink for Arc<S> {
     }
 }
 
-/// Both take every record; there is room if both have it.
+/// Both take every record; there is room if both have it. A panic of one costs the other nothing.
 impl<A: AuditSink, B: AuditSink> AuditSink for (A, B) {
     fn reserve(&self) -> bool {
         if !self.0.reserve() {
             return false;
         }
-        let both = self.1.reserve();
-        if !both {
-            self.0.release();
+        match catch_unwind(AssertUnwindSafe(|| self.1.reserve())) {
+            Ok(true) => true,
+            Ok(false) => {
+                self.0.release();
+                false
+            }
+            Err(payload) => {
+                self.0.release();
+                resume_unwind(payload)
+            }
         }
-        both
     }
 
     fn release(&self) {
-        self.0.release();
-        self.1.release();
+        both(|| self.0.release(), || self.1.release());
     }
 
     fn write(&self, record: &Record<'_>) {
-        self.0.write(record);
-        self.1.write(record);
+        both(|| self.0.write(record), || self.1.write(record));
+    }
+}
+
+/// Runs both whatever the first does; goes on with a panic afterwards, so that it is counted.
+fn both(first: impl FnOnce(), second: impl FnOnce()) {
+    let first = catch_unwind(AssertUnwindSafe(first));
+    let second = catch_unwind(AssertUnwindSafe(second));
+    match (first, second) {
+        (Ok(()), Ok(())) => {}
+        (Err(payload), Ok(())) | (Ok(()), Err(payload)) => resume_unwind(payload),
+        (Err(payload), Err(other)) => {
+            // Its destructor may panic as well.
+            mem::forget(other);
+            resume_unwind(payload)
+        }
     }
 }

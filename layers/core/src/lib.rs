@@ -39,7 +39,7 @@ pub use permissions::Permissions;
 pub use principal::{Account, Principal, PrincipalBuilder, PrincipalKind};
 pub use refusal::scrub;
 pub use secret::Secret;
-pub use text::{Printable, printable};
+pub use text::{Printable, printable, uri_without_secrets};
 pub use trail::{Finding, Trail, Verdict};
 
 /// For the crate's own macros.

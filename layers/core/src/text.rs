@@ -41,6 +41,53 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
+/// The part of a URI that may be written into a log: without query, fragment and user information,
+/// any of which may hold a credential (AL-2, TR-24).
+///
+/// What a lenient reader may take for one of them counts as such: escaped marks, missing or turned
+/// slashes, and in the URL of a web server any `@`.
+///
+/// ```
+/// use bartizan_core::uri_without_secrets;
+/// assert_eq!(uri_without_secrets("file:///etc/motd"), "file:///etc/motd");
+/// assert_eq!(uri_without_secrets("https://h/x?token=s3cret"), "https://h/x");
+/// assert_eq!(uri_without_secrets("https://ann:s3cret@h/x"), "https://");
+/// ```
+pub fn uri_without_secrets(uri: &str) -> &str {
+    let (scheme, rest) = uri.split_once(':').unwrap_or_default();
+    let is_scheme = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
+    let has_scheme = !scheme.is_empty() && scheme.bytes().all(is_scheme);
+    let (scheme, rest) = if has_scheme {
+        (scheme, rest)
+    } else {
+        ("", uri)
+    };
+    let authority = rest.trim_start_matches(['/', '\\']);
+    let is_web = WEB.iter().any(|web| web.eq_ignore_ascii_case(scheme));
+    let has_authority = is_web || rest.len() - authority.len() >= 2;
+    let searched = if is_web {
+        authority
+    } else {
+        let end = authority.find(['/', '?', '#']);
+        authority
+            .get(..end.unwrap_or(authority.len()))
+            .unwrap_or_default()
+    };
+    let kept = if has_authority && searched.contains('@') {
+        uri.len() - authority.len()
+    } else {
+        let marks = uri.find(['?', '#']);
+        let escaped = ["%3f", "%3F", "%23"]
+            .iter()
+            .filter_map(|mark| uri.find(mark));
+        marks.into_iter().chain(escaped).min().unwrap_or(uri.len())
+    };
+    uri.get(..kept).unwrap_or_default()
+}
+
+/// Schemes whose readers forgive slashes that are missing or turned.
+const WEB: [&str; 5] = ["http", "https", "ws", "wss", "ftp"];
+
 /// Writes `text` as a JSON string, quotes included.
 pub(crate) fn write_json_string(out: &mut String, text: &str) {
     out.push('"');

@@ -169,5 +169,21 @@ fn stated(headers: &HeaderMap, uri: &Uri) -> String {
         .authority()
         .map(|authority| authority.as_str().as_bytes());
     let text = String::from_utf8_lossy(line.or(authority).unwrap_or_default());
-    printable(&text, 100).to_string()
+    // User information may hold a password (AL-2).
+    let host = text.rsplit('@').next().unwrap_or_default();
+    printable(host, 100).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn al_2_no_reason_holds_the_user_information_of_a_host() {
+        let mut headers = HeaderMap::new();
+        let uri = Uri::from_static("http://ann:s3cret@h/x");
+        assert_eq!(stated(&headers, &uri), "h");
+        headers.insert(HOST, "ann:s3cret@evil.example".parse().unwrap());
+        assert_eq!(stated(&headers, &uri), "evil.example");
+    }
 }

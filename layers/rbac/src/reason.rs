@@ -1,6 +1,6 @@
 //! What records say of a decision. None of it reaches the caller.
 
-use bartizan_core::{Principal, printable};
+use bartizan_core::{Principal, call::Subject, printable, uri_without_secrets};
 
 use crate::{
     Decision, Operation, Policy,
@@ -150,7 +150,15 @@ fn shown(operation: &Operation<'_>) -> String {
         method => format!("`{}`", printable(method, 80)),
     };
     match operation.subject() {
-        Some((_, name)) => format!("{method} of `{}`", printable(name, 200)),
+        Some((subject, name)) => {
+            // A reason is written into records and logs (AL-2).
+            let shown = match subject {
+                Subject::Resource => uri_without_secrets(name),
+                _ => name,
+            };
+            let cut = if shown.len() < name.len() { "…" } else { "" };
+            format!("{method} of `{}{cut}`", printable(shown, 200))
+        }
         None => method,
     }
 }

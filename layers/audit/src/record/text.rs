@@ -1,6 +1,6 @@
 use std::fmt;
 
-use bartizan_core::printable;
+use bartizan_core::{printable, uri_without_secrets};
 
 /// Text that a stranger may have chosen, cut to a bound.
 ///
@@ -42,19 +42,12 @@ impl<'a> Text<'a> {
 
     /// A URI without query, fragment and user information, any of which may hold a credential.
     pub(crate) fn uri(uri: &'a str, limit: usize) -> Self {
-        if let Some(scheme) = uri.find("//") {
-            let authority = scheme + "//".len();
-            let rest = uri.get(authority..).unwrap_or_default();
-            let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-            if rest.get(..end).is_some_and(|host| host.contains('@')) {
-                return Self::cut(Self::new(uri, limit).text, authority);
-            }
+        let shown = uri_without_secrets(uri);
+        let text = Self::new(shown, limit);
+        if shown.len() < uri.len() {
+            return Self::cut(text.text, text.text.len());
         }
-        let text = Self::new(uri, limit);
-        match text.text.find(['?', '#']) {
-            Some(at) => Self::cut(text.text, at),
-            None => text,
-        }
+        text
     }
 
     fn cut(text: &'a str, at: usize) -> Self {
@@ -194,6 +187,20 @@ mod tests {
             ("https://ann:s3cret@h/x", r#""https://\u2026""#),
             ("https://h\\@s3cret", r#""https://\u2026""#),
             ("mailto:ann@h", r#""mailto:ann@h""#),
+            ("npm:@scope/x", r#""npm:@scope/x""#),
+            ("file:///home/ann@h/x", r#""file:///home/ann@h/x""#),
+            ("https:/ann:s3cret@h/x", r#""https:/\u2026""#),
+            ("https:\\\\ann:s3cret@h/x", r#""https:\\\\\u2026""#),
+            ("HTTPS:ann:s3cret@h/x", r#""HTTPS:\u2026""#),
+            ("https://ann:pa/s3cret@h/x", r#""https://\u2026""#),
+            ("https://ann:s3cret#x@h/", r#""https://\u2026""#),
+            ("db://ann:s3cret@h/x", r#""db://\u2026""#),
+            ("//ann:s3cret@h/x", r#""//\u2026""#),
+            (
+                "https://h/x%3Faccess_token=s3cret",
+                r#""https://h/x\u2026""#,
+            ),
+            ("https://h/x%23s3cret", r#""https://h/x\u2026""#),
             ("?s3cret", r#""\u2026""#),
         ] {
             assert_eq!(json(Text::uri(uri, 1000)), kept);

@@ -68,6 +68,26 @@ async fn seed_z9_sc_10_al_3_a_denial_is_recorded_with_its_rules_and_what_they_la
 }
 
 #[tokio::test]
+async fn al_2_tr_24_no_reason_holds_what_a_resource_uri_may_hide() {
+    for (uri, shown) in [
+        ("https://h/x?access_token=s3cret", "`https://h/x…`"),
+        ("https://h/x#s3cret", "`https://h/x…`"),
+        ("https://ann:s3cret@h/x", "`https://…`"),
+        ("https:/ann:s3cret@h/x", "`https:/…`"),
+        ("HTTPS:ann:s3cret@h/x", "`HTTPS:…`"),
+        ("db://ann:s3cret@h/x", "`db://…`"),
+    ] {
+        for method in ["resources/read", "resources/subscribe"] {
+            let caller = Caller::user(&["viewer"], &[]);
+            let answer = caller.call(&notes(), method, json!({"uri": uri})).await;
+            let reason = answer.finding().reason.to_string();
+            assert!(!reason.contains("s3cret"), "{reason}");
+            assert!(reason.contains(shown), "{reason}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_admission_is_recorded_with_the_rules_that_were_satisfied() {
     let caller = Caller::user(&["viewer", "guest"], &["notes.admin"]);
     let answer = caller.tool(&notes(), "edit_note").await;

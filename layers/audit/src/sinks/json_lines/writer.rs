@@ -50,12 +50,17 @@ impl<W: Write> Writer<W> {
     fn deliver(&mut self, mut rest: &[u8]) -> bool {
         let mut pause = FIRST_PAUSE;
         loop {
+            let before = rest.len();
             match self.attempt(&mut rest) {
                 Ok(()) => {
                     self.report_recovery();
                     return true;
                 }
                 Err(error) => self.report_failure(&error),
+            }
+            // A writer that takes some at a time, a full pipe say, is slow and not broken.
+            if rest.len() < before {
+                pause = FIRST_PAUSE;
             }
             if !self.buffer.pause(pause) {
                 return false;

@@ -1,0 +1,105 @@
+//! Two sinks, one of which panics, and a writer that takes little at a time.
+
+use std::{
+    io::{self, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bartizan_audit::{AuditLayer, AuditSink, JsonLines, Record};
+use tower::{Layer as _, ServiceExt as _};
+
+use super::{
+    common::*,
+    json_lines::{PATIENCE, Shared},
+};
+
+/// Panics where it is told to.
+#[derive(Clone, Default)]
+struct Broken {
+    in_reserve: Arc<AtomicBool>,
+    in_write: Arc<AtomicBool>,
+}
+
+impl AuditSink for Broken {
+    fn reserve(&self) -> bool {
+        assert!(!self.in_reserve.load(Ordering::SeqCst), "as told");
+        true
+    }
+
+    fn release(&self) {}
+
+    fn write(&self, _: &Record<'_>) {
+        assert!(!self.in_write.load(Ordering::SeqCst), "as told");
+    }
+}
+
+async fn status(layer: &AuditLayer) -> u16 {
+    let service = layer.layer(Actor(Act::Answer(200)));
+    service.oneshot(empty()).await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn a_sink_that_panics_in_write_costs_the_other_neither_record_nor_room() {
+    let (broken, lines) = (Broken::default(), Shared::default());
+    let sink = JsonLines::to(lines.clone()).capacity(4).unwrap();
+    let layer = AuditLayer::new(broken.clone()).also(sink.clone());
+    broken.in_write.store(true, Ordering::SeqCst);
+    for _ in 0..9 {
+        assert_eq!(status(&layer).await, 200);
+        sink.flush(PATIENCE).unwrap();
+    }
+    broken.in_write.store(false, Ordering::SeqCst);
+    assert_eq!(status(&layer).await, 200);
+    sink.flush(PATIENCE).unwrap();
+    let requests = lines.text().matches("\"outcome\":\"admitted\"").count();
+    assert_eq!(requests, 10);
+}
+
+#[tokio::test]
+async fn a_sink_that_panics_in_reserve_costs_the_other_no_room() {
+    let broken = Broken::default();
+    let sink = JsonLines::to(Shared::default()).capacity(4).unwrap();
+    let layer = AuditLayer::new(sink.clone()).also(broken.clone());
+    broken.in_reserve.store(true, Ordering::SeqCst);
+    for _ in 0..9 {
+        assert_eq!(status(&layer).await, 503);
+    }
+    broken.in_reserve.store(false, Ordering::SeqCst);
+    for _ in 0..9 {
+        assert_eq!(status(&layer).await, 200);
+        sink.flush(PATIENCE).unwrap();
+    }
+}
+
+/// Takes 4 KiB, then would block, and so on: a pipe that does not wait.
+struct Pipe(Shared, AtomicUsize);
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.1.fetch_add(1, Ordering::SeqCst) % 2 == 1 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.0.write(bytes.get(..4096).unwrap_or(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_writer_that_takes_some_at_a_time_is_not_paused_ever_longer() {
+    let lines = Shared::default();
+    let sink = JsonLines::to(Pipe(lines.clone(), AtomicUsize::new(0)));
+    let layer = AuditLayer::new(sink.clone());
+    for _ in 0..80 {
+        status(&layer).await;
+    }
+    // Ten pauses and more: half a second each would be the shortest of them, were they to grow.
+    sink.flush(Duration::from_secs(3)).unwrap();
+    assert_eq!(lines.text().lines().count(), 80);
+}
