@@ -23,11 +23,18 @@ impl Settings {
 
     /// Writes into reserved room. Nothing that a sink does reaches the request.
     pub(crate) fn write(&self, record: &Record<'_>) {
-        if guarded(|| self.sink.write(record)).is_none() {
-            let event = Event::new("audit", Severity::Error, "sink_failed", "a sink panicked");
-            report(&self.events, &event);
+        if !self.is_written(record) {
             self.gaps.count(true, &self.events);
         }
+    }
+
+    fn is_written(&self, record: &Record<'_>) -> bool {
+        let is_written = guarded(|| self.sink.write(record)).is_some();
+        if !is_written {
+            let event = Event::new("audit", Severity::Error, "sink_failed", "a sink panicked");
+            report(&self.events, &event);
+        }
+        is_written
     }
 
     fn close_gap(&self) {
@@ -46,7 +53,9 @@ impl Settings {
         let event = Event::new("audit", Severity::Warning, "room_again", detail);
         report(&self.events, &event);
         let now = guarded(|| self.clock.wall()).unwrap_or_default();
-        self.write(&Record::gap(now, missing));
+        if !self.is_written(&Record::gap(now, missing)) {
+            self.gaps.reopen(missing);
+        }
     }
 
     fn reserve(&self) -> bool {
@@ -89,6 +98,13 @@ impl Gaps {
 
     fn is_open(&self) -> bool {
         self.open.load(Ordering::Relaxed)
+    }
+
+    /// Nobody learnt of what was missing.
+    fn reopen(&self, missing: Missing) {
+        self.refused.fetch_add(missing.refused, Ordering::Relaxed);
+        self.passed.fetch_add(missing.passed, Ordering::Relaxed);
+        self.open.store(true, Ordering::Release);
     }
 
     /// Closes the gap; `None` if another request was first.

@@ -1,10 +1,10 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bartizan_core::{Clock, Events, SystemClock};
 use http::HeaderName;
 use tower_layer::Layer;
 
-use crate::{Audit, AuditConfigError, AuditSink, gaps::Gaps, header};
+use crate::{Audit, AuditConfigError, AuditSink, FlushError, gaps::Gaps, header};
 
 /// One record for each request; see the [crate's docs](crate) for an example.
 ///
@@ -83,6 +83,22 @@ impl AuditLayer {
     /// Where the layer reports that its sink has no room, and has some again.
     pub fn events(self, events: Events) -> Self {
         self.with(|settings| settings.events = events)
+    }
+
+    /// Waits until the sinks have let go of everything recorded so far. Blocks the thread.
+    ///
+    /// For the end of `main`, where a sink may be out of reach (one made of an `AuditConfig`, say). The
+    /// layer is a handle: a clone of it does as well.
+    ///
+    /// # Errors
+    ///
+    /// If it takes longer than `patience`.
+    pub fn flush(&self, patience: Duration) -> Result<(), FlushError> {
+        if self.settings.sink.flush(patience) {
+            Ok(())
+        } else {
+            Err(FlushError::new())
+        }
     }
 
     fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {

@@ -2,6 +2,7 @@ use std::{
     mem,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use crate::Record;
@@ -45,6 +46,12 @@ pub trait AuditSink: Send + Sync + 'static {
 
     /// Takes a record, into room that was reserved.
     fn write(&self, record: &Record<'_>);
+
+    /// Waits until what was written is out of the process's hands; `false` if that takes longer than
+    /// `patience`. Called by [`AuditLayer::flush`](crate::AuditLayer::flush) alone, and may block.
+    fn flush(&self, _patience: Duration) -> bool {
+        true
+    }
 }
 
 impl<S: AuditSink + ?Sized> AuditSink for Arc<S> {
@@ -58,6 +65,10 @@ impl<S: AuditSink + ?Sized> AuditSink for Arc<S> {
 
     fn write(&self, record: &Record<'_>) {
         (**self).write(record);
+    }
+
+    fn flush(&self, patience: Duration) -> bool {
+        (**self).flush(patience)
     }
 }
 
@@ -86,6 +97,12 @@ impl<A: AuditSink, B: AuditSink> AuditSink for (A, B) {
 
     fn write(&self, record: &Record<'_>) {
         both(|| self.0.write(record), || self.1.write(record));
+    }
+
+    fn flush(&self, patience: Duration) -> bool {
+        let begun = Instant::now();
+        let first = self.0.flush(patience);
+        self.1.flush(patience.saturating_sub(begun.elapsed())) && first
     }
 }
 

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use bartizan_core::{printable, uri_without_secrets};
 
@@ -66,6 +66,15 @@ impl<'a> Text<'a> {
     /// Whether something was cut off. A record marks it with `…`.
     pub fn is_cut(&self) -> bool {
         self.is_cut
+    }
+
+    /// As [`Display`](fmt::Display) shows it; only what needs an escape or a mark is copied.
+    pub(crate) fn to_visible(self) -> Cow<'a, str> {
+        if self.is_plain {
+            Cow::Borrowed(self.text)
+        } else {
+            Cow::Owned(self.to_string())
+        }
     }
 
     /// Appends the text as a JSON string of visible ASCII, quotes included.

@@ -50,6 +50,11 @@ thread_local! {
 }
 
 thread_local! {
+    /// Whoever let the record's event pass and has not been given it yet.
+    static PROMISED: RefCell<Option<JsonLines>> = const { RefCell::new(None) };
+}
+
+thread_local! {
     /// Said by a filter while this thread asks whether records are wanted. The answer itself can't
     /// say it: with filters per layer, a subscriber takes an event that no layer will.
     static IS_FULL: Cell<bool> = const { Cell::new(false) };
@@ -65,17 +70,27 @@ pub(super) fn has_room(is_wanted: impl FnOnce() -> bool) -> bool {
 pub(super) fn hand_over(record: &Record<'_>, emit: impl FnOnce()) {
     let mut current = Vec::new();
     with_line(record, |line| current.extend_from_slice(line));
-    let _outer = Outer(CURRENT.replace(current));
+    let _outer = Outer {
+        line: CURRENT.replace(current),
+        promised: PROMISED.take(),
+    };
     emit();
 }
 
 /// What was current before: no line outlives its event, also if a subscriber panics or records a
 /// request of its own.
-struct Outer(Vec<u8>);
+struct Outer {
+    line: Vec<u8>,
+    promised: Option<JsonLines>,
+}
 
 impl Drop for Outer {
     fn drop(&mut self) {
-        CURRENT.set(std::mem::take(&mut self.0));
+        CURRENT.set(std::mem::take(&mut self.line));
+        // Another layer kept the event from every one.
+        if let Some(lines) = PROMISED.replace(self.promised.take()) {
+            lines.lose();
+        }
     }
 }
 
@@ -86,6 +101,7 @@ impl<S: Subscriber> Layer<S> for JsonLinesLayer {
         }
         CURRENT.with_borrow(|line| {
             if !line.is_empty() {
+                PROMISED.take();
                 self.lines.offer(line);
             }
         });
@@ -98,8 +114,12 @@ impl<S> Filter<S> for AuditRecordsOnly<S> {
             return false;
         }
         // The sink asks first whether anybody would take a record; that is no event yet.
-        if !metadata.is_event() && !self.lines.has_room() {
-            IS_FULL.set(true);
+        if !metadata.is_event() {
+            if !self.lines.has_room() {
+                IS_FULL.set(true);
+            }
+        } else if CURRENT.with_borrow(|line| !line.is_empty()) {
+            PROMISED.set(Some(self.lines.clone()));
         }
         true
     }

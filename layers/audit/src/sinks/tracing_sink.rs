@@ -1,11 +1,6 @@
-use std::fmt;
+use tracing::Level;
 
-use tracing::{
-    Level,
-    field::{DisplayValue, display},
-};
-
-use crate::{AuditSink, Record, SCHEMA};
+use crate::{AuditSink, Record, SCHEMA, Text};
 
 /// The target of audit events, whatever the record.
 pub(super) const TARGET: &str = "bartizan::audit";
@@ -14,12 +9,18 @@ pub(super) const TARGET: &str = "bartizan::audit";
 ///
 /// Its fields are the record's members. `user_role`, `findings` and `metadata` are JSON text, since
 /// events have neither lists nor objects; what is absent has no field. Text is visible ASCII, with
-/// other characters escaped as `\u{..}`.
+/// other characters escaped as `\u{..}`, and is recorded as text, which `fmt` writes quoted.
 ///
 /// **No subscriber, no service:** while no subscriber takes INFO events of that target, the sink has no
 /// room, and requests are refused rather than lost. A global filter such as `RUST_LOG=warn` counts as
 /// such; `RUST_LOG=warn,bartizan::audit=info` lets records through. Whether the subscriber then writes
-/// the event is not known here: [`JsonLines`](crate::JsonLines) is the sink that knows.
+/// the event is not known here: [`JsonLines`](crate::JsonLines) is the sink that knows, and the only one
+/// that reserves room for requests that run at once.
+///
+/// **Asking is not free of effect:** where filters per layer disagree about INFO events of that target,
+/// `tracing-subscriber` lets the question swallow the thread's next event at the layers that said no
+/// ([#2519](https://github.com/tokio-rs/tracing/issues/2519)). `JsonLines::into_layer` beside them, or any
+/// layer whose `register_callsite` answers `Interest::sometimes`, prevents it.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct TracingSink;
@@ -51,44 +52,45 @@ impl AuditSink for TracingSink {
 }
 
 fn emit(record: &Record<'_>) {
+    let timestamp = json(|out| record.write_timestamp(out));
+    let user_id = record.user_id.map(Text::to_visible);
+    let user_role = record.user_role.is_known();
+    let user_role = user_role.then(|| json(|out| record.user_role.write_json(out)));
+    let tool_name = record.tool_name.map(Text::to_visible);
+    let resource_id = record.resource_id.map(Text::to_visible);
+    let action = record.action.map(Text::to_visible);
+    let user_agent = record.user_agent.map(Text::to_visible);
+    let correlation_id = record.correlation_id.map(Text::to_visible);
+    let findings = json(|out| record.write_findings(out));
+    let metadata = json(|out| record.metadata.write_json(out));
+    // Text is recorded as such, so that subscribers quote it: unquoted, a tool's name could look like
+    // further fields.
     tracing::event!(
         target: TARGET,
         Level::INFO,
         schema = SCHEMA,
-        timestamp = json(|out| record.write_timestamp(out)),
+        timestamp = display(timestamp),
         event_type = record.event_type,
-        user_id = record.user_id.map(display),
-        user_role = record
-            .user_role
-            .is_known()
-            .then(|| json(|out| record.user_role.write_json(out))),
-        tool_name = record.tool_name.map(display),
-        resource_id = record.resource_id.map(display),
-        action = record.action.map(display),
+        user_id = user_id.as_deref(),
+        user_role = user_role.as_deref(),
+        tool_name = tool_name.as_deref(),
+        resource_id = resource_id.as_deref(),
+        action = action.as_deref(),
         result = record.result,
         ip_address = record.ip_address.map(display),
-        user_agent = record.user_agent.map(display),
-        correlation_id = record.correlation_id.map(display),
+        user_agent = user_agent.as_deref(),
+        correlation_id = correlation_id.as_deref(),
         outcome = record.outcome.map(|outcome| outcome.name()),
         status = record.status.map(|status| status.as_u16()),
         latency_us = record.latency_us(),
-        findings = json(|out| record.write_findings(out)),
+        findings = findings.as_str(),
         findings_dropped = record.findings_dropped,
-        metadata = json(|out| record.metadata.write_json(out)),
+        metadata = metadata.as_str(),
     );
 }
 
-fn json<F: Fn(&mut Vec<u8>)>(write: F) -> DisplayValue<Shown<F>> {
-    display(Shown(write))
-}
-
-/// Shows what a function writes, when a subscriber asks.
-struct Shown<F>(F);
-
-impl<F: Fn(&mut Vec<u8>)> fmt::Display for Shown<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = Vec::new();
-        (self.0)(&mut out);
-        f.write_str(std::str::from_utf8(&out).unwrap_or_default())
-    }
+fn json(write: impl FnOnce(&mut Vec<u8>)) -> String {
+    let mut out = Vec::new();
+    write(&mut out);
+    String::from_utf8(out).unwrap_or_default()
 }

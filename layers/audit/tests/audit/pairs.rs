@@ -103,3 +103,59 @@ async fn a_writer_that_takes_some_at_a_time_is_not_paused_ever_longer() {
     sink.flush(Duration::from_secs(3)).unwrap();
     assert_eq!(lines.text().lines().count(), 80);
 }
+
+/// Its error can't be shown.
+#[derive(Debug)]
+struct Unshowable;
+
+impl std::fmt::Display for Unshowable {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("as told")
+    }
+}
+
+impl std::error::Error for Unshowable {}
+
+struct FailsOnce(Shared, bool);
+
+impl Write for FailsOnce {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if std::mem::replace(&mut self.1, true) {
+            self.0.write(bytes)
+        } else {
+            Err(io::Error::other(Unshowable))
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_writer_whose_error_panics_when_shown_is_tried_again() {
+    let lines = Shared::default();
+    let sink = JsonLines::to(FailsOnce(lines.clone(), false));
+    let layer = AuditLayer::new(sink.clone());
+    status(&layer).await;
+    sink.flush(PATIENCE).unwrap();
+    assert_eq!(lines.text().lines().count(), 1);
+}
+
+#[tokio::test]
+async fn a_layer_flushes_every_sink_it_has() {
+    let (first, second) = (Shared::default(), Shared::default());
+    let layer = AuditLayer::new(JsonLines::to(first.clone())).also(JsonLines::to(second.clone()));
+    for asked in 1..4 {
+        status(&layer).await;
+        layer.clone().flush(PATIENCE).unwrap();
+        assert_eq!(first.text().lines().count(), asked);
+        assert_eq!(second.text().lines().count(), asked);
+    }
+    let gated = super::json_lines::Gated::default();
+    let stuck = layer.also(JsonLines::to(gated.clone()));
+    status(&stuck).await;
+    stuck.flush(Duration::from_millis(50)).unwrap_err();
+    gated.open();
+    stuck.flush(PATIENCE).unwrap();
+}

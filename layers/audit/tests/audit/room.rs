@@ -191,3 +191,47 @@ impl<F: Future> Polled<F> {
         }
     }
 }
+
+/// Panics at the first record of a gap.
+struct FailsAtGap(Records, AtomicBool);
+
+impl AuditSink for FailsAtGap {
+    fn reserve(&self) -> bool {
+        self.0.reserve()
+    }
+
+    fn release(&self) {
+        self.0.release();
+    }
+
+    fn write(&self, record: &Record<'_>) {
+        if record.event_type == "audit_gap" && !self.1.swap(true, Ordering::SeqCst) {
+            self.0.release();
+            panic!("as told");
+        }
+        self.0.write(record);
+    }
+}
+
+#[tokio::test]
+async fn a_gap_whose_record_failed_is_counted_in_the_next_one() {
+    let records = Records::with_capacity(2);
+    let layer = AuditLayer::new(FailsAtGap(records.clone(), AtomicBool::new(false)));
+    let ask = || async {
+        let service = layer.layer(Actor(Act::Answer(200)));
+        service.oneshot(empty()).await.unwrap().status().as_u16()
+    };
+    assert_eq!((ask().await, ask().await), (200, 200));
+    for _ in 0..5 {
+        assert_eq!(ask().await, 503);
+    }
+    records.take();
+    assert_eq!(ask().await, 200);
+    records.take();
+    assert_eq!(ask().await, 200);
+    let all = records.all();
+    let gap = all
+        .iter()
+        .find(|record| record["event_type"] == "audit_gap");
+    assert_eq!(gap.unwrap()["metadata"]["missing_refused"], 5);
+}

@@ -1,13 +1,15 @@
 //! Records as events, under the subscribers that people have.
 
 use std::{
+    convert::Infallible,
     fmt,
     sync::{Arc, Mutex},
 };
 
 use bartizan_audit::{AuditLayer, AuditSink, Record, TracingSink};
-use http::HeaderValue;
-use tower::{Layer, ServiceExt};
+use bartizan_core::{CallLayer, RequestBody};
+use http::{HeaderValue, Request};
+use tower::{Layer, ServiceExt, service_fn};
 use tracing::{Event, Subscriber, field, subscriber::with_default};
 use tracing_subscriber::{
     Registry,
@@ -95,17 +97,17 @@ fn seed_u2_records_come_out_whole_under_the_default_subscriber() {
         "schema=1",
         "timestamp=2",
         "event_type=\"http_request\"",
-        "user_id=ann",
-        "user_role=[\"developer\",\"viewer\"]",
+        "user_id=\"ann\"",
+        r#"user_role="[\"developer\",\"viewer\"]""#,
         "result=\"success\"",
-        r#"user_agent=\u{9}agent/1.0 "x""#,
+        r#"user_agent="\\u{9}agent/1.0 \"x\"""#,
         "correlation_id=",
         "outcome=\"admitted\"",
         "status=200",
         "latency_us=",
-        "findings=[]",
-        r#""issuer":"https://auth.example.com""#,
-        r#""http_path":"/mcp""#,
+        r#"findings="[]""#,
+        r#"\"issuer\":\"https://auth.example.com\""#,
+        r#"\"http_path\":\"/mcp\""#,
     ] {
         assert!(
             events[0].contains(field),
@@ -113,7 +115,7 @@ fn seed_u2_records_come_out_whole_under_the_default_subscriber() {
             events[0]
         );
     }
-    assert!(events[1].contains("INFO") && events[1].contains(r#""denial":"forbidden""#));
+    assert!(events[1].contains("INFO") && events[1].contains(r#"\"denial\":\"forbidden\""#));
 }
 
 #[test]
@@ -158,6 +160,42 @@ fn seed_u15_an_event_is_one_line_of_visible_ascii() {
         text.trim_end().bytes().all(|b| (b' '..=b'~').contains(&b)),
         "{text}"
     );
+}
+
+#[test]
+fn al_5_a_strangers_text_does_not_look_like_further_fields() {
+    let written = Shared::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(writer(&written))
+        .with_ansi(false)
+        .finish();
+    let layer = AuditLayer::new(TracingSink::new());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let mut request = call_tool("x user_id=root");
+    let agent = HeaderValue::from_static(r#"curl user_id=root outcome="admitted""#);
+    request.headers_mut().insert("user-agent", agent);
+    let inner = service_fn(|_: Request<RequestBody<Body>>| async { Ok::<_, Infallible>(ok()) });
+    let service = layer.layer(CallLayer::new().layer(inner));
+    with_default(subscriber, || {
+        runtime.block_on(service.oneshot(request)).unwrap()
+    });
+    let text = written.text();
+    let event = text.lines().find(|line| line.contains("bartizan::audit:"));
+    let mut outside = String::new();
+    let mut quoted = false;
+    let mut escaped = false;
+    for c in event.unwrap().chars() {
+        quoted ^= c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        outside.extend((!quoted).then_some(c));
+    }
+    assert!(
+        !outside.contains("root") && !outside.contains("admitted"),
+        "{text}"
+    );
+    assert_eq!(outside.matches("outcome=").count(), 1, "{text}");
 }
 
 #[cfg(feature = "tracing-subscriber")]
@@ -244,6 +282,55 @@ mod as_lines {
         let all = gate.to.all();
         assert_eq!(all[0]["outcome"], "admitted");
         assert_eq!(all[1]["event_type"], "audit_gap");
+        assert_eq!(all[1]["metadata"]["missing_passed"], 2);
+    }
+
+    /// Keeps every event from every layer.
+    struct Veto;
+
+    impl<S: Subscriber> tracing_subscriber::Layer<S> for Veto {
+        fn event_enabled(&self, _: &Event<'_>, _: Context<'_, S>) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn records_that_another_layer_keeps_away_are_counted() {
+        let written = Shared::default();
+        let lines = JsonLines::to(written.clone());
+        let layer = AuditLayer::new(TracingSink::new());
+        let subscriber = Registry::default()
+            .with(lines.clone().into_layer())
+            .with(Veto);
+        with_default(subscriber, || {
+            assert_eq!(ask(&layer, Act::Answer(200)), 200);
+            assert_eq!(ask(&layer, Act::Answer(200)), 200);
+        });
+        drop(lines);
+        let all = written.all();
+        assert_eq!(all.len(), 1, "{all:?}");
+        assert_eq!(all[0]["metadata"]["missing_passed"], 2);
+    }
+
+    #[test]
+    fn of_requests_at_once_those_without_room_are_counted() {
+        let gate = Gated::default();
+        let lines = JsonLines::to(gate.clone()).capacity(1).unwrap();
+        let layer = AuditLayer::new(TracingSink::new());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let one = || layer.layer(Actor(Act::AnswerLater)).oneshot(empty());
+        with_default(Registry::default().with(lines.clone().into_layer()), || {
+            let (a, b, c) = runtime.block_on(async { tokio::join!(one(), one(), one()) });
+            for answer in [a, b, c] {
+                assert_eq!(answer.unwrap().status(), 200);
+            }
+        });
+        gate.open();
+        drop(lines);
+        let all = gate.to.all();
+        assert_eq!(all.len(), 2, "{all:?}");
         assert_eq!(all[1]["metadata"]["missing_passed"], 2);
     }
 }

@@ -38,6 +38,8 @@ struct State {
     /// Somebody waits for the writer, or much is to be written: it is not to linger.
     is_urgent: bool,
     closing: Option<Instant>,
+    /// There is no writer any more.
+    is_over: bool,
 }
 
 /// Lines that go to the writer at once.
@@ -210,9 +212,18 @@ impl Buffer {
         state.closing = Some(Instant::now() + patience);
         drop(state);
         self.work.notify_one();
-        self.flush(patience);
-        let state = self.state();
+        let running = |state: &mut State| !state.is_over;
+        let ended = self
+            .done
+            .wait_timeout_while(self.state(), patience, running);
+        let (state, _) = ended.unwrap_or_else(PoisonError::into_inner);
         state.appended.saturating_sub(state.written)
+    }
+
+    /// The writer is gone.
+    pub(super) fn end(&self) {
+        self.state().is_over = true;
+        self.done.notify_all();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

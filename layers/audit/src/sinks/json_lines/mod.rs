@@ -68,6 +68,7 @@ impl JsonLines {
             .spawn(move || thread.run());
         if spawned.is_err() {
             buffer.set_capacity(0);
+            buffer.end();
             let detail = "there is no thread for the audit writer";
             report(
                 &Events::default(),
@@ -112,11 +113,18 @@ impl JsonLines {
         if self.0.buffer.flush(patience) {
             Ok(())
         } else {
-            Err(FlushError(()))
+            Err(FlushError::new())
         }
     }
 
     /// A subscriber layer that writes the records of a [`TracingSink`](crate::TracingSink) here.
+    ///
+    /// It looks for room before a request goes on and reserves none, since events can't: of requests that
+    /// run at once more may be served than there is room for. Then a record of type `audit_gap` says how
+    /// many have none, as it does if another subscriber layer keeps their events from this one.
+    ///
+    /// A subscriber that is set for the whole process is never dropped. Keep a clone, and
+    /// [`flush`](Self::flush) it at the end of `main`.
     #[cfg(feature = "tracing-subscriber")]
     pub fn into_layer<S>(self) -> crate::sinks::subscriber::FilteredLayer<S>
     where
@@ -137,8 +145,14 @@ impl JsonLines {
         if self.0.buffer.reserve() {
             self.0.buffer.append(line);
         } else {
-            self.0.buffer.lose();
+            self.lose();
         }
+    }
+
+    /// Counts a record that did not get here; a line says so later.
+    #[cfg(feature = "tracing-subscriber")]
+    pub(super) fn lose(&self) {
+        self.0.buffer.lose();
     }
 }
 
@@ -152,13 +166,37 @@ impl AuditSink for JsonLines {
     }
 
     fn write(&self, record: &Record<'_>) {
-        with_line(record, |line| self.0.buffer.append(line));
+        let room = Room(Some(&self.0.buffer));
+        with_line(record, |line| room.fill(line));
+    }
+
+    fn flush(&self, patience: Duration) -> bool {
+        self.0.buffer.flush(patience)
     }
 }
 
 impl fmt::Debug for JsonLines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JsonLines").finish_non_exhaustive()
+    }
+}
+
+/// A reservation, which comes back if no line is made of the record after all.
+struct Room<'a>(Option<&'a Buffer>);
+
+impl Room<'_> {
+    fn fill(mut self, line: &[u8]) {
+        if let Some(buffer) = self.0.take() {
+            buffer.append(line);
+        }
+    }
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        if let Some(buffer) = self.0 {
+            buffer.release(1);
+        }
     }
 }
 
@@ -184,6 +222,12 @@ impl Drop for Handle {
 /// The writer did not write everything in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FlushError(());
+
+impl FlushError {
+    pub(crate) fn new() -> Self {
+        Self(())
+    }
+}
 
 impl fmt::Display for FlushError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -33,6 +33,8 @@ impl<W: Write> Writer<W> {
     }
 
     pub(super) fn run(mut self) {
+        let buffer = Arc::clone(&self.buffer);
+        let _over = Over(&buffer);
         let mut batch = Batch::default();
         while self.buffer.next(&mut batch).is_some() {
             self.say_what_was_lost(&mut batch.lines);
@@ -85,7 +87,9 @@ impl<W: Write> Writer<W> {
     fn report_failure(&mut self, error: &io::Error) {
         if !self.is_failing {
             self.is_failing = true;
-            let detail = printable(&error.to_string(), 200).to_string();
+            // A writer's own error may panic when it is shown.
+            let shown = crate::gaps::guarded(|| error.to_string()).unwrap_or_default();
+            let detail = printable(&shown, 200).to_string();
             self.report(Severity::Error, "writer_failed", detail);
         }
     }
@@ -117,6 +121,15 @@ impl<W: Write> Writer<W> {
         lines.push(b'\n');
         let detail = format!("{lost} records found no room");
         self.report(Severity::Error, "records_lost", detail);
+    }
+}
+
+/// Nobody is to wait for a thread that ended, however it did.
+struct Over<'a>(&'a Buffer);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 
