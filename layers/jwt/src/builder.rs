@@ -1,11 +1,12 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use bartizan_core::{Clock, Events, Secret, SystemClock, auth::Revocations};
+use bartizan_token::{Audiences, Challenges, Resource};
 
 use crate::{
     Algorithm, FetchDocument, IssuerConfig, JwtConfig, JwtConfigError, JwtVerifier,
-    ProtectedResourceMetadata, TokenProfile, audience::Audiences, challenges::Challenges, crypto,
-    issuer::Issuer, resource::Resource, token_cache::TokenCache, verifier::Inner,
+    ProtectedResourceMetadata, TokenProfile, crypto, issuer::Issuer, remembered::Remembered,
+    verifier::Inner,
 };
 
 /// Builds a [`JwtVerifier`]. Made by [`JwtVerifier::builder`], or from a [`JwtConfig`].
@@ -261,7 +262,7 @@ impl JwtVerifierBuilder {
             &config.challenge_scopes,
             &resource.metadata_url,
         )?;
-        let remembered = TokenCache::new(
+        let remembered = Remembered::new(
             config.token_cache_capacity,
             Duration::from_secs(config.token_cache_age_seconds),
             config.leeway(),
@@ -273,7 +274,7 @@ impl JwtVerifierBuilder {
             revocations: self.revocations.clone(),
             clock,
             challenges,
-            metadata: ProtectedResourceMetadata::new(&resource, config)?,
+            metadata: ProtectedResourceMetadata::new(&resource, &config.metadata())?,
         }))
     }
 

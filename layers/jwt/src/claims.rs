@@ -1,11 +1,10 @@
 use std::time::Duration;
 
+use bartizan_token::{Audiences, Fault, numeric_date};
 use serde_json::{Map, Value};
 
-use crate::{TokenProfile, audience::Audiences, token::Fault};
+use crate::TokenProfile;
 
-/// The last second of the year 9999: later dates are mistakes, in milliseconds for instance.
-const LAST_DATE: u64 = 253_402_300_799;
 const MAX_SUBJECT_BYTES: usize = 1024;
 
 /// What the claims of every token have to say.
@@ -89,21 +88,6 @@ impl ClaimRules {
         }
         Ok(expires_at)
     }
-}
-
-/// A `NumericDate` (RFC 7519 §2): seconds since the epoch, possibly with a fraction.
-fn numeric_date(value: &Value) -> Result<Duration, Fault> {
-    const FAULT: Fault = "a date is not a number of seconds";
-    if let Some(seconds) = value.as_u64() {
-        return (seconds <= LAST_DATE)
-            .then(|| Duration::from_secs(seconds))
-            .ok_or(FAULT);
-    }
-    let seconds = value.as_f64().ok_or(FAULT)?;
-    let duration = Duration::try_from_secs_f64(seconds).map_err(|_| FAULT)?;
-    (duration.as_secs() <= LAST_DATE)
-        .then_some(duration)
-        .ok_or(FAULT)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use bartizan_token::MetadataSettings;
+
 use crate::{Algorithm, IssuerConfig, JwtConfigError, JwtVerifier, JwtVerifierBuilder};
 
 /// What [`JwtVerifier`] is built from, as plain data: for a configuration file.
@@ -102,6 +104,20 @@ impl Default for JwtConfig {
 }
 
 impl JwtConfig {
+    pub(crate) fn metadata(&self) -> MetadataSettings<'_> {
+        let servers = match self.authorization_servers.as_slice() {
+            [] => self.issuers.iter().map(|i| i.issuer.as_str()).collect(),
+            servers => servers.iter().map(String::as_str).collect(),
+        };
+        MetadataSettings {
+            authorization_servers: servers,
+            scopes_supported: &self.scopes_supported,
+            resource_name: self.resource_name.as_deref(),
+            resource_documentation: self.resource_documentation.as_deref(),
+            danger_allow_http: self.issuers.iter().any(|i| i.danger_allow_http_issuer),
+        }
+    }
+
     /// Checks what can be checked setting by setting.
     pub(crate) fn check(&self) -> Result<(), JwtConfigError> {
         let in_range = |setting, value: u64, range: std::ops::RangeInclusive<u64>| {

@@ -1,18 +1,17 @@
 use std::{sync::Arc, time::Duration};
 
 use bartizan_core::Clock;
+use bartizan_fetch::{WebUrl, unfetchable};
+use bartizan_token::{Audiences, ClaimMap, ClaimNames};
 use serde_json::{Map, Value};
 
 use crate::{
     Algorithm, IssuerConfig, JwtConfigError, JwtVerifierBuilder,
-    audience::Audiences,
     claims::ClaimRules,
-    identity::ClaimMap,
     judge::{Judgement, Refusal},
     keys::{Current, Found, KeySet, Refresh, Remote},
+    remembered::Verified,
     token::{Compact, Unverified},
-    token_cache::Verified,
-    url::{WebUrl, check_fetchable},
 };
 
 /// An issuer whose tokens are accepted, and all that its tokens are judged by.
@@ -65,7 +64,7 @@ impl JwtVerifierBuilder {
             },
             algorithms,
             keys: self.keys(config, clock)?,
-            claim_map: ClaimMap::new(config)?,
+            claim_map: ClaimMap::new(&config.claim_names())?,
             place,
         })
     }
@@ -90,11 +89,34 @@ impl JwtVerifierBuilder {
 }
 
 impl IssuerConfig {
+    /// TLS, except on this machine or where the operator accepts the danger.
+    pub(crate) fn check_fetchable(
+        &self,
+        setting: &'static str,
+        url: &str,
+    ) -> Result<(), JwtConfigError> {
+        match unfetchable(url, self.danger_allow_http_issuer) {
+            Some(problem) => Err(JwtConfigError::new(setting, url, problem)),
+            None => Ok(()),
+        }
+    }
+
+    fn claim_names(&self) -> ClaimNames<'_> {
+        ClaimNames {
+            roles_claim: self.roles_claim.as_deref(),
+            client_id_claim: self.client_id_claim.as_deref(),
+            service_claim: self.service_claim.as_deref(),
+            service_value: self.service_value.as_deref(),
+            tenant_claim: self.tenant_claim.as_deref(),
+            tenants: &self.tenants,
+        }
+    }
+
     fn check(&self) -> Result<(), JwtConfigError> {
         if self.issuer.is_empty() {
             return Err(JwtConfigError::missing("issuer"));
         }
-        check_fetchable("issuer", &self.issuer, self.danger_allow_http_issuer)?;
+        self.check_fetchable("issuer", &self.issuer)?;
         if WebUrl::parse(&self.issuer).is_some_and(|url| url.query.is_some()) {
             return Err(JwtConfigError::new("issuer", &self.issuer, "has a query"));
         }
@@ -218,7 +240,8 @@ impl Issuer {
         let judged = self.rules.judge(&claims, at)?;
         let principal = self
             .claim_map
-            .principal(&self.rules.issuer, &judged, &claims)?;
+            .principal(&self.rules.issuer, judged.subject, &claims)?
+            .expires_at(judged.expires_at);
         Ok(Verified {
             principal: principal.claims(claims).build("jwt"),
             issuer: self.place,

@@ -1,13 +1,14 @@
 use std::time::Duration;
 
 use bartizan_core::{Denial, DenialKind, Principal};
+use bartizan_token::{Fault, Fingerprint};
 use serde_json::Value;
 
 use crate::{
     issuer::{Candidate, Issuer},
     keys::{Current, Waiter},
-    token::{Compact, Fault},
-    token_cache::{Fingerprint, TokenCache},
+    remembered::Remembered,
+    token::Compact,
     verifier::Inner,
 };
 
@@ -115,7 +116,7 @@ impl Inner {
     }
 
     /// Where the token would be remembered.
-    fn place_of(&self, token: &str) -> Option<(&TokenCache, Fingerprint)> {
+    fn place_of(&self, token: &str) -> Option<(&Remembered, Fingerprint)> {
         let cache = self.remembered.as_ref()?;
         let is_readable = token.len() <= self.max_token_bytes;
         is_readable.then(|| (cache, cache.fingerprint(token)))

@@ -9,7 +9,6 @@ use crate::{
     crypto::{Material, PreparedKey},
     issuer::Keys,
     keys::{self, Flight, KeySet, Origin, Remote, Schedule},
-    url::check_fetchable,
 };
 
 /// As long as the hash, below which a secret can be guessed sooner than the hash (RFC 7518 §3.2).
@@ -34,7 +33,7 @@ impl JwtVerifierBuilder {
         }
         let origin = match &issuer.jwks_url {
             Some(url) => {
-                check_fetchable("jwks_url", url, issuer.danger_allow_http_issuer)?;
+                issuer.check_fetchable("jwks_url", url)?;
                 Origin::Jwks { url: url.clone() }
             }
             None => Origin::Discovery {
@@ -155,7 +154,11 @@ fn default_fetcher(
     } else {
         Reach::Public
     };
-    Ok(Arc::new(HttpFetch::reaching(reach, timeout)?))
+    let fetcher = HttpFetch::reaching(reach, timeout);
+    let fetcher = fetcher.map_err(|error| {
+        JwtConfigError::new("http client", error.to_string(), "could not be set up")
+    })?;
+    Ok(Arc::new(fetcher))
 }
 
 #[cfg(not(feature = "http"))]

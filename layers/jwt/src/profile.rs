@@ -1,6 +1,5 @@
+use bartizan_token::Fault;
 use serde_json::{Map, Value};
-
-use crate::token::Fault;
 
 /// Which sort of token is an access token here (TV-7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,13 +1,11 @@
+use bartizan_token::{Fault, json};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
-use crate::{Algorithm, TokenProfile, json};
+use crate::{Algorithm, TokenProfile};
 
 /// The longest key id that is looked up (TV-10).
 const MAX_KID_CHARS: usize = 256;
-
-/// Why a token is refused: for the operator, never for the caller (AL-3).
-pub(crate) type Fault = &'static str;
 
 /// A token's three segments, of which nothing is believed yet.
 #[derive(Clone, Copy)]

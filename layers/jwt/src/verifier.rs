@@ -4,11 +4,12 @@ use bartizan_core::{
     Authenticator, Clock, Denial, Principal, SecurityContext,
     auth::{CredentialPlace, Credentials, Identified, Revocations, Verification},
 };
+use bartizan_token::Challenges;
 use http::HeaderValue;
 
 use crate::{
     IssuerConfig, JwtConfig, JwtVerifierBuilder, KeysUnavailable, ProtectedResourceMetadata,
-    challenges::Challenges, issuer::Issuer, judge::Judgement, token_cache::TokenCache,
+    issuer::Issuer, judge::Judgement, remembered::Remembered,
 };
 
 /// Verifies bearer tokens that are JWTs, and says who they stand for.
@@ -25,7 +26,7 @@ pub(crate) struct Inner {
     pub(crate) issuers: Vec<Issuer>,
     pub(crate) max_token_bytes: usize,
     /// None if it was switched off.
-    pub(crate) remembered: Option<TokenCache>,
+    pub(crate) remembered: Option<Remembered>,
     pub(crate) revocations: Option<Revocations>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) challenges: Challenges,

@@ -1,6 +1,6 @@
+use bartizan_fetch::WebUrl;
+use bartizan_token::json;
 use serde_json::Value;
-
-use crate::{json, url::WebUrl};
 
 /// Where an issuer's metadata may be: RFC 8414 first, then OpenID Connect Discovery with the path
 /// inserted and appended, as MCP clients look for it.

@@ -1,13 +1,14 @@
 use std::sync::Arc;
 
 use bartizan_core::{Event, Events, Severity, printable};
+use bartizan_fetch::WebUrl;
 use tokio::time::timeout;
 
 use super::{
     KeySet, SkippedKey, discovery,
     remote::{Origin, Remote, Snapshot},
 };
-use crate::{Document, url::WebUrl};
+use crate::Document;
 
 /// Key sets and metadata are a few kilobytes.
 const MAX_DOCUMENT_BYTES: usize = 64 * 1024;
@@ -39,10 +40,8 @@ impl Remote {
                 }
             },
         };
-        let Document {
-            bytes: document,
-            max_age,
-        } = self.fetch(&jwks_url).await?;
+        let fetched = self.fetch(&jwks_url).await?;
+        let (document, max_age) = (fetched.bytes().clone(), fetched.max_age());
         let (keys, skipped) = KeySet::from_jwks(&document, &self.allowed)
             .map_err(|problem| format!("{}: {problem}", printable(&jwks_url, 200)))?;
         emit_skipped(&self.events, &skipped);
@@ -73,7 +72,7 @@ impl Remote {
         let mut fault = Undiscovered::Unreachable("no metadata".into());
         for url in candidates {
             let document = match timeout(budget, self.fetch(&url)).await {
-                Ok(Ok(document)) => document.bytes,
+                Ok(Ok(document)) => document.bytes().clone(),
                 Ok(Err(reason)) => {
                     fault = fault.or_unreachable(reason);
                     continue;
@@ -103,7 +102,7 @@ impl Remote {
         let fault = |error: &dyn std::fmt::Display| format!("{}: {error}", printable(url, 200));
         let document = self.fetcher.fetch(url, MAX_DOCUMENT_BYTES).await;
         let document = document.map_err(|error| fault(&error))?;
-        if document.bytes.len() > MAX_DOCUMENT_BYTES {
+        if document.bytes().len() > MAX_DOCUMENT_BYTES {
             return Err(fault(&"too large"));
         }
         Ok(document)

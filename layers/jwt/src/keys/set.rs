@@ -1,9 +1,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bartizan_token::json;
 use serde_json::Value;
 
 use super::jwk;
-use crate::{Algorithm, crypto::PreparedKey, json};
+use crate::{Algorithm, crypto::PreparedKey};
 
 /// More keys than any issuer publishes.
 const MAX_KEYS: usize = 64;

@@ -35,7 +35,8 @@ struct Shared {
 const METHODS: &str = "GET, HEAD, OPTIONS";
 
 impl MetadataService {
-    pub(crate) fn new(path: &str, json: Bytes) -> Self {
+    /// Serves `json` at `path`.
+    pub fn new(path: &str, json: Bytes) -> Self {
         let path = path.to_owned();
         Self {
             shared: Arc::new(Shared { path, json }),

@@ -1,13 +1,11 @@
+use bartizan_fetch::WebUrl;
 use serde_json::Value;
 
-use crate::{
-    error::JwtConfigError,
-    url::{WebUrl, canonical},
-};
+use crate::{TokenConfigError, canonical};
 
 /// Whom tokens must be meant for.
 #[derive(Debug)]
-pub(crate) struct Audiences(Vec<Audience>);
+pub struct Audiences(Vec<Audience>);
 
 #[derive(Debug)]
 struct Audience {
@@ -17,16 +15,21 @@ struct Audience {
 }
 
 impl Audiences {
-    pub(crate) fn new(audiences: &[String]) -> Result<Self, JwtConfigError> {
+    /// Audiences of a configuration.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or one is no URL and looks like one.
+    pub fn new(audiences: &[String]) -> Result<Self, TokenConfigError> {
         if audiences.is_empty() {
-            return Err(JwtConfigError::missing("audience"));
+            return Err(TokenConfigError::missing("audience"));
         }
         let audiences: Result<_, _> = audiences.iter().map(|a| Audience::new(a)).collect();
         audiences.map(Self)
     }
 
     /// The first that is a web URL: the resource identifier, unless another is configured.
-    pub(crate) fn first_url(&self) -> Option<&str> {
+    pub fn first_url(&self) -> Option<&str> {
         self.0
             .iter()
             .find(|a| a.canonical.is_some())
@@ -34,7 +37,7 @@ impl Audiences {
     }
 
     /// Whether `aud`, a string or a list of strings, names one of them (TV-2).
-    pub(crate) fn contain_one_of(&self, aud: &Value) -> bool {
+    pub fn contain_one_of(&self, aud: &Value) -> bool {
         match aud {
             Value::String(one) => self.contain(one),
             Value::Array(many) => {
@@ -60,17 +63,21 @@ impl Audiences {
 }
 
 impl Audience {
-    fn new(given: &str) -> Result<Self, JwtConfigError> {
+    fn new(given: &str) -> Result<Self, TokenConfigError> {
         if given.is_empty() {
-            return Err(JwtConfigError::missing("audience"));
+            return Err(TokenConfigError::missing("audience"));
         }
         if given.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(JwtConfigError::new("audience", given, "has white space"));
+            return Err(TokenConfigError::new("audience", given, "has white space"));
         }
         let lower = given.to_ascii_lowercase();
         let is_web = lower.starts_with("http:") || lower.starts_with("https:");
         if is_web && WebUrl::parse(given).is_none() {
-            return Err(JwtConfigError::new("audience", given, "is not a plain URL"));
+            return Err(TokenConfigError::new(
+                "audience",
+                given,
+                "is not a plain URL",
+            ));
         }
         Ok(Self {
             as_given: given.to_owned(),

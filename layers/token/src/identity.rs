@@ -1,7 +1,7 @@
 use bartizan_core::{Principal, PrincipalBuilder};
 use serde_json::{Map, Value};
 
-use crate::{IssuerConfig, claims::Judged, error::JwtConfigError, token::Fault};
+use crate::{Fault, TokenConfigError};
 
 /// More roles or scopes than a policy can mean.
 const MAX_NAMES: usize = 256;
@@ -9,7 +9,7 @@ const MAX_ID_BYTES: usize = 1024;
 
 /// How claims become a principal.
 #[derive(Debug)]
-pub(crate) struct ClaimMap {
+pub struct ClaimMap {
     roles: Option<ClaimPath>,
     client_id: Option<ClaimPath>,
     service: Option<(ClaimPath, Option<String>)>,
@@ -18,53 +18,73 @@ pub(crate) struct ClaimMap {
     tenants: Vec<String>,
 }
 
+/// Which claims say what; each as a path, with its default where it is absent.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ClaimNames<'a> {
+    /// The roles; by default `roles`, or else `role`.
+    pub roles_claim: Option<&'a str>,
+    /// The client; by default `client_id`, or else `azp`.
+    pub client_id_claim: Option<&'a str>,
+    /// What tells a program's own token from a person's.
+    pub service_claim: Option<&'a str>,
+    /// What that claim says of programs; by default its presence says enough.
+    pub service_value: Option<&'a str>,
+    /// The tenant; none by default.
+    pub tenant_claim: Option<&'a str>,
+    /// The tenants that are accepted; all if empty.
+    pub tenants: &'a [String],
+}
+
 /// A claim, possibly inside others: `realm_access.roles`. A name with `://` in it is taken whole.
 #[derive(Debug)]
 struct ClaimPath(Vec<String>);
 
 impl ClaimMap {
-    pub(crate) fn new(config: &IssuerConfig) -> Result<Self, JwtConfigError> {
-        let path = |setting, text: &Option<String>| {
-            let text = text.as_deref();
-            text.map(|t| ClaimPath::new(setting, t)).transpose()
-        };
-        if !config.tenants.is_empty() && config.tenant_claim.is_none() {
-            return Err(JwtConfigError::of("tenants", "need tenant_claim"));
+    /// A map by the claims' names.
+    ///
+    /// # Errors
+    ///
+    /// If a name is no path of names, or one of the settings makes no sense without another.
+    pub fn new(names: &ClaimNames<'_>) -> Result<Self, TokenConfigError> {
+        let path =
+            |setting, text: Option<&str>| text.map(|t| ClaimPath::new(setting, t)).transpose();
+        if !names.tenants.is_empty() && names.tenant_claim.is_none() {
+            return Err(TokenConfigError::of("tenants", "need tenant_claim"));
         }
-        if config.tenants.iter().any(String::is_empty) {
-            return Err(JwtConfigError::missing("tenants"));
+        if names.tenants.iter().any(String::is_empty) {
+            return Err(TokenConfigError::missing("tenants"));
         }
-        if config.service_value.is_some() && config.service_claim.is_none() {
-            return Err(JwtConfigError::of("service_value", "needs service_claim"));
+        if names.service_value.is_some() && names.service_claim.is_none() {
+            return Err(TokenConfigError::of("service_value", "needs service_claim"));
         }
-        let service = path("service_claim", &config.service_claim)?;
+        let service = path("service_claim", names.service_claim)?;
         Ok(Self {
-            roles: path("roles_claim", &config.roles_claim)?,
-            client_id: path("client_id_claim", &config.client_id_claim)?,
-            service: service.map(|path| (path, config.service_value.clone())),
-            tenant: path("tenant_claim", &config.tenant_claim)?,
-            tenants: config.tenants.clone(),
+            roles: path("roles_claim", names.roles_claim)?,
+            client_id: path("client_id_claim", names.client_id_claim)?,
+            service: service.map(|path| (path, names.service_value.map(str::to_owned))),
+            tenant: path("tenant_claim", names.tenant_claim)?,
+            tenants: names.tenants.to_vec(),
         })
     }
 
-    /// The principal of judged claims, yet without them.
+    /// The principal of claims that were judged, yet without them and without an expiry.
     ///
     /// A claim that is there and not of its type refuses the token: leaving out a role might be
     /// leaving out what a policy forbids.
-    pub(crate) fn principal(
+    pub fn principal(
         &self,
         issuer: &str,
-        judged: &Judged<'_>,
+        subject: &str,
         claims: &Map<String, Value>,
     ) -> Result<PrincipalBuilder, Fault> {
         let roles = self.roles(claims)?;
         let scopes = scopes(claims)?;
         let client_id = self.client_id(claims)?;
-        let is_service = client_id == Some(judged.subject) || self.marks_service(claims);
+        let is_service = client_id == Some(subject) || self.marks_service(claims);
         let mut principal = if is_service {
-            Principal::service(issuer, judged.subject)
+            Principal::service(issuer, subject)
         } else {
-            Principal::user(issuer, judged.subject)
+            Principal::user(issuer, subject)
         };
         if let Some(client_id) = client_id {
             principal = principal.client_id(client_id);
@@ -81,10 +101,7 @@ impl ClaimMap {
         if let Some(tenant) = tenant {
             principal = principal.tenant(tenant);
         }
-        Ok(principal
-            .roles(roles)
-            .scopes(scopes)
-            .expires_at(judged.expires_at))
+        Ok(principal.roles(roles).scopes(scopes))
     }
 
     /// Unless configured, `client_id`, or `azp` if there is no such claim.
@@ -126,14 +143,14 @@ impl ClaimMap {
 }
 
 impl ClaimPath {
-    fn new(setting: &'static str, text: &str) -> Result<Self, JwtConfigError> {
+    fn new(setting: &'static str, text: &str) -> Result<Self, TokenConfigError> {
         let names: Vec<_> = if text.contains("://") {
             vec![text.to_owned()]
         } else {
             text.split('.').map(str::to_owned).collect()
         };
         if names.iter().any(String::is_empty) {
-            return Err(JwtConfigError::new(
+            return Err(TokenConfigError::new(
                 setting,
                 text,
                 "is no path of claim names",
@@ -193,25 +210,19 @@ fn id(claim: Option<&Value>) -> Result<Option<&str>, Fault> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use bartizan_core::PrincipalKind;
+    use bartizan_core::{Principal, PrincipalKind};
     use serde_json::json;
 
     use super::*;
 
     fn map(roles: Option<&str>, claims: &Value) -> Result<Principal, Fault> {
-        let config = IssuerConfig {
-            roles_claim: roles.map(str::to_owned),
-            tenant_claim: Some("tid".into()),
-            ..IssuerConfig::default()
+        let names = ClaimNames {
+            roles_claim: roles,
+            tenant_claim: Some("tid"),
+            ..ClaimNames::default()
         };
-        let map = ClaimMap::new(&config).unwrap();
-        let judged = Judged {
-            subject: "ann",
-            expires_at: Duration::from_secs(1_800_000_300),
-        };
-        map.principal("https://a.example", &judged, claims.as_object().unwrap())
+        let map = ClaimMap::new(&names).unwrap();
+        map.principal("https://a.example", "ann", claims.as_object().unwrap())
             .map(|principal| principal.build("jwt"))
     }
 
@@ -289,10 +300,11 @@ mod tests {
     #[test]
     fn paths_with_empty_names_do_not_build() {
         for path in ["", ".", "a.", ".a", "a..b"] {
-            assert!(
-                ClaimMap::new(&IssuerConfig::default().roles_claim(path)).is_err(),
-                "{path}"
-            );
+            let names = ClaimNames {
+                roles_claim: Some(path),
+                ..ClaimNames::default()
+            };
+            assert!(ClaimMap::new(&names).is_err(), "{path}");
         }
     }
 }

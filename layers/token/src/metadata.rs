@@ -1,11 +1,20 @@
+use bartizan_fetch::{WebUrl, unfetchable};
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use crate::{
-    JwtConfig, JwtConfigError, MetadataService,
-    resource::Resource,
-    url::{WebUrl, check_fetchable},
-};
+use crate::{MetadataService, Resource, TokenConfigError};
+
+/// What the metadata says besides what the resource is.
+#[derive(Debug, Clone, Default)]
+#[allow(missing_docs, reason = "named as in the document")]
+pub struct MetadataSettings<'a> {
+    pub authorization_servers: Vec<&'a str>,
+    pub scopes_supported: &'a [String],
+    pub resource_name: Option<&'a str>,
+    pub resource_documentation: Option<&'a str>,
+    /// Whether an authorization server may be named that is reached without TLS.
+    pub danger_allow_http: bool,
+}
 
 /// The metadata document of the protected resource (RFC 9728), made once from configuration: no
 /// request has a part in it (MD-4).
@@ -16,35 +25,38 @@ pub struct ProtectedResourceMetadata {
 }
 
 impl ProtectedResourceMetadata {
-    pub(crate) fn new(resource: &Resource, config: &JwtConfig) -> Result<Self, JwtConfigError> {
-        let servers = match config.authorization_servers.as_slice() {
-            [] => config.issuers.iter().map(|i| i.issuer.clone()).collect(),
-            servers => servers.to_vec(),
-        };
-        let allow_http = config.issuers.iter().any(|i| i.danger_allow_http_issuer);
-        for server in &servers {
-            check_fetchable("authorization_servers", server, allow_http)?;
+    /// Makes the document.
+    ///
+    /// # Errors
+    ///
+    /// If one of its URLs is none.
+    pub fn new(
+        resource: &Resource,
+        settings: &MetadataSettings<'_>,
+    ) -> Result<Self, TokenConfigError> {
+        for server in &settings.authorization_servers {
+            if let Some(problem) = unfetchable(server, settings.danger_allow_http) {
+                let setting = "authorization_servers";
+                return Err(TokenConfigError::new(setting, *server, problem));
+            }
         }
+        let servers = settings.authorization_servers.clone();
         let mut members = Map::new();
         members.insert("resource".into(), resource.identifier.clone().into());
         members.insert("authorization_servers".into(), servers.into());
         members.insert("bearer_methods_supported".into(), vec!["header"].into());
-        if !config.scopes_supported.is_empty() {
-            let scopes = config.scopes_supported.clone();
+        if !settings.scopes_supported.is_empty() {
+            let scopes = settings.scopes_supported;
             members.insert("scopes_supported".into(), scopes.into());
         }
-        if let Some(name) = config
-            .resource_name
-            .as_deref()
-            .filter(|name| !name.is_empty())
-        {
+        if let Some(name) = settings.resource_name.filter(|name| !name.is_empty()) {
             members.insert("resource_name".into(), name.into());
         }
-        if let Some(url) = &config.resource_documentation {
+        if let Some(url) = settings.resource_documentation {
             WebUrl::parse(url).ok_or_else(|| {
-                JwtConfigError::new("resource_documentation", url, "is not a plain URL")
+                TokenConfigError::new("resource_documentation", url, "is not a plain URL")
             })?;
-            members.insert("resource_documentation".into(), url.as_str().into());
+            members.insert("resource_documentation".into(), url.into());
         }
         Ok(Self {
             resource: resource.clone(),
@@ -77,9 +89,10 @@ impl ProtectedResourceMetadata {
         MetadataService::new(self.path(), self.json.clone())
     }
 
-    /// See [`JwtVerifier::metadata_router`](crate::JwtVerifier::metadata_router).
+    /// A router with the document at its path, and 404 for everything else under `/.well-known`
+    /// (AC-11).
     #[cfg(feature = "axum")]
-    pub(crate) fn router<S: Clone + Send + Sync + 'static>(&self) -> axum::Router<S> {
+    pub fn router<S: Clone + Send + Sync + 'static>(&self) -> axum::Router<S> {
         axum::Router::new()
             .route_service("/.well-known/{*document}", self.service())
             .route_service(self.path(), self.service())

@@ -1,25 +1,30 @@
 use bartizan_core::{Challenge, ChallengeError};
 use http::HeaderValue;
 
-use crate::error::JwtConfigError;
+use crate::TokenConfigError;
 
 /// The `WWW-Authenticate` lines, written once.
 #[derive(Debug)]
-pub(crate) struct Challenges {
+pub struct Challenges {
     /// Without error: the request had no credential (AC-4).
-    pub(crate) missing: [HeaderValue; 1],
+    pub missing: [HeaderValue; 1],
     /// One line for every fault of a token: which it was is for the audit (AC-5, AL-3).
-    pub(crate) invalid: HeaderValue,
+    pub invalid: HeaderValue,
     /// For a credential that is not one (AC-6).
-    pub(crate) malformed: HeaderValue,
+    pub malformed: HeaderValue,
 }
 
 impl Challenges {
-    pub(crate) fn new(
+    /// Writes the lines.
+    ///
+    /// # Errors
+    ///
+    /// If something in them does not fit a header field.
+    pub fn new(
         realm: Option<&str>,
         scopes: &[String],
         metadata_url: &str,
-    ) -> Result<Self, JwtConfigError> {
+    ) -> Result<Self, TokenConfigError> {
         let scope = (!scopes.is_empty()).then(|| scopes.join(" "));
         let line = |error: Option<(&str, &str)>| {
             let mut challenge = Challenge::new("Bearer");
@@ -46,7 +51,7 @@ impl Challenges {
             })
         };
         lines().map_err(|error| {
-            JwtConfigError::new(
+            TokenConfigError::new(
                 "challenge",
                 error.to_string(),
                 "cannot be sent: see realm, scopes, resource",

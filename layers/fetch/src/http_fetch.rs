@@ -5,9 +5,9 @@ use std::{
     time::Duration,
 };
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use http::{
-    HeaderMap,
+    HeaderMap, Request, Response, StatusCode,
     header::{AGE, CACHE_CONTROL},
 };
 use reqwest::{
@@ -16,10 +16,7 @@ use reqwest::{
     redirect,
 };
 
-use crate::{
-    Document, FetchDocument, FetchError, Fetching, JwtConfigError, Reach, reach::Target,
-    url::WebUrl,
-};
+use crate::{Document, FetchDocument, FetchError, Fetching, Reach, WebUrl, reach::Target};
 
 /// Fetches over HTTP: no redirects, no cookies, a time limit, a size limit counted as it arrives.
 ///
@@ -38,6 +35,9 @@ pub struct HttpFetch {
     reach: Reach,
 }
 
+/// Connections to one host that are kept for the next request.
+const MAX_IDLE: usize = 16;
+
 impl HttpFetch {
     /// A client whose connections and exchanges take at most `timeout` each, and which reaches
     /// the public Internet.
@@ -45,7 +45,7 @@ impl HttpFetch {
     /// # Errors
     ///
     /// If TLS cannot be set up.
-    pub fn new(timeout: Duration) -> Result<Self, JwtConfigError> {
+    pub fn new(timeout: Duration) -> Result<Self, FetchError> {
         Self::reaching(Reach::Public, timeout)
     }
 
@@ -54,7 +54,7 @@ impl HttpFetch {
     /// # Errors
     ///
     /// If TLS cannot be set up.
-    pub fn reaching(reach: Reach, timeout: Duration) -> Result<Self, JwtConfigError> {
+    pub fn reaching(reach: Reach, timeout: Duration) -> Result<Self, FetchError> {
         Self::with(reach, timeout, proxy_hosts(), lookup)
     }
 
@@ -63,14 +63,14 @@ impl HttpFetch {
         timeout: Duration,
         proxies: Vec<String>,
         lookup: Lookup,
-    ) -> Result<Self, JwtConfigError> {
+    ) -> Result<Self, FetchError> {
         let client = |target, proxies: Option<Vec<String>>| {
             let mut builder = Client::builder()
                 .redirect(redirect::Policy::none())
                 .connect_timeout(timeout)
                 .timeout(timeout)
-                .pool_max_idle_per_host(1)
-                .user_agent(concat!("bartizan-jwt/", env!("CARGO_PKG_VERSION")));
+                .pool_max_idle_per_host(MAX_IDLE)
+                .user_agent(concat!("bartizan/", env!("CARGO_PKG_VERSION")));
             if proxies.is_none() {
                 builder = builder.no_proxy();
             }
@@ -79,13 +79,7 @@ impl HttpFetch {
                 proxies: proxies.unwrap_or_default(),
                 lookup,
             }));
-            builder.build().map_err(|error| {
-                JwtConfigError::new(
-                    "http client",
-                    plain(error).to_string(),
-                    "could not be set up",
-                )
-            })
+            builder.build().map_err(plain)
         };
         Ok(Self {
             direct: client(Target::ThisMachine, None)?,
@@ -94,36 +88,63 @@ impl HttpFetch {
         })
     }
 
+    /// Sends a request and reads the whole answer, whatever its status, unless it is larger than
+    /// `max_bytes`.
+    ///
+    /// # Errors
+    ///
+    /// If the URL is no plain one or must not be reached, or the exchange fails. The text names no
+    /// URL and no header.
+    pub async fn send(
+        &self,
+        request: Request<Bytes>,
+        max_bytes: usize,
+    ) -> Result<Response<Bytes>, FetchError> {
+        let client = self.client_for(&request.uri().to_string())?;
+        let request = request.try_into().map_err(plain)?;
+        let mut response = client.execute(request).await.map_err(plain)?;
+        let mut answer = Response::new(Bytes::new());
+        *answer.status_mut() = response.status();
+        *answer.headers_mut() = std::mem::take(response.headers_mut());
+        *answer.body_mut() = read(response, max_bytes).await?;
+        Ok(answer)
+    }
+
     async fn get(&self, url: &str, max_bytes: usize) -> Result<Document, FetchError> {
-        let target = WebUrl::parse(url).ok_or_else(|| FetchError::new("no plain URL"))?;
-        let client = if target.is_loopback() {
-            &self.direct
-        } else {
-            // An address in the URL is connected to without asking the resolver.
-            if let Some(address) = target.address() {
-                Target::Elsewhere(self.reach).check(address)?;
-            }
-            &self.outbound
-        };
-        let mut response = client.get(url).send().await.map_err(plain)?;
-        if response.status() != http::StatusCode::OK {
+        let response = self.client_for(url)?.get(url).send().await.map_err(plain)?;
+        if response.status() != StatusCode::OK {
             return Err(FetchError::new(format!("status {}", response.status())));
         }
-        let too_large = || FetchError::new(format!("larger than {max_bytes} bytes"));
         let max_age = max_age(response.headers());
-        let mut document = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(plain)? {
-            if document.len() + chunk.len() > max_bytes {
-                return Err(too_large());
-            }
-            document.extend_from_slice(&chunk);
-        }
-        let document = Document::from(document.freeze());
+        let document = Document::from(read(response, max_bytes).await?);
         Ok(match max_age {
-            Some(max_age) => document.max_age(max_age),
+            Some(max_age) => document.with_max_age(max_age),
             None => document,
         })
     }
+
+    fn client_for(&self, url: &str) -> Result<&Client, FetchError> {
+        let target = WebUrl::parse(url).ok_or_else(|| FetchError::new("no plain URL"))?;
+        if target.is_loopback() {
+            return Ok(&self.direct);
+        }
+        // An address in the URL is connected to without asking the resolver.
+        if let Some(address) = target.address() {
+            Target::Elsewhere(self.reach).check(address)?;
+        }
+        Ok(&self.outbound)
+    }
+}
+
+async fn read(mut response: reqwest::Response, max_bytes: usize) -> Result<Bytes, FetchError> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(plain)? {
+        if body.len() + chunk.len() > max_bytes {
+            return Err(FetchError::new(format!("larger than {max_bytes} bytes")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
 }
 
 impl FetchDocument for HttpFetch {

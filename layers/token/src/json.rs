@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 const MAX_DEPTH: usize = 32;
 
 /// Why a document is not one that every parser reads alike.
-pub(crate) type Unreadable = &'static str;
+pub type Unreadable = &'static str;
 
 /// Reads one JSON object strictly: UTF-8, no repeated member names, no infinities, bounded depth,
 /// nothing after it (TV-11).
-pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, Unreadable> {
+pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, Unreadable> {
     match JsonValue::parse(bytes, false) {
         Ok(JsonValue::Object(members)) => map(&members, MAX_DEPTH),
         Ok(_) => Err("not a JSON object"),

@@ -1,6 +1,7 @@
+use bartizan_fetch::WebUrl;
 use http::Uri;
 
-use crate::{error::JwtConfigError, url::WebUrl};
+use crate::TokenConfigError;
 
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
@@ -8,15 +9,23 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 ///
 /// Made from configuration alone: nothing that a request says has a part in it (MD-4).
 #[derive(Debug, Clone)]
-pub(crate) struct Resource {
-    pub(crate) identifier: String,
-    pub(crate) metadata_url: String,
-    pub(crate) metadata_path: String,
+pub struct Resource {
+    /// The identifier, its scheme and host in canonical form.
+    pub identifier: String,
+    /// Where its metadata is.
+    pub metadata_url: String,
+    /// The path of that URL.
+    pub metadata_path: String,
 }
 
 impl Resource {
-    pub(crate) fn new(url: &str) -> Result<Self, JwtConfigError> {
-        let error = |problem| JwtConfigError::new("resource", url, problem);
+    /// The resource of this URL.
+    ///
+    /// # Errors
+    ///
+    /// If it is no plain https URL, or no route could carry its metadata.
+    pub fn new(url: &str) -> Result<Self, TokenConfigError> {
+        let error = |problem| TokenConfigError::new("resource", url, problem);
         let parsed = WebUrl::parse(url).ok_or(error("is not a plain https URL"))?;
         if !parsed.is_https && !parsed.is_loopback() {
             return Err(error("is not https"));

@@ -5,7 +5,7 @@ use bytes::Bytes;
 /// The future of [`FetchDocument::fetch`].
 pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Document, FetchError>> + Send + 'a>>;
 
-/// Fetches key sets and metadata. With the feature `http` there is [`HttpFetch`](crate::HttpFetch).
+/// Fetches key sets and metadata. With the feature `http` there is `HttpFetch`.
 ///
 /// An implementation follows no redirects, answers only what came with status 200, and reads no
 /// more than `max_bytes`. It is called for one URL at a time, under a deadline that the caller sets.
@@ -17,17 +17,26 @@ pub trait FetchDocument: Send + Sync + 'static {
 /// A document that was fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
-    pub(crate) bytes: Bytes,
-    pub(crate) max_age: Option<Duration>,
+    bytes: Bytes,
+    max_age: Option<Duration>,
 }
 
 impl Document {
-    /// With the time for which it is fresh, as its server says. Keys are then asked for again after
-    /// that time, within the limits of the configuration.
+    /// With the time for which it is fresh, as its server says.
     #[must_use]
-    pub fn max_age(mut self, max_age: Duration) -> Self {
+    pub fn with_max_age(mut self, max_age: Duration) -> Self {
         self.max_age = Some(max_age);
         self
+    }
+
+    /// What was fetched.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// For how long its server says that it is fresh.
+    pub fn max_age(&self) -> Option<Duration> {
+        self.max_age
     }
 }
 

@@ -1,0 +1,28 @@
+#![doc = include_str!("../README.md")]
+
+mod audience;
+mod canonical;
+mod challenges;
+mod date;
+mod error;
+mod identity;
+/// JSON that every parser reads alike.
+pub mod json;
+mod metadata;
+mod metadata_service;
+mod resource;
+mod token_cache;
+
+pub use audience::Audiences;
+pub use canonical::canonical;
+pub use challenges::Challenges;
+pub use date::numeric_date;
+pub use error::TokenConfigError;
+pub use identity::{ClaimMap, ClaimNames};
+pub use metadata::{MetadataSettings, ProtectedResourceMetadata};
+pub use metadata_service::MetadataService;
+pub use resource::Resource;
+pub use token_cache::{Fingerprint, TokenCache};
+
+/// Why a token is refused: for the operator, never for the caller (AL-3).
+pub type Fault = &'static str;
