@@ -17,6 +17,9 @@ pub use bartizan_jwt::{self as jwt, JwtLayer, JwtVerifier};
 #[cfg(feature = "network")]
 #[doc(inline)]
 pub use bartizan_network::{self as network, NetworkLayer};
+#[cfg(feature = "oauth")]
+#[doc(inline)]
+pub use bartizan_oauth::{self as oauth, OAuthLayer, OpaqueVerifier};
 #[cfg(feature = "ratelimit")]
 #[doc(inline)]
 pub use bartizan_ratelimit::{self as ratelimit, AddressLimitLayer, RateLimitLayer};

@@ -62,6 +62,7 @@ fn the_tree_is_complete() {
         "cors",
         "ratelimit",
         "jwt",
+        "oauth",
         "rbac",
     ] {
         assert!(root().join("layers").join(name).exists(), "`{name}`");

@@ -1,0 +1,111 @@
+use std::{ops::RangeInclusive, time::Duration};
+
+use crate::{OAuthConfigError, judge::Limits};
+
+/// What an [`OpaqueVerifier`](crate::OpaqueVerifier) is built from besides its provider, as plain data:
+/// for a configuration file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
+#[non_exhaustive]
+pub struct OpaqueConfig {
+    /// The resource identifier: the URL of the MCP endpoint (MD-3). Required, unless the provider's
+    /// audience is a URL.
+    pub resource: Option<String>,
+    /// The longest token that is asked about; 4096 by default, 64 to 65536.
+    pub max_token_bytes: usize,
+    /// How many tokens are remembered; 10000 by default, 1 to 1000000. One whose answer has more than
+    /// 2 KiB counts once for each 2 KiB that it begins.
+    pub token_cache_capacity: usize,
+    /// How long a good token is remembered, during which its revocation at the provider goes
+    /// unnoticed; 60 by default, at most 3600, and never longer than it is valid; 0 for not at all.
+    pub token_cache_age_seconds: u64,
+    /// How long a bad token is remembered; 10 by default, at most 300; 0 for not at all.
+    pub refused_cache_age_seconds: u64,
+    /// How long all questions about one token may take; 5 by default, 1 to 60.
+    pub timeout_seconds: u64,
+    /// How many tokens are asked about at a time; 64 by default, 1 to 10000. Requests with others are
+    /// answered 503.
+    pub max_lookups: usize,
+    /// After how many failures in a row the provider is left alone; 5 by default, 1 to 1000.
+    pub breaker_failures: u32,
+    /// For how long; 10 by default, 1 to 300. A provider that names a longer time gets it, up to 300.
+    pub breaker_pause_seconds: u64,
+    /// Leaves tokens whose form is not this provider's to another authenticator beside this one. Off by
+    /// default.
+    pub leave_others: bool,
+    /// The `realm` of challenges (AC-13).
+    pub realm: Option<String>,
+    /// The scopes that challenges name: what a client should ask for at first (AC-3).
+    pub challenge_scopes: Vec<String>,
+    /// `scopes_supported` in the metadata (MD-5).
+    pub scopes_supported: Vec<String>,
+    /// `authorization_servers` in the metadata; the provider by default (MD-1).
+    pub authorization_servers: Vec<String>,
+    /// `resource_name` in the metadata.
+    pub resource_name: Option<String>,
+    /// `resource_documentation` in the metadata.
+    pub resource_documentation: Option<String>,
+    /// Permits the provider at addresses of private networks (SS-2). Off by default. One on this machine,
+    /// which its URL then says, needs no permission.
+    pub allow_private_issuer: bool,
+}
+
+impl Default for OpaqueConfig {
+    fn default() -> Self {
+        Self {
+            resource: None,
+            max_token_bytes: 4096,
+            token_cache_capacity: 10_000,
+            token_cache_age_seconds: 60,
+            refused_cache_age_seconds: 10,
+            timeout_seconds: 5,
+            max_lookups: 64,
+            breaker_failures: 5,
+            breaker_pause_seconds: 10,
+            leave_others: false,
+            realm: None,
+            challenge_scopes: Vec::new(),
+            scopes_supported: Vec::new(),
+            authorization_servers: Vec::new(),
+            resource_name: None,
+            resource_documentation: None,
+            allow_private_issuer: false,
+        }
+    }
+}
+
+impl OpaqueConfig {
+    pub(crate) fn check(&self) -> Result<(), OAuthConfigError> {
+        let check = |setting, value: u64, range: RangeInclusive<u64>| {
+            let is_in_range = range.contains(&value).then_some(());
+            is_in_range
+                .ok_or_else(|| OAuthConfigError::new(setting, value.to_string(), "is out of range"))
+        };
+        check("max_token_bytes", self.max_token_bytes as u64, 64..=65_536)?;
+        let capacity = self.token_cache_capacity as u64;
+        check("token_cache_capacity", capacity, 1..=1_000_000)?;
+        let good = self.token_cache_age_seconds;
+        check("token_cache_age_seconds", good, 0..=3600)?;
+        let bad = self.refused_cache_age_seconds;
+        check("refused_cache_age_seconds", bad, 0..=300)?;
+        check("timeout_seconds", self.timeout_seconds, 1..=60)?;
+        check("max_lookups", self.max_lookups as u64, 1..=10_000)?;
+        let failures = u64::from(self.breaker_failures);
+        check("breaker_failures", failures, 1..=1000)?;
+        check("breaker_pause_seconds", self.breaker_pause_seconds, 1..=300)
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            max_token_bytes: self.max_token_bytes,
+            good_age: Duration::from_secs(self.token_cache_age_seconds),
+            bad_age: Duration::from_secs(self.refused_cache_age_seconds),
+            timeout: Duration::from_secs(self.timeout_seconds),
+            max_lookups: self.max_lookups,
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! GitHub, answering as its REST documentation of 2022-11-28 says.
+
+use bartizan_oauth::GitHub;
+
+use super::*;
+
+const APP: &str = "Iv1.8a61f9b3a7aba766";
+
+/// The example of "Check a token", for this user.
+fn checked(id: u64, login: &str) -> Value {
+    json!({
+        "id": 1,
+        "url": "https://api.github.com/authorizations/1",
+        "scopes": ["read:org", "user"],
+        "token": "",
+        "token_last_eight": "12345678",
+        "hashed_token": "25f94a2a5c7fbaf499c665bc73d67c1c87e496da8985131633ee0a95819db2e8",
+        "app": { "url": "http://my-github-app.com", "name": "my github app", "client_id": APP },
+        "note": "optional note",
+        "updated_at": "2011-09-06T20:39:23Z",
+        "created_at": "2011-09-06T17:26:27Z",
+        "expires_at": null,
+        "user": { "login": login, "id": id, "type": "User", "site_admin": false },
+    })
+}
+
+/// The example of "Get an organization membership for the authenticated user".
+fn membership(state: &str) -> Value {
+    json!({ "state": state, "role": "member", "organization": { "login": "acme", "id": 1 } })
+}
+
+/// Ann is an active member of acme and of its team core; she is only invited to partner.
+fn github(asked: &Asked) -> Answer {
+    let etag = |answer: Answer, tag: &'static str, asked: &Asked| {
+        if asked.header("if-none-match") == tag {
+            Answer::status(304).with("etag", tag)
+        } else {
+            answer.with("etag", tag)
+        }
+    };
+    match asked.uri.path() {
+        "/applications/Iv1.8a61f9b3a7aba766/token" => {
+            let body: Value = serde_json::from_str(&asked.body).unwrap();
+            match body["access_token"].as_str().unwrap() {
+                "gho_ann" => Answer::json(&checked(7, "ann")),
+                "gho_bob" => Answer::json(&checked(8, "bob")),
+                _ => Answer::status(404),
+            }
+        }
+        "/user/memberships/orgs/acme" if asked.header("authorization") == "Bearer gho_ann" => {
+            etag(Answer::json(&membership("active")), "\"a\"", asked)
+        }
+        "/user/memberships/orgs/partner" => {
+            etag(Answer::json(&membership("pending")), "\"p\"", asked)
+        }
+        "/orgs/acme/teams/core/memberships/ann" => Answer::json(&json!({
+            "url": "https://api.github.com/teams/1/memberships/ann",
+            "role": "maintainer",
+            "state": "active",
+        })),
+        _ => Answer::status(404),
+    }
+}
+
+fn app() -> GitHub {
+    GitHub::new(APP, "secret".to_owned())
+}
+
+fn build(provider: &Provider, app: GitHub, clock: &FakeClock) -> OpaqueVerifier {
+    OpaqueVerifier::builder(app.server(provider.url(), "https://github.com"))
+        .resource(U)
+        .clock(clock.clone())
+        .build()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_member_is_a_principal_by_number_with_memberships_as_roles() {
+    let provider = Provider::start(github).await;
+    let app = app()
+        .allowed_orgs(["acme", "partner"])
+        .allowed_teams(["acme/core", "acme/other"]);
+    let verifier = build(&provider, app, &clock());
+    let ann = verifier.verify("gho_ann").await.unwrap();
+    assert_eq!((ann.issuer(), ann.subject()), ("https://github.com", "7"));
+    assert_eq!((ann.method(), ann.client_id()), ("github", Some(APP)));
+    assert!(ann.roles().eq(["org:acme", "team:acme/core"]));
+    assert!(ann.scopes().eq(["read:org", "user"]));
+    let first = provider.asked().remove(0);
+    assert_eq!(first.method, "POST");
+    assert!(first.header("authorization").starts_with("Basic "));
+    for asked in provider.asked() {
+        assert_eq!(asked.header("x-github-api-version"), "2022-11-28");
+        assert_eq!(asked.header("accept"), "application/vnd.github+json");
+        assert!(!asked.uri.to_string().contains("gho_"), "{}", asked.uri);
+    }
+}
+
+#[tokio::test]
+async fn who_is_in_none_or_only_invited_is_refused() {
+    let provider = Provider::start(github).await;
+    let verifier = build(&provider, app().allowed_orgs(["acme"]), &clock());
+    let none = "in none of the organizations and teams";
+    assert_eq!(reason(verifier.verify("gho_bob").await), none);
+    let verifier = build(&provider, app().allowed_orgs(["partner"]), &clock());
+    assert_eq!(reason(verifier.verify("gho_ann").await), none);
+}
+
+#[tokio::test]
+async fn tv_2_a_token_of_another_app_is_refused_whoever_it_belongs_to() {
+    let provider = Provider::start(|asked| match asked.uri.path() {
+        "/applications/Iv1.8a61f9b3a7aba766/token" => {
+            let mut answer = checked(7, "ann");
+            answer["app"]["client_id"] = json!("Iv1.ffffffffffffffff");
+            Answer::json(&answer)
+        }
+        _ => Answer::json(&membership("active")),
+    })
+    .await;
+    let verifier = build(&provider, app().allowed_orgs(["acme"]), &clock());
+    assert_eq!(
+        reason(verifier.verify("gho_ann").await),
+        "a token of another app"
+    );
+    assert_eq!(provider.count(), 1);
+    provider.behave(github);
+    assert_eq!(
+        reason(verifier.verify("gho_unknown").await),
+        "GitHub knows no such token of this app"
+    );
+}
+
+#[tokio::test]
+async fn credentials_of_others_are_not_shown_to_github() {
+    let provider = Provider::start(github).await;
+    let verifier = build(&provider, app().allowed_orgs(["acme"]), &clock());
+    for token in ["ghp_personal", "ghs_server", "eyJ.eyJ.sig", "sk-live", "x"] {
+        let fault = "not of the form of the provider's tokens";
+        assert_eq!(reason(verifier.verify(token).await), fault);
+    }
+    assert_eq!(provider.count(), 0);
+}
+
+#[tokio::test]
+async fn a_steady_user_costs_no_question_per_request_and_memberships_are_asked_by_etag() {
+    let (provider, clock) = (Provider::start(github).await, clock());
+    let verifier = build(&provider, app().allowed_orgs(["acme", "partner"]), &clock);
+    for _ in 0..100 {
+        assert_eq!(reason(verifier.verify("gho_ann").await), "accepted");
+    }
+    assert_eq!(provider.count(), 3);
+    clock.advance(Duration::from_secs(60));
+    let ann = verifier.verify("gho_ann").await.unwrap();
+    assert!(
+        ann.roles().eq(["org:acme"]),
+        "an unchanged answer is the former one"
+    );
+    let tags: Vec<_> = provider.asked()[3..]
+        .iter()
+        .map(|asked| asked.header("if-none-match").to_owned())
+        .collect();
+    assert_eq!(tags, ["", "\"a\"", "\"p\""]);
+    // Who leaves is out after the time for which a token is remembered.
+    provider.behave(|asked| match asked.uri.path() {
+        "/user/memberships/orgs/acme" => Answer::status(404),
+        _ => github(asked),
+    });
+    clock.advance(Duration::from_secs(60));
+    let none = "in none of the organizations and teams";
+    assert_eq!(reason(verifier.verify("gho_ann").await), none);
+}
+
+#[tokio::test]
+async fn a_spent_rate_limit_is_no_verdict_over_anybody() {
+    let provider = Provider::start(|asked| match asked.uri.path() {
+        "/user/memberships/orgs/acme" => Answer::status(403)
+            .with("x-ratelimit-remaining", "0")
+            .with("x-ratelimit-reset", (NOW + 90).to_string()),
+        _ => github(asked),
+    })
+    .await;
+    let clock = clock();
+    let verifier = build(&provider, app().allowed_orgs(["acme"]), &clock);
+    let denial = verifier.verify("gho_ann").await.unwrap_err();
+    assert_eq!(denial.kind(), DenialKind::Unavailable);
+    assert_eq!(denial.retry_after(), Some(Duration::from_secs(90)));
+    // Where the organization does not show itself to the app, nobody is a member.
+    provider.behave(|asked| match asked.uri.path() {
+        "/user/memberships/orgs/acme" => Answer::status(403),
+        _ => github(asked),
+    });
+    clock.advance(Duration::from_secs(90));
+    let none = "in none of the organizations and teams";
+    assert_eq!(reason(verifier.verify("gho_ann").await), none);
+}
+
+#[tokio::test]
+async fn a_login_that_would_lead_elsewhere_is_not_put_into_a_path() {
+    for login in ["../../orgs/evil", "a/b", "", "a?b", "a b"] {
+        let login = login.to_owned();
+        let provider = Provider::start(move |asked| {
+            if asked.uri.path().starts_with("/applications") {
+                return Answer::json(&checked(7, &login));
+            }
+            Answer::json(&membership("active"))
+        })
+        .await;
+        let verifier = build(&provider, app().allowed_teams(["acme/core"]), &clock());
+        let denial = verifier.verify("gho_ann").await.unwrap_err();
+        assert_eq!(denial.kind(), DenialKind::Unavailable);
+        assert_eq!(provider.count(), 1);
+    }
+}
