@@ -104,6 +104,7 @@ impl IssuerConfig {
     fn claim_names(&self) -> ClaimNames<'_> {
         ClaimNames {
             roles_claim: self.roles_claim.as_deref(),
+            permissions_claim: self.permissions_claim.as_deref(),
             client_id_claim: self.client_id_claim.as_deref(),
             service_claim: self.service_claim.as_deref(),
             service_value: self.service_value.as_deref(),

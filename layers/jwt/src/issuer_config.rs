@@ -47,6 +47,8 @@ pub struct IssuerConfig {
     /// The claim with the roles; by default `roles`, or else `role`. Dots lead into objects
     /// (`realm_access.roles`), unless the name has a `://` in it.
     pub roles_claim: Option<String>,
+    /// The claim with permissions, which count as roles; none by default.
+    pub permissions_claim: Option<String>,
     /// The claim with the client; by default `client_id`, or else `azp`.
     pub client_id_claim: Option<String>,
     /// The claim that tells a program's own token from a person's (TV-16). Besides, a subject that
@@ -79,6 +81,7 @@ impl Default for IssuerConfig {
             profile: TokenProfile::AccessToken,
             strict_rfc9068: false,
             roles_claim: None,
+            permissions_claim: None,
             client_id_claim: None,
             service_claim: None,
             service_value: None,
@@ -162,6 +165,13 @@ impl IssuerConfig {
     #[must_use]
     pub fn roles_claim(mut self, path: impl Into<String>) -> Self {
         self.roles_claim = Some(path.into());
+        self
+    }
+
+    /// The claim with permissions, which count as roles: a policy grants them capabilities.
+    #[must_use]
+    pub fn permissions_claim(mut self, path: impl Into<String>) -> Self {
+        self.permissions_claim = Some(path.into());
         self
     }
 

@@ -64,6 +64,17 @@ impl IssuerConfig {
         .roles_claim("cognito:groups")
     }
 
+    /// WorkOS AuthKit, by its domain: `example.authkit.app`, or a domain of your own.
+    ///
+    /// The tenant is `org_id`; roles are `roles` or `role`, and `permissions` count as roles, so that a
+    /// policy grants either its capabilities. A session that ends at WorkOS is revoked here by its `sid`
+    /// (`Revocations::revoke_session`). The token has an audience if the client asked for a resource.
+    pub fn workos(domain: &str) -> Self {
+        Self::provider(format!("https://{domain}"))
+            .tenant_claim("org_id")
+            .permissions_claim("permissions")
+    }
+
     fn provider(issuer: impl Into<String>) -> Self {
         Self::new(issuer)
             .profile(TokenProfile::GenericAccessToken)

@@ -11,6 +11,7 @@ const MAX_ID_BYTES: usize = 1024;
 #[derive(Debug)]
 pub struct ClaimMap {
     roles: Option<ClaimPath>,
+    permissions: Option<ClaimPath>,
     client_id: Option<ClaimPath>,
     service: Option<(ClaimPath, Option<String>)>,
     tenant: Option<ClaimPath>,
@@ -23,6 +24,8 @@ pub struct ClaimMap {
 pub struct ClaimNames<'a> {
     /// The roles; by default `roles`, or else `role`.
     pub roles_claim: Option<&'a str>,
+    /// Permissions, which count as roles; none by default.
+    pub permissions_claim: Option<&'a str>,
     /// The client; by default `client_id`, or else `azp`.
     pub client_id_claim: Option<&'a str>,
     /// What tells a program's own token from a person's.
@@ -60,6 +63,7 @@ impl ClaimMap {
         let service = path("service_claim", names.service_claim)?;
         Ok(Self {
             roles: path("roles_claim", names.roles_claim)?,
+            permissions: path("permissions_claim", names.permissions_claim)?,
             client_id: path("client_id_claim", names.client_id_claim)?,
             service: service.map(|path| (path, names.service_value.map(str::to_owned))),
             tenant: path("tenant_claim", names.tenant_claim)?,
@@ -127,18 +131,23 @@ impl ClaimMap {
         }
     }
 
-    /// Unless configured, `roles`, or `role` if there is no such claim.
+    /// Unless configured, `roles`, or `role` if there is no such claim; and the permissions.
     fn roles<'a>(&self, claims: &'a Map<String, Value>) -> Result<Vec<&'a str>, Fault> {
         let claim = match &self.roles {
             Some(path) => path.find(claims),
             None => claims.get("roles").or_else(|| claims.get("role")),
         };
-        match claim {
-            None | Some(Value::Null) => Ok(Vec::new()),
-            Some(Value::String(role)) if !role.is_empty() => Ok(vec![role]),
-            Some(Value::Array(roles)) => names(roles),
-            Some(_) => Err("the roles are neither a name nor a list of names"),
+        let mut roles = one_or_more(claim)?;
+        let permissions = self.permissions.as_ref().and_then(|path| path.find(claims));
+        for permission in one_or_more(permissions)? {
+            if !roles.contains(&permission) {
+                roles.push(permission);
+            }
         }
+        if roles.len() > MAX_NAMES {
+            return Err("too many roles or scopes");
+        }
+        Ok(roles)
     }
 }
 
@@ -187,6 +196,15 @@ fn scopes(claims: &Map<String, Value>) -> Result<Vec<&str>, Fault> {
         }
     }
     Ok(scopes)
+}
+
+fn one_or_more(claim: Option<&Value>) -> Result<Vec<&str>, Fault> {
+    match claim {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::String(name)) if !name.is_empty() => Ok(vec![name]),
+        Some(Value::Array(list)) => names(list),
+        Some(_) => Err("the roles are neither a name nor a list of names"),
+    }
 }
 
 fn names(list: &[Value]) -> Result<Vec<&str>, Fault> {
@@ -243,6 +261,29 @@ mod tests {
         let namespaced = json!({"https://example.com/roles": ["x"]});
         assert_eq!(roles(Some("https://example.com/roles"), &namespaced), ["x"]);
         assert_eq!(roles(Some("a.b.c"), &json!({"a": {"b": 1}})), [""; 0]);
+    }
+
+    #[test]
+    fn permissions_count_as_roles_and_are_as_strictly_read() {
+        let names = ClaimNames {
+            permissions_claim: Some("permissions"),
+            ..ClaimNames::default()
+        };
+        let map = ClaimMap::new(&names).unwrap();
+        let roles = |claims: Value| {
+            let principal =
+                map.principal("https://a.example", "ann", claims.as_object().unwrap())?;
+            let principal = principal.build("jwt");
+            Ok::<_, Fault>(principal.roles().map(str::to_owned).collect::<Vec<_>>())
+        };
+        let both = json!({"role": "admin", "permissions": ["notes:read", "admin"]});
+        assert_eq!(roles(both).unwrap(), ["admin", "notes:read"]);
+        assert_eq!(roles(json!({"permissions": []})).unwrap(), [""; 0]);
+        for permissions in [json!(7), json!([7]), json!([""]), json!({"a": 1})] {
+            assert!(roles(json!({ "permissions": permissions })).is_err());
+        }
+        let many = |prefix| (0..200).map(|n| format!("{prefix}{n}")).collect::<Vec<_>>();
+        assert!(roles(json!({"roles": many("r"), "permissions": many("p")})).is_err());
     }
 
     #[test]

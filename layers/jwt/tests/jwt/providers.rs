@@ -51,7 +51,7 @@ impl Expected {
     }
 }
 
-fn providers() -> [(&'static str, IssuerConfig); 5] {
+fn providers() -> [(&'static str, IssuerConfig); 6] {
     [
         ("entra_id", IssuerConfig::entra_id(TENANT)),
         (
@@ -67,6 +67,7 @@ fn providers() -> [(&'static str, IssuerConfig); 5] {
             "cognito",
             IssuerConfig::cognito("us-east-1", "us-east-1_example"),
         ),
+        ("workos", IssuerConfig::workos("example.authkit.app")),
     ]
 }
 
@@ -115,6 +116,47 @@ async fn tokens_of_the_providers_become_the_principals_that_they_mean() {
         vectors
             .iter()
             .all(|v| providers().iter().any(|(p, _)| *p == v.provider))
+    );
+}
+
+#[tokio::test]
+async fn a_session_that_ends_at_workos_is_over_here_and_the_next_one_is_not() {
+    let clock = clock();
+    let mint = mint(&clock);
+    let key = mint.key(Alg::Rs256);
+    let list = bartizan_core::auth::Revocations::with_clock(10, clock.clone());
+    let config = IssuerConfig::workos("example.authkit.app").jwk_set(mint.jwks().to_string());
+    let verifier = JwtVerifier::builder()
+        .audience("api://mcp")
+        .resource(U)
+        .add_issuer(config)
+        .revocations(list.clone())
+        .clock(clock.clone())
+        .build()
+        .unwrap();
+    let token = |session: &str| {
+        let claims = serde_json::json!({
+            "iss": "https://example.authkit.app", "aud": "api://mcp", "sub": "user_01",
+            "sid": session, "org_id": "org_01", "iat": NOW, "exp": NOW + 300,
+        });
+        let header = format!(r#"{{"alg":"RS256","kid":"{}"}}"#, key.kid());
+        let token = mint.token().signed_by(&key).raw_header(header);
+        token.raw_claims(claims.to_string()).encode()
+    };
+    assert_eq!(
+        reason(verifier.verify(&token("session_1")).await),
+        "accepted"
+    );
+    let until = Duration::from_secs(NOW + 300);
+    list.revoke_session("https://example.authkit.app", "session_1", until)
+        .unwrap();
+    assert_eq!(
+        reason(verifier.verify(&token("session_1")).await),
+        "the session is revoked"
+    );
+    assert_eq!(
+        reason(verifier.verify(&token("session_2")).await),
+        "accepted"
     );
 }
 
