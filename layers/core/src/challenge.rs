@@ -63,11 +63,12 @@ impl Challenge {
         Ok(self)
     }
 
-    /// A Bearer challenge for a request that needs scopes, after what the authentication layer
+    /// A challenge for a request that needs scopes, after what the authentication layer
     /// offers in [`SecurityContext::challenges`](crate::SecurityContext::challenges) (SC-1, AC-3).
     ///
-    /// `realm` and `resource_metadata` are taken from the first Bearer challenge offered; whatever
-    /// scope that one asks for gives way to `scope`. The error is `insufficient_scope` for a
+    /// Its scheme is `Bearer`, or `DPoP` if that is offered and `Bearer` is not. `realm`, `algs` and
+    /// `resource_metadata` are taken from the first challenge of that scheme; whatever scope that one
+    /// asks for gives way to `scope`. The error is `insufficient_scope` for a
     /// token that lacks them, and `None` for a request without one (AC-4).
     ///
     /// ```
@@ -89,14 +90,19 @@ impl Challenge {
         error: Option<&'static str>,
         scope: &str,
     ) -> Result<Self, ChallengeError> {
-        let mut challenge = Self::new("Bearer");
+        let of_scheme = |scheme: &'static str| {
+            let mut offered = offered.iter();
+            let params = offered.find_map(|line| params_of(line, scheme))?;
+            Some((scheme, params))
+        };
+        let known = of_scheme("Bearer").or_else(|| of_scheme("DPoP"));
+        let mut challenge = Self::new(known.map_or("Bearer", |(scheme, _)| scheme));
         if let Some(error) = error {
             challenge = challenge.param("error", error)?;
         }
         challenge = challenge.param("scope", scope)?;
-        let bearer = offered.iter().find_map(|line| bearer_params(line));
-        for name in ["realm", "resource_metadata"] {
-            if let Some(value) = bearer.and_then(|params| param_of(params, name)) {
+        for name in ["realm", "algs", "resource_metadata"] {
+            if let Some(value) = known.and_then(|(_, params)| param_of(params, name)) {
                 challenge = challenge.param(name, value)?;
             }
         }
@@ -128,9 +134,9 @@ impl Challenge {
     }
 }
 
-fn bearer_params(line: &HeaderValue) -> Option<&str> {
+fn params_of<'a>(line: &'a HeaderValue, wanted: &str) -> Option<&'a str> {
     let (scheme, params) = line.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("Bearer").then_some(params)
+    scheme.eq_ignore_ascii_case(wanted).then_some(params)
 }
 
 /// The value of a parameter, in the form that [`Challenge`] writes; anything else is not found.
@@ -204,6 +210,17 @@ mod tests {
                 "Bearer scope=\"s t\"",
             ),
             (lines(&["Bearer"]), "Bearer scope=\"s t\""),
+            (
+                lines(&["DPoP algs=\"ES256\"", "Bearer realm=\"b\""]),
+                "Bearer scope=\"s t\", realm=\"b\"",
+            ),
+            (
+                lines(&[
+                    "ApiKey realm=\"k\"",
+                    "DPoP algs=\"ES256\", resource_metadata=\"m\"",
+                ]),
+                "DPoP scope=\"s t\", algs=\"ES256\", resource_metadata=\"m\"",
+            ),
             (lines(&[]), "Bearer scope=\"s t\""),
         ] {
             let challenge = Challenge::for_scope(&offered, None, "s t").unwrap();

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod body;
+mod certificate;
 mod challenge;
 mod clock;
 mod context;
@@ -28,6 +29,7 @@ pub use body::{RequestBody, ResponseBody};
 #[cfg(feature = "call")]
 #[doc(inline)]
 pub use call::{Call, CallKind, CallLayer, CallLimits};
+pub use certificate::ClientCertificate;
 pub use challenge::{Challenge, ChallengeError};
 pub use clock::{Clock, FakeClock, SystemClock};
 pub use context::{AlreadyStamped, SecurityContext, Transport, identify};

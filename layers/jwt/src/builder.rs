@@ -1,11 +1,15 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use bartizan_core::{Clock, Events, Secret, SystemClock, auth::Revocations};
-use bartizan_token::{Audiences, Challenges, Resource};
+use bartizan_token::{Audiences, ChallengeSettings, Challenges, Resource};
+use http::HeaderValue;
 
 use crate::{
-    Algorithm, FetchDocument, IssuerConfig, JwtConfig, JwtConfigError, JwtVerifier,
-    ProtectedResourceMetadata, TokenProfile, crypto, issuer::Issuer, remembered::Remembered,
+    Algorithm, DpopConfig, FetchDocument, IssuerConfig, JwtConfig, JwtConfigError, JwtVerifier,
+    ProtectedResourceMetadata, TokenProfile, crypto,
+    dpop::{Dpop, ProofChallenges},
+    issuer::Issuer,
+    remembered::Remembered,
     verifier::Inner,
 };
 
@@ -19,6 +23,7 @@ pub struct JwtVerifierBuilder {
     pub(crate) fetcher: Option<Arc<dyn FetchDocument>>,
     revocations: Option<Revocations>,
     secrets: Vec<(String, Secret)>,
+    nonce_secret: Option<Secret>,
 }
 
 impl From<JwtConfig> for JwtVerifierBuilder {
@@ -30,6 +35,7 @@ impl From<JwtConfig> for JwtVerifierBuilder {
             fetcher: None,
             revocations: None,
             secrets: Vec::new(),
+            nonce_secret: None,
         }
     }
 }
@@ -88,6 +94,22 @@ impl JwtVerifierBuilder {
     /// an issuer with public keys. A secret is no part of the configuration's data.
     pub fn shared_secret(mut self, issuer: impl Into<String>, secret: impl Into<Secret>) -> Self {
         self.secrets.push((issuer.into(), secret.into()));
+        self
+    }
+
+    /// Judges proofs of possession (DPoP, RFC 9449): tokens that are bound to a key are then accepted
+    /// from whoever proves to hold it.
+    ///
+    /// Tokens that are bound to a certificate (RFC 8705) need no configuration here. They are accepted
+    /// if the request has that [`ClientCertificate`](bartizan_core::ClientCertificate) in its extensions.
+    pub fn dpop(self, config: DpopConfig) -> Self {
+        self.with(|c| c.dpop = Some(config))
+    }
+
+    /// What nonces are made with, so that servers beside one another take each other's: 16 bytes of a
+    /// random generator at least. By default each process makes its own.
+    pub fn dpop_nonce_secret(mut self, secret: impl Into<Secret>) -> Self {
+        self.nonce_secret = Some(secret.into());
         self
     }
 
@@ -257,11 +279,24 @@ impl JwtVerifierBuilder {
         let issuers = self.issuers(&clock)?;
         let config = &self.config;
         let resource = self.resource_url()?;
-        let challenges = Challenges::new(
-            config.realm.as_deref(),
-            &config.challenge_scopes,
-            &resource.metadata_url,
-        )?;
+        let settings = ChallengeSettings {
+            realm: config.realm.as_deref(),
+            scopes: &config.challenge_scopes,
+            metadata_url: &resource.metadata_url,
+        };
+        let challenges = Challenges::new(settings)?;
+        let (dpop, proofs) = match &config.dpop {
+            Some(dpop) => {
+                let proofs = ProofChallenges::new(settings, &dpop.algorithms)?;
+                let secret = self.nonce_secret.as_ref();
+                let dpop = Dpop::new(dpop, secret, &resource.identifier, &clock)?;
+                (Some(dpop), Some(proofs))
+            }
+            None if self.nonce_secret.is_some() => {
+                return Err(JwtConfigError::of("dpop_nonce_secret", "needs dpop"));
+            }
+            None => (None, None),
+        };
         let remembered = Remembered::new(
             config.token_cache_capacity,
             Duration::from_secs(config.token_cache_age_seconds),
@@ -273,8 +308,11 @@ impl JwtVerifierBuilder {
             remembered,
             revocations: self.revocations.clone(),
             clock,
-            challenges,
             metadata: ProtectedResourceMetadata::new(&resource, &config.metadata())?,
+            offered: offered(&challenges, proofs.as_ref(), dpop.as_ref()),
+            dpop,
+            proofs,
+            challenges,
         }))
     }
 
@@ -345,6 +383,19 @@ impl JwtVerifierBuilder {
         change(&mut self.config);
         self
     }
+}
+
+/// What a request without credentials is told. Bearer comes first, where it is accepted (AC-12).
+fn offered(
+    bearer: &Challenges,
+    proofs: Option<&ProofChallenges>,
+    dpop: Option<&Dpop>,
+) -> Vec<HeaderValue> {
+    let bearer = Some(&bearer.missing).filter(|_| !dpop.is_some_and(|dpop| dpop.is_required));
+    let lines = bearer
+        .into_iter()
+        .chain(proofs.map(|proofs| &proofs.missing));
+    lines.cloned().collect()
 }
 
 impl fmt::Debug for JwtVerifierBuilder {

@@ -3,7 +3,7 @@ use std::time::Duration;
 use bartizan_token::{Audiences, Fault, numeric_date};
 use serde_json::{Map, Value};
 
-use crate::TokenProfile;
+use crate::{TokenProfile, dpop::Binding};
 
 const MAX_SUBJECT_BYTES: usize = 1024;
 
@@ -22,6 +22,8 @@ pub(crate) struct ClaimRules {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Judged<'a> {
     pub(crate) subject: &'a str,
+    /// What its user has to prove to hold (RFC 7800).
+    pub(crate) binding: Option<Binding>,
     pub(crate) expires_at: Duration,
 }
 
@@ -49,9 +51,6 @@ impl ClaimRules {
             None => return Err("no subject"),
         };
         self.profile.judge_claims(claims)?;
-        if claims.contains_key("cnf") {
-            return Err("the token is bound to a key, which a bearer does not prove to hold");
-        }
         if self.strict_rfc9068 {
             let is_text =
                 |name| matches!(claims.get(name), Some(Value::String(s)) if !s.is_empty());
@@ -61,6 +60,7 @@ impl ClaimRules {
         }
         Ok(Judged {
             subject,
+            binding: Binding::of(claims)?,
             expires_at,
         })
     }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use bartizan_token::MetadataSettings;
 
-use crate::{Algorithm, IssuerConfig, JwtConfigError, JwtVerifier, JwtVerifierBuilder};
+use crate::{Algorithm, DpopConfig, IssuerConfig, JwtConfigError, JwtVerifier, JwtVerifierBuilder};
 
 /// What [`JwtVerifier`] is built from, as plain data: for a configuration file.
 ///
@@ -46,6 +46,8 @@ pub struct JwtConfig {
     pub jwks_refetch_floor_seconds: u64,
     /// How long one fetch of keys, with discovery, may take; 10 by default, 1 to 60.
     pub fetch_timeout_seconds: u64,
+    /// How proofs of possession are judged; absent: tokens that are bound to a key are refused.
+    pub dpop: Option<DpopConfig>,
     /// The `realm` of challenges (AC-13).
     pub realm: Option<String>,
     /// The scopes that challenges name: what a client should ask for at first (AC-3).
@@ -93,6 +95,7 @@ impl Default for JwtConfig {
             jwks_max_stale_seconds: 24 * 3600,
             jwks_refetch_floor_seconds: 30,
             fetch_timeout_seconds: 10,
+            dpop: None,
             realm: None,
             challenge_scopes: Vec::new(),
             scopes_supported: Vec::new(),

@@ -244,6 +244,7 @@ impl Issuer {
             .principal(&self.rules.issuer, judged.subject, &claims)?
             .expires_at(judged.expires_at);
         Ok(Verified {
+            binding: judged.binding,
             principal: principal.claims(claims).build("jwt"),
             issuer: self.place,
             keys: keys.generation(),

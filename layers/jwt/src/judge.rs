@@ -1,16 +1,21 @@
 use std::time::Duration;
 
-use bartizan_core::{Denial, DenialKind, Principal};
+use bartizan_core::{Denial, DenialKind, Principal, auth::Identified};
 use bartizan_token::{Fault, Fingerprint};
+use http::HeaderValue;
 use serde_json::Value;
 
 use crate::{
+    dpop::{NONCE_FIELD, Presented, Scheme, Unproven},
     issuer::{Candidate, Issuer},
     keys::{Current, Waiter},
-    remembered::Remembered,
+    remembered::{Known, Remembered},
     token::Compact,
     verifier::Inner,
 };
+
+/// When a request may come back for which there was no room.
+const SHORTLY: Duration = Duration::from_secs(1);
 
 /// What can be said of a token without waiting.
 pub(crate) enum Judgement<T> {
@@ -24,24 +29,26 @@ pub(crate) enum Refusal {
     Fault(Fault),
     /// Its issuer's keys cannot be had now, and when to come back.
     Down(Duration),
+    /// It is a token, and not shown to be its user's.
+    Unproven(Unproven),
 }
 
 impl Inner {
     /// Judges a token: whether it verifies, and whether it was revoked, which no cache remembers.
-    pub(crate) fn judge(&self, token: &str) -> Judgement<Principal> {
+    pub(crate) fn judge(&self, token: &str) -> Judgement<Known> {
         match self.find_or_verify(token) {
-            Judgement::Done(result) => Judgement::Done(result.and_then(|p| self.unless_revoked(p))),
+            Judgement::Done(result) => Judgement::Done(result.and_then(|k| self.unless_revoked(k))),
             Judgement::Wait(waiter) => Judgement::Wait(waiter),
         }
     }
 
     /// The same once a fetch has ended; nothing is waited for any more.
-    pub(crate) fn judge_settled(&self, token: &str) -> Result<Principal, Refusal> {
+    pub(crate) fn judge_settled(&self, token: &str) -> Result<Known, Refusal> {
         self.unless_revoked(self.find_or_verify_settled(token)?)
     }
 
     /// By what was found before, if it would be found again; by itself otherwise.
-    fn find_or_verify(&self, token: &str) -> Judgement<Principal> {
+    fn find_or_verify(&self, token: &str) -> Judgement<Known> {
         let place = self.place_of(token);
         if let Some((cache, fingerprint)) = place
             && let Some(entry) = cache.find(fingerprint)
@@ -53,8 +60,8 @@ impl Inner {
                 Current::Wait(waiter) => return Judgement::Wait(waiter),
                 Current::Down(after) => return Judgement::Done(Err(Refusal::Down(after))),
             };
-            if let Some(principal) = entry.holds(keys.generation(), self.clock.wall()) {
-                return Judgement::Done(Ok(principal));
+            if let Some(known) = entry.holds(keys.generation(), self.clock.wall()) {
+                return Judgement::Done(Ok(known));
             }
             cache.forget(fingerprint);
         }
@@ -67,22 +74,22 @@ impl Inner {
                 if let Some((cache, fingerprint)) = place {
                     cache.remember(fingerprint, token.len(), &verified);
                 }
-                Judgement::Done(Ok(verified.principal))
+                Judgement::Done(Ok(verified.into()))
             }
             Judgement::Done(Err(refusal)) => Judgement::Done(Err(refusal)),
             Judgement::Wait(waiter) => Judgement::Wait(waiter),
         }
     }
 
-    fn find_or_verify_settled(&self, token: &str) -> Result<Principal, Refusal> {
+    fn find_or_verify_settled(&self, token: &str) -> Result<Known, Refusal> {
         let place = self.place_of(token);
         if let Some((cache, fingerprint)) = place
             && let Some(entry) = cache.find(fingerprint)
             && let Some(issuer) = self.issuers.get(entry.issuer)
         {
             let keys = issuer.settled_keys()?;
-            if let Some(principal) = entry.holds(keys.generation(), self.clock.wall()) {
-                return Ok(principal);
+            if let Some(known) = entry.holds(keys.generation(), self.clock.wall()) {
+                return Ok(known);
             }
         }
         let (issuer, candidate) = self.issuer_of(token)?;
@@ -90,29 +97,91 @@ impl Inner {
         if let Some((cache, fingerprint)) = place {
             cache.remember(fingerprint, token.len(), &verified);
         }
-        Ok(verified.principal)
+        Ok(verified.into())
     }
 
-    fn unless_revoked(&self, principal: Principal) -> Result<Principal, Refusal> {
+    fn unless_revoked(&self, known: Known) -> Result<Known, Refusal> {
         let list = self.revocations.as_ref();
-        match list.and_then(|list| list.find(&principal)) {
+        match list.and_then(|list| list.find(&known.principal)) {
             Some(fault) => Err(Refusal::Fault(fault)),
-            None => Ok(principal),
+            None => Ok(known),
+        }
+    }
+
+    /// Whose the token is, if what is presented shows that it is theirs. No cache remembers that.
+    pub(crate) fn identify(
+        &self,
+        known: Known,
+        token: &str,
+        presented: &Presented,
+    ) -> Result<Identified, Refusal> {
+        let dpop = self.dpop.as_ref();
+        let next = presented
+            .judge(token, known.binding.as_deref(), dpop)
+            .map_err(Refusal::Unproven)?;
+        let identified = Identified::new(known.principal);
+        Ok(match next {
+            Some(nonce) => identified.with_response_header(NONCE_FIELD.clone(), nonce),
+            None => identified,
+        })
+    }
+
+    /// The principal of a token that stands for whoever has it.
+    pub(crate) fn of_bearer(known: Known) -> Result<Principal, Refusal> {
+        match known.binding {
+            None => Ok(known.principal),
+            Some(_) => Err(Refusal::Fault(
+                "the token is bound to a key, which a bearer does not prove to hold",
+            )),
         }
     }
 
     /// What a request with a refused token is answered.
-    pub(crate) fn denial(&self, refusal: Refusal) -> Denial {
-        match refusal {
+    pub(crate) fn denial(&self, refusal: Refusal, scheme: Scheme) -> Denial {
+        let invalid = |fault| {
             // Each fault has its own reason for the audit, and all have one answer.
-            Refusal::Fault(fault) => Denial::new(DenialKind::CredentialsInvalid, fault)
-                .with_challenge(self.challenges.invalid.clone()),
+            let challenge = self.invalid_token(scheme);
+            Denial::new(DenialKind::CredentialsInvalid, fault).with_challenge(challenge.clone())
+        };
+        match refusal {
+            Refusal::Fault(fault) | Refusal::Unproven(Unproven::Token(fault)) => invalid(fault),
+            Refusal::Unproven(Unproven::Proof(fault)) => {
+                let challenge = self
+                    .proofs
+                    .iter()
+                    .map(|proofs| proofs.invalid_proof.clone());
+                invalid(fault).with_challenges(challenge.collect())
+            }
+            Refusal::Unproven(Unproven::Nonce(fault)) => {
+                let challenge = self.proofs.iter().map(|proofs| proofs.use_nonce.clone());
+                let denial = invalid(fault).with_challenges(challenge.collect());
+                let nonces = self.dpop.as_ref().and_then(|dpop| dpop.nonces.as_ref());
+                match nonces.and_then(|nonces| nonces.issue(self.clock.wall())) {
+                    Some(nonce) => denial.with_header(NONCE_FIELD.clone(), nonce),
+                    None => denial,
+                }
+            }
+            Refusal::Unproven(Unproven::Full) => {
+                let reason = "there is no room to remember proofs";
+                Denial::new(DenialKind::Unavailable, reason).with_retry_after(SHORTLY)
+            }
             // No challenge: a client must not throw its token away because the issuer is down
             // (AC-16).
             Refusal::Down(after) => {
                 Denial::new(DenialKind::Unavailable, "no verification keys").with_retry_after(after)
             }
         }
+    }
+
+    /// Whether a token that is bound to nothing is refused.
+    pub(crate) fn is_possession_required(&self) -> bool {
+        self.dpop.as_ref().is_some_and(|dpop| dpop.is_required)
+    }
+
+    fn invalid_token(&self, scheme: Scheme) -> &HeaderValue {
+        let is_bearers = scheme == Scheme::Bearer && !self.is_possession_required();
+        let proofs = self.proofs.as_ref().filter(|_| !is_bearers);
+        proofs.map_or(&self.challenges.invalid, |proofs| &proofs.invalid_token)
     }
 
     /// Where the token would be remembered.

@@ -5,6 +5,7 @@ mod builder;
 mod claims;
 mod config;
 mod crypto;
+mod dpop;
 mod error;
 mod issuer;
 mod issuer_config;
@@ -27,6 +28,7 @@ pub use bartizan_token::{
 };
 pub use builder::JwtVerifierBuilder;
 pub use config::{JwtConfig, PublicKeyConfig};
+pub use dpop::DpopConfig;
 pub use error::KeysUnavailable;
 pub use issuer_config::IssuerConfig;
 pub use layer::JwtLayer;

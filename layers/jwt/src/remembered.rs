@@ -3,7 +3,7 @@ use std::time::Duration;
 use bartizan_core::Principal;
 use bartizan_token::{Fingerprint, TokenCache};
 
-use crate::{JwtConfigError, keys::Generation};
+use crate::{JwtConfigError, dpop::Binding, keys::Generation};
 
 /// Tokens that verified, so that the next request with one costs no signature.
 #[derive(Debug)]
@@ -16,6 +16,7 @@ pub(crate) struct Remembered {
 /// A token that verified: whom it stands for, and with whose keys, which and when that was found.
 pub(crate) struct Verified {
     pub(crate) principal: Principal,
+    pub(crate) binding: Option<Binding>,
     /// Whose keys, by its place in the verifier.
     pub(crate) issuer: usize,
     pub(crate) keys: Generation,
@@ -28,7 +29,24 @@ pub(crate) struct Entry {
     verified_at: Duration,
     until: Duration,
     keys: Generation,
-    principal: Principal,
+    known: Known,
+}
+
+/// What is known of a token, whoever presents it.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub(crate) principal: Principal,
+    /// What its user has to prove anew at every request.
+    pub(crate) binding: Option<Box<Binding>>,
+}
+
+impl From<Verified> for Known {
+    fn from(verified: Verified) -> Self {
+        Self {
+            principal: verified.principal,
+            binding: verified.binding.map(Box::new),
+        }
+    }
 }
 
 impl Remembered {
@@ -68,7 +86,10 @@ impl Remembered {
                 .saturating_add(self.max_age)
                 .min(expiry.saturating_add(self.leeway)),
             keys: verified.keys,
-            principal: verified.principal.clone(),
+            known: Known {
+                principal: verified.principal.clone(),
+                binding: verified.binding.map(Box::new),
+            },
         };
         // Its claims grow with the token.
         self.cache.remember(token, bytes, entry);
@@ -76,14 +97,14 @@ impl Remembered {
 }
 
 impl Entry {
-    /// The principal, if a verification with these keys at the wall-clock time `now` would find
+    /// What is known, if a verification with these keys at the wall-clock time `now` would find
     /// it too.
     ///
     /// What was valid once stays so until it expires, and a clock that stands before that time
     /// was set back, so that `nbf` and `iat` are to be judged again.
-    pub(crate) fn holds(self, keys: Generation, now: Duration) -> Option<Principal> {
+    pub(crate) fn holds(self, keys: Generation, now: Duration) -> Option<Known> {
         let is_time = (self.verified_at..self.until).contains(&now);
-        (is_time && self.keys == keys).then_some(self.principal)
+        (is_time && self.keys == keys).then_some(self.known)
     }
 }
 
@@ -109,6 +130,7 @@ mod tests {
         let principal = Principal::user("https://a.example", "ann");
         Verified {
             principal: principal.expires_at(NOW + expires_in).build("jwt"),
+            binding: None,
             issuer: 0,
             keys,
             at: NOW,

@@ -53,15 +53,28 @@ impl<'a> Compact<'a> {
         allowed: &[Algorithm],
         profile: TokenProfile,
     ) -> Result<Unverified<'a>, Fault> {
-        let header = json::object(&decode(self.header)?)
-            .map_err(|_| "the header is not one unambiguous JSON object")?;
-        let (algorithm, kid) = judge_header(&header, allowed, profile)?;
+        let (algorithm, kid) = judge_header(&self.header()?, allowed, profile)?;
         Ok(Unverified {
             algorithm,
             kid,
-            message: self.message.as_bytes(),
-            signature: decode(self.signature)?,
+            message: self.message(),
+            signature: self.signature()?,
         })
+    }
+
+    /// The header, of which nothing was judged.
+    pub(crate) fn header(self) -> Result<Map<String, Value>, Fault> {
+        json::object(&decode(self.header)?)
+            .map_err(|_| "the header is not one unambiguous JSON object")
+    }
+
+    /// What was signed: header and claims as sent.
+    pub(crate) fn message(self) -> &'a [u8] {
+        self.message.as_bytes()
+    }
+
+    pub(crate) fn signature(self) -> Result<Vec<u8>, Fault> {
+        decode(self.signature)
     }
 
     /// The claims. Before the signature is known to be good they tell whom to ask, and no more.

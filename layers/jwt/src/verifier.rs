@@ -9,7 +9,10 @@ use http::HeaderValue;
 
 use crate::{
     IssuerConfig, JwtConfig, JwtVerifierBuilder, KeysUnavailable, ProtectedResourceMetadata,
-    issuer::Issuer, judge::Judgement, remembered::Remembered,
+    dpop::{Dpop, Presented, ProofChallenges, Scheme},
+    issuer::Issuer,
+    judge::Judgement,
+    remembered::{Known, Remembered},
 };
 
 /// Verifies bearer tokens that are JWTs, and says who they stand for.
@@ -30,6 +33,11 @@ pub(crate) struct Inner {
     pub(crate) revocations: Option<Revocations>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) challenges: Challenges,
+    pub(crate) dpop: Option<Dpop>,
+    /// Written if there is `dpop`.
+    pub(crate) proofs: Option<ProofChallenges>,
+    /// The challenges for a request without credentials.
+    pub(crate) offered: Vec<HeaderValue>,
     pub(crate) metadata: ProtectedResourceMetadata,
 }
 
@@ -48,7 +56,8 @@ impl JwtVerifier {
         }
     }
 
-    /// Verifies a token outside of any request: the principal, or why not.
+    /// Verifies a token outside of any request: the principal, or why not. A token that is bound to a
+    /// key or a certificate is refused, since nobody proves to hold it.
     ///
     /// # Errors
     ///
@@ -61,7 +70,8 @@ impl JwtVerifier {
                 self.inner.judge_settled(token)
             }
         };
-        result.map_err(|refusal| self.inner.denial(refusal))
+        let result = result.and_then(Inner::of_bearer);
+        result.map_err(|refusal| self.inner.denial(refusal, Scheme::Bearer))
     }
 
     /// Loads the keys of all issuers, unless they are there: before a server listens, say.
@@ -105,32 +115,45 @@ impl Authenticator for JwtVerifier {
     }
 
     fn recognizes(&self, credentials: &Credentials<'_>) -> Option<CredentialPlace> {
-        let authorization = credentials.authorization()?;
-        authorization
-            .is_scheme("Bearer")
-            .then_some(CredentialPlace::Authorization)
+        let scheme = Scheme::of(credentials)?;
+        let is_known = scheme == Scheme::Bearer || self.inner.dpop.is_some();
+        is_known.then_some(CredentialPlace::Authorization)
     }
 
     fn authenticate(&self, credentials: &Credentials<'_>, _: &SecurityContext) -> Verification {
         let token = credentials.authorization().map_or("", |a| a.value());
+        let scheme = Scheme::of(credentials).unwrap_or(Scheme::Bearer);
+        let presented = || Presented::of(scheme, credentials);
         match self.inner.judge(token) {
             Judgement::Done(result) => {
-                let result = result.map(Identified::new);
-                result.map_err(|refusal| self.inner.denial(refusal)).into()
+                let is_bearers = |known: &Known| {
+                    let is_bound = known.binding.is_some() || self.inner.is_possession_required();
+                    scheme == Scheme::Bearer && !is_bound
+                };
+                let result = result.and_then(|known| {
+                    if is_bearers(&known) {
+                        return Ok(Identified::new(known.principal));
+                    }
+                    self.inner.identify(known, token, &presented())
+                });
+                let result = result.map_err(|refusal| self.inner.denial(refusal, scheme));
+                result.into()
             }
             Judgement::Wait(waiter) => {
                 let (inner, token) = (Arc::clone(&self.inner), token.to_owned());
+                let presented = presented();
                 Verification::Pending(Box::pin(async move {
                     waiter.landed().await;
-                    let result = inner.judge_settled(&token).map(Identified::new);
-                    result.map_err(|refusal| inner.denial(refusal))
+                    let result = inner.judge_settled(&token);
+                    let result = result.and_then(|known| inner.identify(known, &token, &presented));
+                    result.map_err(|refusal| inner.denial(refusal, scheme))
                 }))
             }
         }
     }
 
     fn challenges(&self) -> &[HeaderValue] {
-        &self.inner.challenges.missing
+        &self.inner.offered
     }
 
     fn malformed_challenge(&self) -> Option<&HeaderValue> {

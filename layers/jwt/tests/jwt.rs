@@ -35,6 +35,8 @@ mod issuer;
 mod issuers;
 #[path = "jwt/metadata.rs"]
 mod metadata;
+#[path = "jwt/possession.rs"]
+mod possession;
 #[path = "jwt/providers.rs"]
 mod providers;
 #[path = "jwt/remembering.rs"]

@@ -3,7 +3,8 @@ use std::{collections::HashMap, fmt, sync::Arc, sync::Mutex, time::Duration};
 use bartizan_core::{Clock, Events, SystemClock, auth::Revocations};
 use bartizan_fetch::{HttpFetch, Reach};
 use bartizan_token::{
-    Challenges, MetadataSettings, ProtectedResourceMetadata, Resource, TokenCache,
+    ChallengeSettings, Challenges, MetadataSettings, ProtectedResourceMetadata, Resource,
+    TokenCache,
 };
 
 use crate::{
@@ -143,11 +144,11 @@ impl OpaqueVerifierBuilder {
         let resource = config.resource.as_ref().or(prepared.resource.as_ref());
         let resource = resource.ok_or_else(|| OAuthConfigError::missing("resource"))?;
         let resource = Resource::new(resource)?;
-        let challenges = Challenges::new(
-            config.realm.as_deref(),
-            &config.challenge_scopes,
-            &resource.metadata_url,
-        )?;
+        let challenges = Challenges::new(ChallengeSettings {
+            realm: config.realm.as_deref(),
+            scopes: &config.challenge_scopes,
+            metadata_url: &resource.metadata_url,
+        })?;
         let metadata = ProtectedResourceMetadata::new(&resource, &metadata(config, &prepared))?;
         let pause = Duration::from_secs(config.breaker_pause_seconds);
         Ok(OpaqueVerifier::new(Inner {

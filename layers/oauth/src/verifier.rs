@@ -122,7 +122,7 @@ impl Authenticator for OpaqueVerifier {
     }
 
     fn challenges(&self) -> &[HeaderValue] {
-        &self.inner.challenges.missing
+        std::slice::from_ref(&self.inner.challenges.missing)
     }
 
     fn malformed_challenge(&self) -> Option<&HeaderValue> {

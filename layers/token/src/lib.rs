@@ -15,7 +15,7 @@ mod token_cache;
 
 pub use audience::Audiences;
 pub use canonical::canonical;
-pub use challenges::Challenges;
+pub use challenges::{ChallengeFault, ChallengeSettings, Challenges, INVALID_TOKEN};
 pub use date::numeric_date;
 pub use error::TokenConfigError;
 pub use identity::{ClaimMap, ClaimNames};

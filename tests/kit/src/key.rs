@@ -7,6 +7,7 @@ use std::{
 };
 
 use aws_lc_rs::{
+    digest::{SHA256, digest},
     encoding::{AsDer, Pkcs8V1Der},
     rand::SystemRandom,
     rsa::KeySize,
@@ -152,6 +153,18 @@ impl SigningKey {
         jwk["use"] = json!("sig");
         jwk["alg"] = json!(self.algorithm().name());
         jwk
+    }
+
+    /// The public half as a JWK of its own members alone, and its thumbprint (RFC 7638).
+    pub fn bare_jwk(&self) -> (Value, String) {
+        let mut jwk = self.jwk();
+        for member in ["kid", "use", "alg"] {
+            jwk.as_object_mut().unwrap().remove(member);
+        }
+        // Its members are sorted, and their text needs no escape.
+        let digest = digest(&SHA256, jwk.to_string().as_bytes());
+        let thumbprint = BASE64_URL_SAFE_NO_PAD.encode(digest);
+        (jwk, thumbprint)
     }
 
     /// The public half as `SubjectPublicKeyInfo`.

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Why a JWK is not used.
-type Unusable = &'static str;
+pub(crate) type Unusable = &'static str;
 
 pub(super) const PRIVATE: Unusable = "it holds private key material";
 
@@ -17,7 +17,7 @@ pub(super) const PRIVATE: Unusable = "it holds private key material";
 ///
 /// A key that names no algorithm is for the only one its type has, and an RSA key for the one RSA
 /// algorithm that is allowed, or RS256 if several are.
-pub(super) fn read(jwk: &Value, allowed: &[Algorithm]) -> Result<Key, Unusable> {
+pub(crate) fn read(jwk: &Value, allowed: &[Algorithm]) -> Result<Key, Unusable> {
     let jwk = jwk.as_object().ok_or("it is no object")?;
     let private = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
     if private.iter().any(|member| jwk.contains_key(*member)) {
