@@ -49,7 +49,7 @@ fn the_tree_is_complete() {
     ] {
         assert!(root().join(path).exists(), "`{path}` is missing");
     }
-    for name in ["secure_server", "single_layer", "hyper_bare"] {
+    for name in ["secure_server", "single_layer", "hyper_bare", "mtls_server"] {
         let example = |file: String| root().join("examples").join(file).exists();
         let found = example(format!("{name}.rs")) || example(format!("{name}/main.rs"));
         assert!(found, "example `{name}` is missing");

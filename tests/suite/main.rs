@@ -17,6 +17,7 @@ mod dependency_rule;
 mod identity;
 mod limits;
 mod metrics;
+mod mtls;
 mod order;
 mod roles;
 mod secrecy;

@@ -26,6 +26,8 @@ pub struct NetworkConfig {
     pub forwarded_header: Option<ForwardedHeader>,
     /// See [`NetworkLayer::correlation_id_header`].
     pub correlation_id_header: Option<String>,
+    /// See [`NetworkLayer::client_cert_header`].
+    pub client_cert_header: bool,
     /// See [`NetworkLayer::tls_terminated_here`].
     pub tls_terminated_here: bool,
     /// See [`NetworkLayer::require_tls`].
@@ -67,6 +69,9 @@ impl TryFrom<NetworkConfig> for NetworkLayer {
         if let Some(header) = &config.correlation_id_header {
             layer = layer.correlation_id_header(header)?;
         }
+        if config.client_cert_header {
+            layer = layer.client_cert_header()?;
+        }
         if config.tls_terminated_here {
             layer = layer.tls_terminated_here();
         }
@@ -103,6 +108,7 @@ mod tests {
             r#"{ "allow_hosts": ["a.example"], "trust_proxies": ["10.0.0.1"],
                  "forwarded_header": "forwarded", "tls_terminated_here": true,
                  "correlation_id_header": "x-request-id", "require_tls": true,
+                 "client_cert_header": true,
                  "danger_allow_plain_loopback": true,
                  "allow_networks": ["192.0.2.0/24"], "deny_networks": ["192.0.2.7"] }"#,
         );
@@ -111,6 +117,7 @@ mod tests {
             .and_then(|layer| layer.trust_proxy("10.0.0.1"))
             .and_then(|layer| layer.forwarded_header(ForwardedHeader::Forwarded))
             .and_then(|layer| layer.correlation_id_header("x-request-id"))
+            .and_then(NetworkLayer::client_cert_header)
             .and_then(|layer| layer.tls_terminated_here().require_tls())
             .and_then(NetworkLayer::danger_allow_plain_loopback)
             .and_then(|layer| layer.allow_network("192.0.2.0/24"))

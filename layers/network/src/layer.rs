@@ -28,6 +28,7 @@ pub(crate) struct Settings {
     pub(crate) peer: PeerSource,
     pub(crate) tls_terminated_here: bool,
     pub(crate) correlation: Option<CorrelationHeader>,
+    pub(crate) client_cert: bool,
 }
 
 const NO_PROXY: &str = "has no effect without a trusted proxy";
@@ -108,6 +109,27 @@ impl NetworkLayer {
                 return Err(NetworkConfigError::new("setting", setting, problem));
             }
             settings.correlation = Some(header);
+            Ok(())
+        })
+    }
+
+    /// Takes the client's certificate from the field `Client-Cert` (RFC 9440), if the peer is a trusted
+    /// proxy: as [`ClientCertificate`](bartizan_core::ClientCertificate) among the request's extensions.
+    ///
+    /// The proxy must have verified it, and must replace what its client sent under that name, or the
+    /// client chooses its certificate. The field and `Client-Cert-Chain` are removed from every request,
+    /// whoever sent them; one that is no certificate, or came from elsewhere, leaves a finding.
+    ///
+    /// # Errors
+    ///
+    /// If no proxy is trusted yet: name them first.
+    pub fn client_cert_header(self) -> Result<Self, NetworkConfigError> {
+        self.try_with(|settings| {
+            if settings.proxies.is_empty() {
+                let (setting, problem) = ("client_cert_header", NO_PROXY);
+                return Err(NetworkConfigError::new("setting", setting, problem));
+            }
+            settings.client_cert = true;
             Ok(())
         })
     }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod addresses;
+mod certificate;
 #[cfg(feature = "serde")]
 mod config;
 mod correlation;
@@ -10,6 +11,8 @@ mod forwarded;
 mod host;
 mod hosts;
 mod layer;
+#[cfg(feature = "mtls")]
+mod mtls;
 mod networks;
 mod node;
 mod peer;
@@ -22,6 +25,8 @@ mod tls;
 pub use config::NetworkConfig;
 pub use error::NetworkConfigError;
 pub use layer::NetworkLayer;
+#[cfg(feature = "mtls")]
+pub use mtls::{CertificateName, MtlsVerifier};
 pub use peer::PeerAddr;
 pub use proxies::ForwardedHeader;
 pub use service::{Network, ResponseFuture};

@@ -5,13 +5,13 @@ use std::{
 };
 
 use bartizan_core::{
-    Denial, DenialKind, Finding, GuardFuture, ResponseBody, SecurityContext, Transport, Verdict,
-    admit, printable, refuse,
+    ClientCertificate, Denial, DenialKind, Finding, GuardFuture, ResponseBody, SecurityContext,
+    Transport, Verdict, admit, printable, refuse,
 };
 use http::{HeaderMap, Request, Response, Uri, header::HOST};
 use tower_service::Service;
 
-use crate::{host::Host, layer::Settings, route::Route, tls::Origin};
+use crate::{certificate, host::Host, layer::Settings, route::Route, tls::Origin};
 
 /// The future of [`Network`].
 pub type ResponseFuture<F, B> = GuardFuture<F, B>;
@@ -46,7 +46,8 @@ where
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
         let context = SecurityContext::of(&mut request);
         match self.settings.judge(&context, &request) {
-            Ok(()) => {
+            Ok(origin) => {
+                self.settings.settle(&context, &mut request, origin);
                 admit!("network", &context, "host_allowed");
                 GuardFuture::forward(self.inner.call(request))
             }
@@ -57,13 +58,37 @@ where
 
 impl Settings {
     /// Stamps where the request came from, also on one that is refused, and judges the rest.
-    fn judge<B>(&self, context: &SecurityContext, request: &Request<B>) -> Result<(), Denial> {
+    fn judge<B>(&self, context: &SecurityContext, request: &Request<B>) -> Result<Origin, Denial> {
         let headers = request.headers();
         let peer = self.peer.address(request.extensions());
         let origin = self.stamp(context, headers, peer)?;
         self.judge_address(context, origin)?;
         self.judge_transport(context, headers, origin)?;
-        self.judge_host(headers, request.uri())
+        self.judge_host(headers, request.uri())?;
+        Ok(origin)
+    }
+
+    /// Leaves the certificate that is the client's, and no other, in the request's extensions.
+    fn settle<B>(&self, context: &SecurityContext, request: &mut Request<B>, origin: Origin) {
+        if matches!(origin, Origin::Proxied | Origin::Doubtful) {
+            // That of the connection is the proxy's own.
+            request.extensions_mut().remove::<ClientCertificate>();
+        }
+        if !self.client_cert {
+            return;
+        }
+        let given = certificate::read(request.headers());
+        certificate::remove(request.headers_mut());
+        let ignored = match (given, origin) {
+            (None, _) => return,
+            (Some(Ok(certificate)), Origin::Proxied) => {
+                request.extensions_mut().insert(certificate);
+                return;
+            }
+            (Some(Err(problem)), Origin::Proxied) => problem,
+            (Some(_), _) => "a client certificate came by no way that is trusted",
+        };
+        note(context, "client_cert_ignored", || ignored.to_owned());
     }
 
     fn stamp(
