@@ -19,16 +19,36 @@ as_root() {
   fi
 }
 
+# The OpenID provider and the TypeScript SDK's client, of the suite's identity tests, run on Node.js.
+readonly NODE_MAJOR=20
+has_node() {
+  local version
+  command -v npm >/dev/null || return 1
+  version=$(node --version 2>/dev/null) || return 1
+  version=${version#v}
+  [ "${version%%.*}" -ge "$NODE_MAJOR" ]
+}
+
 missing=()
 command -v curl >/dev/null || missing+=(curl ca-certificates)
 command -v jq >/dev/null || missing+=(jq)
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
 command -v valgrind >/dev/null || missing+=(valgrind)
+has_node || missing+=(nodejs npm)
 if [ "${#missing[@]}" -gt 0 ]; then
   command -v apt-get >/dev/null || die "no apt-get here; please install: ${missing[*]}"
   say "installing ${missing[*]}"
   as_root apt-get update -qq
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+fi
+
+has_node || die "needs Node.js $NODE_MAJOR or later with npm, and the system's packages have none; please install it"
+identity=$(cd "$(dirname "$0")/../tests/identity" && pwd)
+installed=$identity/node_modules/.installed
+if ! cmp -s "$identity/package-lock.json" "$installed"; then
+  say "installing the OpenID provider and the TypeScript client"
+  npm ci --prefix "$identity" --ignore-scripts --no-audit --no-fund --silent
+  cp "$identity/package-lock.json" "$installed"
 fi
 
 command -v cargo >/dev/null || die "no cargo here; please install Rust (https://rustup.rs)"

@@ -18,6 +18,7 @@ mod identity;
 mod limits;
 mod metrics;
 mod mtls;
+mod openid;
 mod order;
 mod roles;
 mod secrecy;

@@ -94,6 +94,22 @@ impl Server {
         }
     }
 
+    /// A server that accepts the tokens of an issuer which runs elsewhere; its URL.
+    pub(crate) async fn trusting(issuer: &str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+        let jwt = JwtVerifier::builder()
+            .issuer(issuer)
+            .audience(&url)
+            .challenge_scopes(["tools:call"])
+            .build()
+            .unwrap();
+        let app = app(jwt, Mode::Json, PLENTY, Arc::default(), Records::new());
+        let app = app.into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        url
+    }
+
     /// A good token for a subject.
     pub(crate) fn token(&self, subject: &str) -> Token {
         self.token_of(&self.issuer, subject)
