@@ -6,21 +6,27 @@
 
 mod call_body;
 mod call_headers;
+mod challenge;
 mod claims;
 mod forwarded;
 mod host;
 mod json;
+mod jwks;
 mod lines;
 mod origin;
+mod proof;
 mod send;
 mod token;
 
 pub use call_body::call_body;
 pub use call_headers::call_headers;
+pub use challenge::challenge;
 pub use claims::claims;
 pub use forwarded::forwarded;
 pub use host::host;
+pub use jwks::jwks;
 pub use origin::origin;
+pub use proof::proof;
 pub use token::token;
 
 /// An oracle: it panics if a layer broke a promise.
@@ -30,9 +36,12 @@ pub type Oracle = fn(&[u8]);
 pub const TARGETS: &[(&str, Oracle)] = &[
     ("call_body", call_body),
     ("call_headers", call_headers),
+    ("challenge", challenge),
     ("claims", claims),
     ("forwarded", forwarded),
     ("host", host),
+    ("jwks", jwks),
     ("origin", origin),
+    ("proof", proof),
     ("token", token),
 ];
