@@ -11,6 +11,7 @@
 mod answers;
 mod audit;
 mod clients;
+mod conformance;
 mod contracts;
 mod conventions;
 mod dependency_rule;

@@ -117,6 +117,10 @@ impl JwtConfig {
             scopes_supported: &self.scopes_supported,
             resource_name: self.resource_name.as_deref(),
             resource_documentation: self.resource_documentation.as_deref(),
+            dpop: self.dpop.as_ref().map(|dpop| {
+                let algorithms = dpop.algorithms.iter().map(|a| a.name());
+                (algorithms.collect(), dpop.required)
+            }),
             danger_allow_http: self.issuers.iter().any(|i| i.danger_allow_http_issuer),
         }
     }

@@ -185,6 +185,7 @@ fn metadata<'a>(config: &'a OpaqueConfig, prepared: &'a Prepared) -> MetadataSet
         scopes_supported: &config.scopes_supported,
         resource_name: config.resource_name.as_deref(),
         resource_documentation: config.resource_documentation.as_deref(),
+        dpop: None,
         danger_allow_http: prepared.allow_http,
     }
 }

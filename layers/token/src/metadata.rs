@@ -12,6 +12,9 @@ pub struct MetadataSettings<'a> {
     pub scopes_supported: &'a [String],
     pub resource_name: Option<&'a str>,
     pub resource_documentation: Option<&'a str>,
+    /// `dpop_signing_alg_values_supported`, and `dpop_bound_access_tokens_required` (RFC 9449 §10.2),
+    /// where proofs are judged.
+    pub dpop: Option<(Vec<&'a str>, bool)>,
     /// Whether an authorization server may be named that is reached without TLS.
     pub danger_allow_http: bool,
 }
@@ -51,6 +54,13 @@ impl ProtectedResourceMetadata {
         }
         if let Some(name) = settings.resource_name.filter(|name| !name.is_empty()) {
             members.insert("resource_name".into(), name.into());
+        }
+        if let Some((algorithms, is_required)) = &settings.dpop {
+            let name = "dpop_signing_alg_values_supported";
+            members.insert(name.into(), algorithms.clone().into());
+            if *is_required {
+                members.insert("dpop_bound_access_tokens_required".into(), true.into());
+            }
         }
         if let Some(url) = settings.resource_documentation {
             WebUrl::parse(url).ok_or_else(|| {

@@ -380,6 +380,34 @@ async fn dp_3_the_challenges_offer_both_schemes_bearer_first_or_dpop_alone() {
     assert_eq!(only, [both[1].clone()]);
 }
 
+#[test]
+fn md_6_the_metadata_tells_what_proofs_are_taken_and_whether_they_are_required() {
+    let document = |config: Option<DpopConfig>| {
+        let mut verifier = builder(&clock());
+        if let Some(config) = config {
+            verifier = verifier.dpop(config);
+        }
+        let json = verifier.build().unwrap().metadata().json().clone();
+        serde_json::from_slice::<Value>(&json).unwrap()
+    };
+    let (algorithms, required) = (
+        "dpop_signing_alg_values_supported",
+        "dpop_bound_access_tokens_required",
+    );
+    let none = document(None);
+    assert!(none.get(algorithms).is_none() && none.get(required).is_none());
+    let optional = document(Some(DpopConfig::default()));
+    assert_eq!(
+        optional[algorithms],
+        json!(["RS256", "PS256", "ES256", "ES384", "EdDSA"])
+    );
+    assert!(optional.get(required).is_none());
+    assert_eq!(
+        document(Some(DpopConfig::default().required()))[required],
+        true
+    );
+}
+
 #[tokio::test]
 async fn where_possession_is_required_a_bearer_is_refused() {
     let scene = Scene::new(DpopConfig::default().required());
