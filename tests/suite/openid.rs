@@ -1,4 +1,4 @@
-//! A certified OpenID provider (oidc-provider) in front, and the TypeScript SDK's client.
+//! A certified OpenID provider (oidc-provider) in front, and real clients: rmcp's, and the TypeScript SDK's.
 //!
 //! `scripts/setup.sh` installs both. Without them these tests say that they were skipped; with
 //! `CI=true` that is a failure.
@@ -7,6 +7,7 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::Stdio,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -20,6 +21,15 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
+use rmcp::{
+    ServiceExt as _,
+    model::CallToolRequestParams,
+    transport::{
+        StreamableHttpClientTransport,
+        auth::{AuthClient, AuthorizationCallback, AuthorizationRequest, OAuthState},
+        streamable_http_client::StreamableHttpClientTransportConfig,
+    },
+};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::{
@@ -310,4 +320,79 @@ async fn ac_1_sc_1_the_typescript_client_finds_its_way_from_nothing_to_a_tool_an
         "{seen}"
     );
     assert!(asked.iter().all(|asked| asked["resource"] == url), "{seen}");
+}
+
+const CALLBACK: &str = "http://127.0.0.1:9/callback";
+
+/// Goes where a browser would be sent, with its cookies, until it is sent back.
+async fn authorize(url: String) -> String {
+    let browser = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let mut url = reqwest::Url::parse(&url).unwrap();
+    let mut cookies = std::collections::BTreeMap::new();
+    for _ in 0..20 {
+        let pairs = cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
+        let cookie = pairs.collect::<Vec<_>>().join("; ");
+        let answer = browser.get(url.clone()).header("cookie", cookie).send();
+        let answer = answer.await.unwrap();
+        for line in answer.headers().get_all("set-cookie") {
+            let pair = line.to_str().unwrap().split(';').next().unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            cookies.insert(name.to_owned(), value.to_owned());
+        }
+        let location = answer.headers().get("location").expect("a redirect");
+        url = url.join(location.to_str().unwrap()).unwrap();
+        if url.as_str().starts_with(CALLBACK) {
+            return url.into();
+        }
+    }
+    panic!("no end of redirects");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ac_1_sc_1_rmcps_client_finds_its_way_from_nothing_to_a_tool_and_steps_up() {
+    let Some(provider) = Provider::start().await else {
+        return;
+    };
+    let url = Server::trusting(&provider.issuer).await;
+    let mut state = OAuthState::new(&url, None).await.unwrap();
+    let request = AuthorizationRequest::new(CALLBACK);
+    state.start_authorization(request).await.unwrap();
+    let page = state.get_authorization_url().await.unwrap();
+    assert!(page.starts_with(&provider.issuer), "{page}");
+    let back = authorize(page).await;
+    state.handle_callback_url(&back).await.unwrap();
+    let OAuthState::Authorized(manager) = state else {
+        panic!("not authorized");
+    };
+    let http = AuthClient::new(http_client(), manager);
+    let manager = Arc::clone(&http.auth_manager);
+    let config = StreamableHttpClientTransportConfig::with_uri(url.as_str());
+    let transport = StreamableHttpClientTransport::with_client(http, config);
+    let client = ().serve(transport).await.unwrap();
+    let call = async |tool: &'static str| {
+        let result = client.call_tool(CallToolRequestParams::new(tool)).await;
+        result.map(|result| serde_json::to_string(&result).unwrap())
+    };
+    let caller = format!("ann of {} as viewer", provider.issuer);
+    assert!(call("whoami").await.unwrap().contains(&caller));
+    let refused = format!("{:?}", call("report").await.unwrap_err());
+    assert!(refused.contains("reports.read"), "{refused}");
+    let manager = manager.lock().await;
+    let page = manager.request_scope_upgrade("reports.read").await;
+    let back = authorize(page.unwrap()).await;
+    let back = AuthorizationCallback::from_redirect_url(&back).unwrap();
+    let token = manager.exchange_code_for_token_with_issuer(
+        &back.code,
+        &back.csrf_token,
+        back.issuer.as_deref(),
+    );
+    token.await.unwrap();
+    drop(manager);
+    assert!(call("report").await.unwrap().contains("reported"));
 }
