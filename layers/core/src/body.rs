@@ -1,11 +1,15 @@
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
+
+use crate::Clock;
 
 pin_project! {
     /// A request body on its way inwards: untouched, or the bytes that were inspected.
@@ -53,6 +57,26 @@ impl<B> ResponseBody<B> {
         }
     }
 
+    /// The same body, which passes nothing on from this time of the wall clock: an event stream that
+    /// must not outlive its credential (TV-20).
+    ///
+    /// No timer runs: a stream on which nothing happens ends when something would.
+    #[cfg(feature = "auth")]
+    pub(crate) fn until(self, at: Duration, clock: Arc<dyn Clock>) -> Self {
+        let end = Box::new(End {
+            at,
+            clock,
+            is_over: false,
+        });
+        let held = match self.held {
+            Held::Theirs { body } => Held::Until { body, end },
+            Held::Until { body, end: first } if first.at <= at => Held::Until { body, end: first },
+            Held::Until { body, .. } => Held::Until { body, end },
+            ours @ Held::Ours { .. } => ours,
+        };
+        Self { held }
+    }
+
     /// A body of our own.
     pub fn refusal(bytes: impl Into<Bytes>) -> Self {
         Self {
@@ -75,6 +99,25 @@ pin_project! {
     enum Held<B> {
         Theirs { #[pin] body: B },
         Ours { bytes: Option<Bytes> },
+        // In a box: few bodies end by the clock.
+        Until { #[pin] body: B, end: Box<End> },
+    }
+}
+
+/// When a body ends, whatever its service goes on to say.
+#[derive(Debug)]
+struct End {
+    /// By the wall clock.
+    at: Duration,
+    clock: Arc<dyn Clock>,
+    is_over: bool,
+}
+
+impl End {
+    fn has_come(&mut self) -> bool {
+        // Once over it stays so, though the clock may be set back.
+        self.is_over = self.is_over || self.clock.wall() >= self.at;
+        self.is_over
     }
 }
 
@@ -96,6 +139,12 @@ impl<B: Body<Data = Bytes>> Body for Held<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         match self.project() {
             HeldProj::Theirs { body } => body.poll_frame(cx),
+            HeldProj::Until { body, end } => {
+                if end.has_come() {
+                    return Poll::Ready(None);
+                }
+                body.poll_frame(cx)
+            }
             HeldProj::Ours { bytes } => {
                 Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))))
             }
@@ -105,6 +154,7 @@ impl<B: Body<Data = Bytes>> Body for Held<B> {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Theirs { body } => body.is_end_stream(),
+            Self::Until { body, end } => end.is_over || body.is_end_stream(),
             Self::Ours { bytes } => bytes.is_none(),
         }
     }
@@ -112,6 +162,7 @@ impl<B: Body<Data = Bytes>> Body for Held<B> {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Theirs { body } => body.size_hint(),
+            Self::Until { .. } => SizeHint::default(),
             Self::Ours { bytes } => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64)
             }

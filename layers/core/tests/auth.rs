@@ -20,6 +20,7 @@ use bartizan_core::{
     auth::{CredentialPlace, Credentials, Identified, Verification},
     identify,
 };
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, header::AUTHORIZATION};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
@@ -534,4 +535,77 @@ async fn ac_1_a_401_always_has_a_challenge() {
     let (response, _) = send(AuthLayer::new(Mute), with(&[("authorization", "x y")])).await;
     assert_eq!(response.status(), 401);
     assert_eq!(challenges(&response), [r#"ApiKey realm="mcp""#]);
+}
+
+/// A body whose frames a test puts there.
+#[derive(Clone, Default)]
+struct Stream(Arc<Mutex<std::collections::VecDeque<Bytes>>>);
+
+impl http_body::Body for Stream {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        match self.0.lock().unwrap().pop_front() {
+            Some(bytes) => std::task::Poll::Ready(Some(Ok(http_body::Frame::data(bytes)))),
+            None => std::task::Poll::Pending,
+        }
+    }
+}
+
+/// Whether a frame passes now: `Some(false)` if the answer has ended.
+async fn passes(
+    stream: &Stream,
+    body: &mut std::pin::Pin<Box<bartizan_core::ResponseBody<Stream>>>,
+) -> Option<bool> {
+    use http_body_util::BodyExt as _;
+    stream
+        .0
+        .lock()
+        .unwrap()
+        .push_back(Bytes::from_static(b"data: x\n\n"));
+    let frame = tokio::time::timeout(std::time::Duration::from_millis(50), body.frame()).await;
+    frame.ok().map(|frame| frame.is_some())
+}
+
+#[tokio::test]
+async fn tv_20_an_event_stream_ends_with_the_credential_and_a_running_call_has_time_to_finish() {
+    const SECOND: std::time::Duration = std::time::Duration::from_secs(1);
+    let now = std::time::Duration::from_secs(1_800_000_000);
+    for (method, kind, outlives) in [
+        ("GET", "text/event-stream", 0),
+        ("GET", "Text/Event-Stream; charset=utf-8", 0),
+        ("POST", "text/event-stream", 10),
+        ("POST", "application/json", u64::MAX),
+    ] {
+        let clock = bartizan_core::FakeClock::at(now);
+        let stream = Stream::default();
+        let body = stream.clone();
+        let inner = service_fn(move |_: Request<()>| {
+            let answer = Response::builder().header("content-type", kind);
+            let answer = answer.body(body.clone()).unwrap();
+            async move { Ok::<_, Infallible>(answer) }
+        });
+        let layer = bearer().call_grace(10 * SECOND).clock(clock.clone());
+        let mut request = Request::builder().method(method).body(()).unwrap();
+        let ann = Principal::user("https://a.example", "ann").expires_at(now + 3 * SECOND);
+        bartizan_core::identify(&mut request, ann.build("other")).unwrap();
+        let answer = layer.layer(inner).oneshot(request).await.unwrap();
+        let mut body = Box::pin(answer.into_body());
+        assert_eq!(passes(&stream, &mut body).await, Some(true));
+        clock.advance(2 * SECOND);
+        assert_eq!(passes(&stream, &mut body).await, Some(true));
+        clock.advance(SECOND);
+        let passed = passes(&stream, &mut body).await;
+        assert_eq!(passed, Some(outlives > 0), "{method} {kind}");
+        clock.advance(9 * SECOND);
+        let passed = passes(&stream, &mut body).await;
+        assert_eq!(passed, Some(outlives > 9), "{method} {kind}");
+        clock.advance(2 * SECOND);
+        let passed = passes(&stream, &mut body).await;
+        assert_eq!(passed, Some(outlives > 11), "{method} {kind}");
+    }
 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use bartizan_core::{AuthLayer, auth::Auth};
 use tower_layer::Layer;
 
@@ -21,6 +23,12 @@ impl OAuthLayer {
     /// for what they permit [`Principal::anonymous`](bartizan_core::Principal::anonymous).
     pub fn allow_anonymous(self) -> Self {
         Self(self.0.allow_anonymous())
+    }
+
+    /// How long the event stream that answers a call may go on after the token has ended; five minutes
+    /// by default. Streams on which a caller listens end with it (TV-20).
+    pub fn call_grace(self, grace: Duration) -> Self {
+        Self(self.0.call_grace(grace))
     }
 
     /// Leaves the token on the request that goes on (TV-15). Only right where the inner service

@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{PendingVerification, service::Waiting};
+use super::{PendingVerification, lifetime::Lifetime, service::Waiting};
 use crate::{Denial, GuardFuture, ResponseBody, SecurityContext, refuse};
 
 pin_project! {
@@ -21,6 +21,7 @@ pin_project! {
         #[pin]
         state: State<S, ReqB, GuardFuture<S::Future, ResB>>,
         response_headers: Vec<(HeaderName, HeaderValue)>,
+        lifetime: Option<Lifetime>,
     }
 }
 
@@ -43,12 +44,14 @@ where
     pub(super) fn forward(
         inner: S::Future,
         response_headers: Vec<(HeaderName, HeaderValue)>,
+        lifetime: Option<Lifetime>,
     ) -> Self {
         Self {
             state: State::Decided {
                 guard: GuardFuture::forward(inner),
             },
             response_headers,
+            lifetime,
         }
     }
 
@@ -58,6 +61,7 @@ where
                 guard: GuardFuture::refuse(refuse!("auth", context, denial)),
             },
             response_headers: Vec::new(),
+            lifetime: None,
         }
     }
 
@@ -68,6 +72,7 @@ where
                 waiting: Some(Box::new(waiting)),
             },
             response_headers: Vec::new(),
+            lifetime: None,
         }
     }
 }
@@ -91,8 +96,9 @@ where
                         return Poll::Pending;
                     };
                     match waiting.resume(result) {
-                        Ok((inner, response_headers)) => {
+                        Ok((inner, response_headers, lifetime)) => {
                             *this.response_headers = response_headers;
+                            *this.lifetime = lifetime;
                             GuardFuture::forward(inner)
                         }
                         Err((context, denial)) => {
@@ -105,7 +111,10 @@ where
                     for (name, value) in this.response_headers.drain(..) {
                         response.headers_mut().append(name, value);
                     }
-                    return Poll::Ready(Ok(response));
+                    return Poll::Ready(Ok(match this.lifetime.take() {
+                        Some(lifetime) => lifetime.bound(response),
+                        None => response,
+                    }));
                 }
             };
             this.state.set(State::Decided { guard });

@@ -1,9 +1,13 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 use tower_layer::Layer;
 
 use super::{Auth, Authenticator, fields::CredentialFields};
+use crate::{Clock, SystemClock};
+
+/// What a tool that runs when a token ends is given to finish.
+const CALL_GRACE: Duration = Duration::from_secs(300);
 
 /// Authenticates requests by one or several [`Authenticator`]s, and refuses the rest.
 ///
@@ -23,6 +27,9 @@ pub(super) struct Shared {
     pub(super) fields: CredentialFields,
     pub(super) allow_anonymous: bool,
     pub(super) forward_credentials: bool,
+    pub(super) clock: Arc<dyn Clock>,
+    /// How long a call's answer may go on past its credential.
+    pub(super) call_grace: Duration,
 }
 
 impl AuthLayer {
@@ -35,6 +42,8 @@ impl AuthLayer {
                 fields: CredentialFields::default(),
                 allow_anonymous: false,
                 forward_credentials: false,
+                clock: Arc::new(SystemClock::new()),
+                call_grace: CALL_GRACE,
             }),
         }
         .or(authenticator)
@@ -61,6 +70,18 @@ impl AuthLayer {
     /// pass them on (TV-15); only right where the inner service is itself the token's audience.
     pub fn danger_forward_credentials(self) -> Self {
         self.with(|shared| shared.forward_credentials = true)
+    }
+
+    /// How long the event stream that answers a call may go on after what identified its caller has
+    /// ended; five minutes by default. Streams on which a caller listens (`GET`,
+    /// `subscriptions/listen`) end with it (TV-20).
+    pub fn call_grace(self, grace: Duration) -> Self {
+        self.with(|shared| shared.call_grace = grace)
+    }
+
+    /// Where the layer gets the time at which streams end; by default from the operating system.
+    pub fn clock(self, clock: impl Clock) -> Self {
+        self.with(|shared| shared.clock = Arc::new(clock))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Shared)) -> Self {

@@ -17,6 +17,8 @@
 //! 6. Another layer stamped a different principal, or the same with other authority: 400.
 //! 7. The principal is stamped, and the request goes on without credentials of any kind (TV-15).
 //!    So combine authenticators with [`or`](AuthLayer::or), not by stacking layers.
+//! 8. An answer that is an event stream ends with what identified its caller: at once if the caller
+//!    listens on it, and after [`call_grace`](AuthLayer::call_grace) if it answers a call (TV-20).
 //!
 //! The layer never reads the body, so a bad token wins over a bad body (TV-1), and it knows no
 //! connection or session, so every request is judged on its own (AC-10). Tokens in the query or
@@ -28,6 +30,7 @@ mod decide;
 mod fields;
 mod future;
 mod layer;
+mod lifetime;
 mod revocations;
 mod service;
 

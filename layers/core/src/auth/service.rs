@@ -7,7 +7,7 @@ use std::{
 use http::{HeaderName, HeaderValue, Request, Response};
 use tower_service::Service;
 
-use super::{AuthFuture, Identified, decide::Decision, layer::Shared};
+use super::{AuthFuture, Identified, decide::Decision, layer::Shared, lifetime::Lifetime};
 use crate::{Denial, ResponseBody, SecurityContext};
 
 /// The service of [`AuthLayer`](super::AuthLayer).
@@ -50,10 +50,11 @@ where
         let (mut parts, body) = request.into_parts();
         let context = SecurityContext::of_parts(&mut parts);
         match self.shared.decide(&mut parts, &context) {
-            Decision::Forward(response_headers) => AuthFuture::forward(
-                self.inner.call(Request::from_parts(parts, body)),
-                response_headers,
-            ),
+            Decision::Forward(response_headers) => {
+                let lifetime = Lifetime::of(&parts.method, &context, &self.shared);
+                let inner = self.inner.call(Request::from_parts(parts, body));
+                AuthFuture::forward(inner, response_headers, lifetime)
+            }
             Decision::Refuse(denial) => AuthFuture::refuse(&context, denial),
             Decision::Wait(judge, verification) => {
                 // The service that was polled ready must be the one that is called.
@@ -74,6 +75,9 @@ where
     }
 }
 
+/// What becomes of a request whose credential was judged: the answer, with what is added to it.
+pub(super) type Resumed<F> = (F, Vec<(HeaderName, HeaderValue)>, Option<Lifetime>);
+
 /// A request whose credential is being judged, and the ready service that it goes to.
 pub(super) struct Waiting<S, ReqB> {
     shared: Arc<Shared>,
@@ -90,15 +94,16 @@ where
     pub(super) fn resume(
         mut self,
         result: Result<Identified, Denial>,
-    ) -> Result<(S::Future, Vec<(HeaderName, HeaderValue)>), (SecurityContext, Denial)> {
+    ) -> Result<Resumed<S::Future>, (SecurityContext, Denial)> {
         let (mut parts, body) = self.request.into_parts();
         match self
             .shared
             .conclude(self.judge, result, &mut parts, &self.context)
         {
             Ok(headers) => {
+                let lifetime = Lifetime::of(&parts.method, &self.context, &self.shared);
                 let request = Request::from_parts(parts, body);
-                Ok((self.service.call(request), headers))
+                Ok((self.service.call(request), headers, lifetime))
             }
             Err(denial) => Err((self.context, denial)),
         }
