@@ -47,7 +47,7 @@ identity=$(cd "$(dirname "$0")/../tests/identity" && pwd)
 installed=$identity/node_modules/.installed
 if ! cmp -s "$identity/package-lock.json" "$installed"; then
   say "installing the OpenID provider and the TypeScript client"
-  npm ci --prefix "$identity" --ignore-scripts --no-audit --no-fund --silent
+  npm ci --prefix "$identity" --ignore-scripts --no-audit --no-fund --loglevel=error
   cp "$identity/package-lock.json" "$installed"
 fi
 

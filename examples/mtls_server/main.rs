@@ -11,7 +11,7 @@
 
 mod tls;
 
-use std::{env, fs, path::Path};
+use std::{env, fs, io, path::Path};
 
 use axum::{Router, routing::get};
 use bartizan::{
@@ -40,7 +40,7 @@ async fn main() -> Result<(), AnyError> {
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let url = format!("https://{}/", listener.local_addr()?);
     let folder = env::temp_dir().join(format!("bartizan-mtls-{}", std::process::id()));
-    fs::create_dir_all(&folder)?;
+    make_private(&folder)?;
     let root = write(&folder, "root.pem", &authority.pem)?;
     println!("curl -si --cacert {root} {url}  # 401: no certificate");
     for (name, answer) in [("billing", "200"), ("reports", "401: not admitted")] {
@@ -56,6 +56,14 @@ async fn main() -> Result<(), AnyError> {
 async fn hello(caller: Caller) -> String {
     let roles: Vec<_> = caller.roles().collect();
     format!("hello {} ({})\n", caller.subject(), roles.join(", "))
+}
+
+/// A folder that was not there before, and that nobody else may read: keys go there.
+fn make_private(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 fn write(folder: &Path, name: &str, text: &str) -> Result<String, AnyError> {
