@@ -130,7 +130,9 @@ fn tokens(c: &mut Criterion) {
         c.bench_function(&name("verify"), |b| {
             b.iter(|| {
                 let verifier = (DEFAULT_PROVIDER.verifier_factory)(&foreign, &public).unwrap();
-                verifier.verify(black_box(message.as_bytes()), &signature).unwrap();
+                verifier
+                    .verify(black_box(message.as_bytes()), &signature)
+                    .unwrap();
             });
         });
     }
