@@ -1,4 +1,4 @@
-use bartizan_token::Fault;
+use bartizan_token::{Fault, judge_marks};
 use serde_json::{Map, Value};
 
 /// Which sort of token is an access token here (TV-7).
@@ -40,31 +40,10 @@ impl TokenProfile {
 
     /// Judges what the claims say about the token's sort.
     pub(crate) fn judge_claims(self, claims: &Map<String, Value>) -> Result<(), Fault> {
-        if self == Self::AccessToken {
-            return Ok(());
+        match self {
+            Self::AccessToken => Ok(()),
+            Self::GenericAccessToken => judge_marks(claims),
         }
-        let has = |name: &str| claims.contains_key(name);
-        if ["nonce", "at_hash", "c_hash", "s_hash"]
-            .into_iter()
-            .any(has)
-        {
-            return Err("the claims are those of an ID token");
-        }
-        if has("events") {
-            return Err("the claims are those of a security event token");
-        }
-        if claims.get("token_use").is_some_and(|u| u != "access") {
-            return Err("the claims say that it is no access token");
-        }
-        let foreign = ["id", "refresh", "offline", "logout"];
-        let says_foreign = |typ: &Value| {
-            typ.as_str()
-                .is_none_or(|typ| foreign.iter().any(|f| typ.eq_ignore_ascii_case(f)))
-        };
-        if claims.get("typ").is_some_and(says_foreign) {
-            return Err("the claims say that it is no access token");
-        }
-        Ok(())
     }
 }
 

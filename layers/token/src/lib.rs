@@ -11,6 +11,7 @@ pub mod json;
 mod metadata;
 mod metadata_service;
 mod resource;
+mod sort;
 mod token_cache;
 
 pub use audience::Audiences;
@@ -22,6 +23,7 @@ pub use identity::{ClaimMap, ClaimNames};
 pub use metadata::{MetadataSettings, ProtectedResourceMetadata};
 pub use metadata_service::MetadataService;
 pub use resource::Resource;
+pub use sort::judge_marks;
 pub use token_cache::{Fingerprint, TokenCache};
 
 /// Why a token is refused: for the operator, never for the caller (AL-3).

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use bartizan_core::Principal;
-use bartizan_token::{Audiences, ClaimMap, Fault, numeric_date};
+use bartizan_token::{Audiences, ClaimMap, Fault, judge_marks, numeric_date};
 use serde_json::{Map, Value};
 
 use crate::lookup::Trouble;
@@ -30,7 +30,9 @@ impl AnswerRules {
         match answer.remove("active") {
             Some(Value::Bool(true)) => Ok(self.principal(answer, now)),
             Some(Value::Bool(false)) => Ok(Err("the provider says the token is not active")),
-            _ => Err(Trouble::new(
+            // It answered, so it is not down; what it said is no yes (TV-14).
+            Some(_) => Ok(Err("`active` is neither true nor false")),
+            None => Err(Trouble::new(
                 "the answer does not say whether the token is active",
             )),
         }
@@ -54,6 +56,7 @@ impl AnswerRules {
             Some(Value::String(kind)) if kind.eq_ignore_ascii_case("bearer") => {}
             Some(_) => return Err("not a bearer token, says its provider"),
         }
+        judge_marks(&answer)?;
         if answer.contains_key("cnf") {
             return Err("the token is bound to a key, which a bearer does not prove to hold");
         }
@@ -232,13 +235,43 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_does_not_say_is_the_providers_trouble_and_not_the_callers() {
-        for active in [json!("true"), json!(1), json!(null)] {
+    fn tv_14_an_active_that_is_no_boolean_refuses_the_token() {
+        for active in [json!("true"), json!(1), json!(null), json!([true])] {
             let verdict = judge(|a| {
                 a.insert("active".into(), active.clone());
             });
-            assert!(verdict.unwrap_err().starts_with("trouble"), "{active}");
+            let fault = "`active` is neither true nor false";
+            assert_eq!(verdict.err().as_deref(), Some(fault), "{active}");
         }
+    }
+
+    #[test]
+    fn an_answer_that_does_not_say_is_the_providers_trouble_and_not_the_callers() {
+        let verdict = judge(|a| {
+            a.remove("active");
+        });
+        assert!(verdict.unwrap_err().starts_with("trouble"));
+    }
+
+    #[test]
+    fn tv_7_answers_with_marks_of_other_sorts_of_tokens_are_refused() {
+        for (member, value) in [
+            ("typ", json!("Refresh")),
+            ("typ", json!("ID")),
+            ("token_use", json!("id")),
+            ("nonce", json!("n")),
+            ("at_hash", json!("h")),
+            ("events", json!({})),
+        ] {
+            let verdict = judge(|a| {
+                a.insert(member.into(), value.clone());
+            });
+            assert!(verdict.unwrap_err().starts_with("the claims"), "{member}");
+        }
+        let keycloak = judge(|a| {
+            a.insert("typ".into(), json!("Bearer"));
+        });
+        assert!(keycloak.is_ok());
     }
 
     proptest! {
@@ -246,7 +279,7 @@ mod tests {
         fn nothing_but_true_is_active(text in "\\PC{0,40}") {
             let answer = json!({ "active": text });
             let Value::Object(answer) = answer else { unreachable!("made above") };
-            prop_assert!(rules().judge(answer, NOW).is_err());
+            prop_assert!(!matches!(rules().judge(answer, NOW), Ok(Ok(_))));
         }
     }
 }

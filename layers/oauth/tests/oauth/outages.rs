@@ -101,7 +101,7 @@ async fn answers_that_are_none_are_the_providers_fault_and_never_a_principal() {
         (text("true"), "the answer is not a JSON object"),
         (text(r#"{"active":true"#), "the answer is not JSON"),
         (text(twice), "the answer is repeated member name"),
-        (text(r#"{"active":"true"}"#), "does not say whether"),
+        (text(r#"{"x":"true"}"#), "does not say whether"),
         (text(&padded), "larger than 65536 bytes"),
     ];
     for (answer, reason) in answers {
@@ -119,6 +119,26 @@ async fn answers_that_are_none_are_the_providers_fault_and_never_a_principal() {
         let seen = seen.lock().unwrap().concat();
         assert_eq!(seen.contains(reason), reason != "status 404", "{seen}");
     }
+}
+
+#[tokio::test]
+async fn tv_14_an_active_that_is_text_is_401_and_no_outage() {
+    let provider = Provider::start(|asked| {
+        let mut answer = ann();
+        if asked.field("token").as_deref() != Some("good") {
+            answer["active"] = json!("true");
+        }
+        Answer::json(&answer)
+    })
+    .await;
+    let (events, seen) = collected();
+    let verifier = builder(&provider, &clock()).events(events).build().unwrap();
+    for n in 0..10 {
+        let denial = verifier.verify(&format!("token-{n}")).await.unwrap_err();
+        assert_eq!(denial.kind(), DenialKind::CredentialsInvalid);
+    }
+    assert_eq!(reason(verifier.verify("good").await), "accepted");
+    assert!(seen.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
