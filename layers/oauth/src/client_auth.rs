@@ -5,7 +5,8 @@ use form_urlencoded::Serializer;
 use http::request::Builder;
 
 use crate::{
-    AssertionAlgorithm, OAuthConfigError, assertion::Signer, exchange::basic, lookup::Trouble,
+    AssertionAlgorithm, OAuthConfigError, assertion::Signer, exchange::basic,
+    judge::is_bearer_token, lookup::Trouble,
 };
 
 /// How the server proves to its authorization server who it is (RFC 6749 §2.3, RFC 7523).
@@ -90,13 +91,23 @@ impl ClientAuth {
         Ok(request)
     }
 
-    /// Whether the secret is empty, which proves nothing.
-    pub(crate) fn is_empty(&self) -> bool {
+    /// What keeps the proof from being sent, or from proving anything.
+    pub(crate) fn problem(&self) -> Option<&'static str> {
+        let (Kind::Basic(secret) | Kind::Post(secret) | Kind::Bearer(secret)) = &self.0 else {
+            return None;
+        };
+        let secret = secret.expose();
+        if secret.is_empty() {
+            return Some("has an empty secret");
+        }
         match &self.0 {
-            Kind::Basic(secret) | Kind::Post(secret) | Kind::Bearer(secret) => {
-                secret.expose().is_empty()
+            Kind::Post(_) if std::str::from_utf8(secret).is_err() => {
+                Some("has a secret that is not UTF-8, which no form can carry")
             }
-            Kind::Assertion(_) => false,
+            Kind::Bearer(_) if !is_bearer_token(secret) => {
+                Some("has a token that is none of RFC 6750's")
+            }
+            _ => None,
         }
     }
 }

@@ -288,12 +288,15 @@ fn check_form(token: &str, max_bytes: usize) -> Result<(), Fault> {
     if token.len() > max_bytes {
         return Err("the token is too long");
     }
-    let body = token.trim_end_matches('=');
-    let is_token = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b);
-    if body.is_empty() || !body.bytes().all(is_token) {
-        return Err("not a bearer token");
-    }
-    Ok(())
+    is_bearer_token(token.as_bytes())
+        .then_some(())
+        .ok_or("not a bearer token")
+}
+
+pub(crate) fn is_bearer_token(token: &[u8]) -> bool {
+    let is_token = |b: &u8| b.is_ascii_alphanumeric() || b"-._~+/".contains(b);
+    let body = token.iter().take_while(|b| is_token(b)).count();
+    body > 0 && token.iter().skip(body).all(|b| *b == b'=')
 }
 
 #[cfg(test)]

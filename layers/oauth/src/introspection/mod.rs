@@ -127,8 +127,8 @@ impl sealed::Provider for Introspection {
         if self.client.is_empty() {
             return Err(OAuthConfigError::missing("client"));
         }
-        if self.auth.is_empty() {
-            return Err(OAuthConfigError::of("client", "has an empty secret"));
+        if let Some(problem) = self.auth.problem() {
+            return Err(OAuthConfigError::of("client", problem));
         }
         let audiences = match (self.audiences.as_slice(), self.any_audience) {
             ([], true) => None,

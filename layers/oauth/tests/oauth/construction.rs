@@ -54,6 +54,30 @@ fn an_introspection_that_is_unsafe_or_incomplete_names_its_setting() {
 }
 
 #[test]
+fn a_secret_that_can_not_be_sent_does_not_build_and_is_not_shown() {
+    let build = |auth| {
+        let server = Introspection::new("https://a.example", "https://a.example/i", "mcp", auth);
+        OpaqueVerifier::builder(server.audience(U)).build()
+    };
+    let binary = b"top\xff".to_vec();
+    for auth in [
+        ClientAuth::post(binary.clone()),
+        ClientAuth::bearer(binary.clone()),
+        ClientAuth::bearer("top\r\nx: y".to_owned()),
+        ClientAuth::bearer("top secret".to_owned()),
+        ClientAuth::bearer(String::new()),
+        ClientAuth::post(String::new()),
+    ] {
+        let error = build(auth).unwrap_err();
+        assert_eq!(error.setting(), "client");
+        assert!(!error.to_string().contains("top"), "{error}");
+    }
+    // Basic encodes it.
+    assert!(build(ClientAuth::basic(binary)).is_ok());
+    assert!(build(ClientAuth::post("\u{e9} s&x".to_owned())).is_ok());
+}
+
+#[test]
 fn numbers_out_of_their_range_name_their_setting() {
     let build = |change: fn(&mut OpaqueConfig)| {
         let mut config = OpaqueConfig::default();
