@@ -7,7 +7,7 @@ use aws_lc_rs::{
 use bartizan_core::FakeClock;
 use bartizan_jwt::{DpopConfig, JwtLayer, JwtVerifier};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use http::{HeaderValue, Method, Request, header};
+use http::{HeaderValue, Method, Request, Uri, header};
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -105,6 +105,7 @@ fn layer() -> JwtLayer {
 fn ask(layer: &JwtLayer, proof: &HeaderValue) -> Sent {
     let mut request = Request::new(Frames::new(b"", 1));
     *request.method_mut() = Method::POST;
+    *request.uri_mut() = Uri::from_static("/mcp");
     let token = HeaderValue::try_from(format!("DPoP {}", *TOKEN)).expect("a header value");
     request.headers_mut().insert(header::AUTHORIZATION, token);
     request.headers_mut().insert("dpop", proof.clone());

@@ -65,6 +65,9 @@ kinds! {
     CredentialsMissing: "credentials_missing", UNAUTHORIZED, 401, "authentication required";
     /// A credential that does not verify (AC-5).
     CredentialsInvalid: "credentials_invalid", UNAUTHORIZED, 401, "the credentials are not valid";
+    /// A good credential whose proof lacks a nonce of this server's, which the answer tells (DP-3): no
+    /// failed attempt.
+    NonceNeeded: "nonce_needed", UNAUTHORIZED, 401, "the proof needs the nonce of this answer";
     /// A credential that is not one: repeated, doubled, unparsable (AC-6).
     CredentialsMalformed: "credentials_malformed", BAD_REQUEST, 400, "the credentials are malformed";
     /// The token's scopes do not cover the operation, and others would (SC-1).

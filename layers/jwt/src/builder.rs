@@ -106,6 +106,12 @@ impl JwtVerifierBuilder {
         self.with(|c| c.dpop = Some(config))
     }
 
+    /// Tells in the metadata that tokens bound to a client certificate are taken (MD-6): where requests
+    /// have their [`ClientCertificate`](bartizan_core::ClientCertificate), that is.
+    pub fn tls_client_certificate_bound_access_tokens(self) -> Self {
+        self.with(|c| c.tls_client_certificate_bound_access_tokens = true)
+    }
+
     /// What nonces are made with, so that servers beside one another take each other's: 16 bytes of a
     /// random generator at least. By default each process makes its own.
     pub fn dpop_nonce_secret(mut self, secret: impl Into<Secret>) -> Self {

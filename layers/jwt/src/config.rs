@@ -48,6 +48,10 @@ pub struct JwtConfig {
     pub fetch_timeout_seconds: u64,
     /// How proofs of possession are judged; absent: tokens that are bound to a key are refused.
     pub dpop: Option<DpopConfig>,
+    /// Tells in the metadata that tokens bound to a client certificate are taken (MD-6). They always are
+    /// where requests have their `ClientCertificate` (RFC 8705); whether they do is the affair of what
+    /// terminates TLS. Off by default.
+    pub tls_client_certificate_bound_access_tokens: bool,
     /// The `realm` of challenges (AC-13).
     pub realm: Option<String>,
     /// The scopes that challenges name: what a client should ask for at first (AC-3).
@@ -96,6 +100,7 @@ impl Default for JwtConfig {
             jwks_refetch_floor_seconds: 30,
             fetch_timeout_seconds: 10,
             dpop: None,
+            tls_client_certificate_bound_access_tokens: false,
             realm: None,
             challenge_scopes: Vec::new(),
             scopes_supported: Vec::new(),
@@ -121,6 +126,7 @@ impl JwtConfig {
                 let algorithms = dpop.algorithms.iter().map(|a| a.name());
                 (algorithms.collect(), dpop.required)
             }),
+            certificate_bound: self.tls_client_certificate_bound_access_tokens,
             danger_allow_http: self.issuers.iter().any(|i| i.danger_allow_http_issuer),
         }
     }

@@ -2,11 +2,11 @@ use std::time::Duration;
 
 use bartizan_core::{Denial, DenialKind, Principal, auth::Identified};
 use bartizan_token::{Fault, Fingerprint};
-use http::HeaderValue;
+use http::{HeaderValue, header::CACHE_CONTROL};
 use serde_json::Value;
 
 use crate::{
-    dpop::{NONCE_FIELD, Presented, Scheme, Unproven},
+    dpop::{NONCE_FIELD, Presented, Scheme, UNBOUND, Unproven},
     issuer::{Candidate, Issuer},
     keys::{Current, Waiter},
     remembered::{Known, Remembered},
@@ -16,6 +16,9 @@ use crate::{
 
 /// When a request may come back for which there was no room.
 const SHORTLY: Duration = Duration::from_secs(1);
+
+/// When some of a key's proofs are forgotten, if it made them evenly.
+const FORGOTTEN_IN: Duration = Duration::from_secs(30);
 
 /// What can be said of a token without waiting.
 pub(crate) enum Judgement<T> {
@@ -121,14 +124,18 @@ impl Inner {
             .map_err(Refusal::Unproven)?;
         let identified = Identified::new(known.principal);
         Ok(match next {
-            Some(nonce) => identified.with_response_header(NONCE_FIELD.clone(), nonce),
+            // Whoever keeps the answer must not keep the nonce (SH-3).
+            Some(nonce) => identified
+                .with_response_header(NONCE_FIELD.clone(), nonce)
+                .with_response_header(CACHE_CONTROL, HeaderValue::from_static("no-store")),
             None => identified,
         })
     }
 
     /// The principal of a token that stands for whoever has it.
-    pub(crate) fn of_bearer(known: Known) -> Result<Principal, Refusal> {
+    pub(crate) fn of_bearer(&self, known: Known) -> Result<Principal, Refusal> {
         match known.binding {
+            None if self.is_possession_required() => Err(Refusal::Fault(UNBOUND)),
             None => Ok(known.principal),
             Some(_) => Err(Refusal::Fault(
                 "the token is bound to a key, which a bearer does not prove to hold",
@@ -153,8 +160,10 @@ impl Inner {
                 invalid(fault).with_challenges(challenge.collect())
             }
             Refusal::Unproven(Unproven::Nonce(fault)) => {
+                // Neither token nor proof is at fault: nothing that counts failures counts this one.
                 let challenge = self.proofs.iter().map(|proofs| proofs.use_nonce.clone());
-                let denial = invalid(fault).with_challenges(challenge.collect());
+                let denial = Denial::new(DenialKind::NonceNeeded, fault)
+                    .with_challenges(challenge.collect());
                 let nonces = self.dpop.as_ref().and_then(|dpop| dpop.nonces.as_ref());
                 match nonces.and_then(|nonces| nonces.issue(self.clock.wall())) {
                     Some(nonce) => denial.with_header(NONCE_FIELD.clone(), nonce),
@@ -164,6 +173,10 @@ impl Inner {
             Refusal::Unproven(Unproven::Full) => {
                 let reason = "there is no room to remember proofs";
                 Denial::new(DenialKind::Unavailable, reason).with_retry_after(SHORTLY)
+            }
+            Refusal::Unproven(Unproven::TooMany) => {
+                let reason = "more proofs of one key than are remembered";
+                Denial::new(DenialKind::RateLimited, reason).with_retry_after(FORGOTTEN_IN)
             }
             // No challenge: a client must not throw its token away because the issuer is down
             // (AC-16).

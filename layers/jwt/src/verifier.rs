@@ -57,7 +57,8 @@ impl JwtVerifier {
     }
 
     /// Verifies a token outside of any request: the principal, or why not. A token that is bound to a
-    /// key or a certificate is refused, since nobody proves to hold it.
+    /// key or a certificate is refused, since nobody proves to hold it; where possession is required
+    /// ([`DpopConfig::required`](crate::DpopConfig::required)), every token is.
     ///
     /// # Errors
     ///
@@ -70,7 +71,7 @@ impl JwtVerifier {
                 self.inner.judge_settled(token)
             }
         };
-        let result = result.and_then(Inner::of_bearer);
+        let result = result.and_then(|known| self.inner.of_bearer(known));
         result.map_err(|refusal| self.inner.denial(refusal, Scheme::Bearer))
     }
 
@@ -123,7 +124,7 @@ impl Authenticator for JwtVerifier {
     fn authenticate(&self, credentials: &Credentials<'_>, _: &SecurityContext) -> Verification {
         let token = credentials.authorization().map_or("", |a| a.value());
         let scheme = Scheme::of(credentials).unwrap_or(Scheme::Bearer);
-        let presented = || Presented::of(scheme, credentials);
+        let presented = || Presented::of(scheme, credentials, self.inner.dpop.as_ref());
         match self.inner.judge(token) {
             Judgement::Done(result) => {
                 let is_bearers = |known: &Known| {

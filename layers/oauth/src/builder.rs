@@ -186,6 +186,7 @@ fn metadata<'a>(config: &'a OpaqueConfig, prepared: &'a Prepared) -> MetadataSet
         resource_name: config.resource_name.as_deref(),
         resource_documentation: config.resource_documentation.as_deref(),
         dpop: None,
+        certificate_bound: false,
         danger_allow_http: prepared.allow_http,
     }
 }

@@ -15,6 +15,9 @@ pub struct MetadataSettings<'a> {
     /// `dpop_signing_alg_values_supported`, and `dpop_bound_access_tokens_required` (RFC 9449 §10.2),
     /// where proofs are judged.
     pub dpop: Option<(Vec<&'a str>, bool)>,
+    /// `tls_client_certificate_bound_access_tokens`: whether tokens are taken that are bound to the
+    /// certificate of a connection (RFC 8705).
+    pub certificate_bound: bool,
     /// Whether an authorization server may be named that is reached without TLS.
     pub danger_allow_http: bool,
 }
@@ -61,6 +64,10 @@ impl ProtectedResourceMetadata {
             if *is_required {
                 members.insert("dpop_bound_access_tokens_required".into(), true.into());
             }
+        }
+        if settings.certificate_bound {
+            let name = "tls_client_certificate_bound_access_tokens";
+            members.insert(name.into(), true.into());
         }
         if let Some(url) = settings.resource_documentation {
             WebUrl::parse(url).ok_or_else(|| {

@@ -16,6 +16,7 @@ fn refusal(kind: DenialKind) -> &'static str {
         Kind::CredentialsMissing | Kind::CredentialsInvalid | Kind::CredentialsMalformed => {
             "authentication_failure"
         }
+        Kind::NonceNeeded => "authentication_challenge",
         Kind::ScopeInsufficient | Kind::Forbidden => "authorization_denied",
         Kind::RateLimited => "rate_limited",
         Kind::OriginRefused

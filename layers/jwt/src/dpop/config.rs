@@ -20,11 +20,19 @@ pub struct DpopConfig {
     /// for (§9). Off by default.
     pub nonces: bool,
     /// How many proofs are remembered, so that none is good twice; 1000000 by default, 1000 to
-    /// 16777216. Without room for more, proofs are refused with 503.
+    /// 16777216. A key holds at most a sixteenth of the room that is left, beyond which its proofs are
+    /// refused with 429; without room for anybody's, they are refused with 503.
     pub replay_capacity: usize,
-    /// URLs that proofs may be for, besides the resource: as clients see them, whatever a proxy makes of
-    /// them (DP-1).
+    /// URLs that proofs may be for, besides the resource: as clients see them (DP-1). The path of the one
+    /// that a proof names has to be the request's.
     pub urls: Vec<String>,
+    /// What a proxy, or a router outside of this layer, takes off the front of the path: requests arrive
+    /// without it. `/notes`, if `https://example.com/notes/mcp` arrives as `/mcp`. What a nested
+    /// `axum::Router` takes off need not be said with the feature `axum`, unless something else is.
+    pub stripped_prefix: Option<String>,
+    /// Takes a proof whatever the request's path is, where a proxy rewrites paths in other ways: it is
+    /// then good at each path behind this layer. Off by default.
+    pub danger_any_path: bool,
 }
 
 impl Default for DpopConfig {
@@ -36,6 +44,8 @@ impl Default for DpopConfig {
             nonces: false,
             replay_capacity: 1_000_000,
             urls: Vec::new(),
+            stripped_prefix: None,
+            danger_any_path: false,
         }
     }
 }
@@ -59,6 +69,20 @@ impl DpopConfig {
     #[must_use]
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.urls.push(url.into());
+        self
+    }
+
+    /// Says what a proxy, or a router outside of this layer, takes off the front of the path.
+    #[must_use]
+    pub fn stripped_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.stripped_prefix = Some(prefix.into());
+        self
+    }
+
+    /// Takes a proof whatever the request's path is.
+    #[must_use]
+    pub fn danger_any_path(mut self) -> Self {
+        self.danger_any_path = true;
         self
     }
 

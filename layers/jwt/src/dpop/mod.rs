@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use bartizan_core::{ClientCertificate, Clock, Secret, auth::Credentials};
 use bartizan_token::Fault;
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method, Uri};
 use sha2::{Digest as _, Sha256};
 
 pub(crate) use binding::Binding;
@@ -40,6 +40,8 @@ pub(crate) struct Dpop {
 pub(crate) struct Presented {
     scheme: Scheme,
     method: Method,
+    /// Its path is the one that a proof has to be for.
+    uri: Uri,
     proof: Result<Option<String>, Fault>,
     certificate: Option<ClientCertificate>,
 }
@@ -59,9 +61,13 @@ pub(crate) enum Unproven {
     Proof(Fault),
     /// The proof lacks a nonce of ours that is still good.
     Nonce(Fault),
-    /// More proofs than can be remembered.
+    /// More proofs than can be remembered, of everybody.
     Full,
+    /// More than are remembered of this key.
+    TooMany,
 }
+
+pub(crate) const UNBOUND: Fault = "a token that is bound to nothing";
 
 pub(crate) static FIELD: HeaderName = HeaderName::from_static("dpop");
 pub(crate) static NONCE_FIELD: HeaderName = HeaderName::from_static("dpop-nonce");
@@ -86,7 +92,7 @@ impl Dpop {
             algorithms: config.algorithms.clone(),
             is_required: config.required,
             window: Duration::from_secs(config.window_seconds),
-            targets: Targets::new(resource, &config.urls)?,
+            targets: Targets::new(resource, config)?,
             nonces: nonces.map(|n| n.ok_or_else(no_random)).transpose()?,
             replays: Replays::new(config.replay_capacity).ok_or_else(no_random)?,
             clock: Arc::clone(clock),
@@ -104,7 +110,7 @@ impl Scheme {
 }
 
 impl Presented {
-    pub(crate) fn of(scheme: Scheme, credentials: &Credentials<'_>) -> Self {
+    pub(crate) fn of(scheme: Scheme, credentials: &Credentials<'_>, dpop: Option<&Dpop>) -> Self {
         let mut proofs = credentials.headers().get_all(&FIELD).iter();
         let proof = match (proofs.next(), proofs.next()) {
             (None, _) => Ok(None),
@@ -117,6 +123,7 @@ impl Presented {
         Self {
             scheme,
             method: credentials.method().clone(),
+            uri: called(credentials, dpop).clone(),
             proof,
             certificate: credentials.extensions().get::<ClientCertificate>().cloned(),
         }
@@ -143,7 +150,7 @@ impl Presented {
         let key = binding.and_then(|binding| binding.key);
         match (self.scheme, key, dpop) {
             (Scheme::Bearer, None, Some(dpop)) if dpop.is_required && certificate.is_none() => {
-                Err(Unproven::Token("a token that is bound to nothing"))
+                Err(Unproven::Token(UNBOUND))
             }
             (Scheme::Bearer, None, _) => Ok(None),
             (Scheme::Bearer, Some(_), _) => Err(Unproven::Token(
@@ -155,13 +162,26 @@ impl Presented {
                     .as_ref()
                     .map_err(|fault| Unproven::Proof(fault))?;
                 let proof = proof.as_ref().ok_or(Unproven::Proof("no proof"))?;
-                dpop.judge(proof, token, &self.method, key)
+                dpop.judge(proof, token, self, key)
             }
             (Scheme::Dpop, None, _) => Err(Unproven::Token("the token is bound to no key")),
             // Not recognized without configuration; refused all the same.
             (Scheme::Dpop, Some(_), None) => Err(Unproven::Token("proofs are not judged here")),
         }
     }
+}
+
+/// What the client called, as far as this server can tell: before axum's routers took a prefix off,
+/// unless the configuration says what is taken off.
+#[cfg_attr(not(feature = "axum"), expect(unused_variables, reason = "axum's"))]
+fn called<'a>(credentials: &Credentials<'a>, dpop: Option<&Dpop>) -> &'a Uri {
+    #[cfg(feature = "axum")]
+    if dpop.is_some_and(|dpop| !dpop.targets.have_prefix())
+        && let Some(original) = credentials.extensions().get::<axum::extract::OriginalUri>()
+    {
+        return original;
+    }
+    credentials.uri()
 }
 
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {

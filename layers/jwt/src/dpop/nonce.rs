@@ -14,6 +14,9 @@ pub(crate) struct Nonces {
 const LIFETIME: u64 = 300;
 const RENEWED_AFTER: u64 = 150;
 
+/// How far the clock that a nonce was made by may be ahead: that of another server.
+const SKEW: u64 = 5;
+
 impl Nonces {
     /// Under a secret of 16 bytes at least, which servers that stand beside one another share; under
     /// one of its own otherwise. `None` if the system gives no randomness.
@@ -50,7 +53,10 @@ impl Nonces {
             return None;
         }
         let issued = u64::from_be_bytes(*time);
-        let age = now.as_secs().checked_sub(issued)?;
+        if issued > now.as_secs().saturating_add(SKEW) {
+            return None;
+        }
+        let age = now.as_secs().saturating_sub(issued);
         (age < LIFETIME).then_some(age >= RENEWED_AFTER)
     }
 }
@@ -75,7 +81,16 @@ mod tests {
         assert_eq!(judge(at(150)), Some(true));
         assert_eq!(judge(at(299)), Some(true));
         assert_eq!(judge(at(300)), None);
-        assert_eq!(judge(NOW - Duration::from_secs(1)), None);
+    }
+
+    #[test]
+    fn a_nonce_of_a_server_whose_clock_is_seconds_ahead_is_good() {
+        let nonces = Nonces::new(None).unwrap();
+        let nonce = nonces.issue(NOW).unwrap();
+        let judge = |now| nonces.judge(nonce.to_str().unwrap(), now);
+        assert_eq!(judge(NOW - Duration::from_secs(5)), Some(false));
+        assert_eq!(judge(NOW - Duration::from_secs(6)), None);
+        assert_eq!(judge(Duration::ZERO), None);
     }
 
     #[test]

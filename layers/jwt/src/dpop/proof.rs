@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use bartizan_token::{Fault, numeric_date};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use http::{HeaderValue, Method};
+use http::HeaderValue;
 use serde_json::{Map, Value};
 
-use super::{Dpop, Unproven, replay::Use, sha256};
+use super::{Dpop, Presented, Unproven, replay::Use, sha256, target::At};
 use crate::{Algorithm, keys, token::Compact};
 
 /// The longest proof that is read.
@@ -20,13 +20,13 @@ impl Dpop {
         &self,
         proof: &str,
         token: &str,
-        method: &Method,
+        request: &Presented,
         key: [u8; 32],
     ) -> Result<Option<HeaderValue>, Unproven> {
         let claims = self.verified(proof, key).map_err(Unproven::Proof)?;
         let now = self.clock.wall();
         let made = self
-            .judge_claims(&claims, token, method, now)
+            .judge_claims(&claims, token, request, now)
             .map_err(Unproven::Proof)?;
         let next = self.judge_nonce(&claims, now)?;
         let id = text(&claims, "jti").map_err(Unproven::Proof)?;
@@ -34,6 +34,7 @@ impl Dpop {
         match self.replays.spend(key, id, made, oldest) {
             Use::First => Ok(next),
             Use::Again => Err(Unproven::Proof("the proof was used before")),
+            Use::TooMany => Err(Unproven::TooMany),
             Use::Unknown => Err(Unproven::Full),
         }
     }
@@ -68,15 +69,19 @@ impl Dpop {
         &self,
         claims: &Map<String, Value>,
         token: &str,
-        method: &Method,
+        request: &Presented,
         now: Duration,
     ) -> Result<Duration, Fault> {
-        if claims.get("htm").and_then(Value::as_str) != Some(method.as_str()) {
+        if claims.get("htm").and_then(Value::as_str) != Some(request.method.as_str()) {
             return Err("the proof is for another method");
         }
         let htu = claims.get("htu").and_then(Value::as_str);
-        if !htu.is_some_and(|htu| self.targets.contain(htu)) {
-            return Err("the proof is for another URL");
+        match htu.and_then(|htu| self.targets.find(htu, request.uri.path())) {
+            Some(At::Here) => {}
+            Some(At::AnotherPath) => {
+                return Err("the proof is for another path than the request's");
+            }
+            None => return Err("the proof is for another URL"),
         }
         let made = claims.get("iat").ok_or("the proof has no time")?;
         let made = numeric_date(made)?;

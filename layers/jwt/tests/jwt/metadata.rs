@@ -90,6 +90,7 @@ async fn tr_7_the_root_form_is_served_only_for_a_resource_at_the_root() {
         assert_eq!(response.status(), root);
         for unknown in [
             "/.well-known/openid-configuration",
+            "/.well-known/oauth-authorization-server",
             "/",
             "/.well-known/oauth-protected-resource/mcp/",
         ] {
@@ -116,6 +117,7 @@ async fn ac_11_the_router_stands_outside_of_the_layer_and_unknown_documents_are_
         ("HEAD", "/.well-known/oauth-protected-resource/mcp", 200),
         ("GET", "/.well-known/oauth-protected-resource", 404),
         ("GET", "/.well-known/openid-configuration", 404),
+        ("GET", "/.well-known/oauth-authorization-server", 404), // MD-9
     ] {
         let request = Request::builder()
             .method(method)

@@ -3,6 +3,7 @@
 use bartizan_core::{AuthLayer, ClientCertificate};
 use bartizan_jwt::DpopConfig;
 use bartizan_kit::{Algorithm as Alg, SigningKey};
+use bartizan_ratelimit::{AddressLimitLayer, AddressLimits, Quota};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -350,6 +351,7 @@ async fn dp_3_with_nonces_a_proof_without_one_is_told_which_to_use() {
     assert_eq!(answer.status(), StatusCode::OK);
     let next = answer.headers()["dpop-nonce"].to_str().unwrap().to_owned();
     assert_ne!(next, nonce);
+    assert_eq!(answer.headers()["cache-control"], "no-store", "SH-3");
     scene.clock.advance(Duration::from_secs(90));
     assert_eq!(scene.send("DPoP", &token, &with(&next)).await.status(), 200);
     scene.clock.advance(Duration::from_secs(10));
@@ -408,6 +410,20 @@ fn md_6_the_metadata_tells_what_proofs_are_taken_and_whether_they_are_required()
     );
 }
 
+#[test]
+fn md_6_the_metadata_tells_that_tokens_of_certificates_are_taken_where_it_is_said() {
+    let bound = |verifier: JwtVerifierBuilder| {
+        let json = verifier.build().unwrap().metadata().json().clone();
+        let document: Value = serde_json::from_slice(&json).unwrap();
+        document
+            .get("tls_client_certificate_bound_access_tokens")
+            .cloned()
+    };
+    assert_eq!(bound(builder(&clock())), None);
+    let said = builder(&clock()).tls_client_certificate_bound_access_tokens();
+    assert_eq!(bound(said), Some(json!(true)));
+}
+
 #[tokio::test]
 async fn where_possession_is_required_a_bearer_is_refused() {
     let scene = Scene::new(DpopConfig::default().required());
@@ -420,6 +436,25 @@ async fn where_possession_is_required_a_bearer_is_refused() {
     let token = scene.token();
     let proof = scene.proof(&token).encode();
     assert_eq!(scene.send("DPoP", &token, &proof).await.status(), 200);
+}
+
+#[tokio::test]
+async fn where_possession_is_required_no_token_verifies_outside_of_a_request() {
+    let clock = clock();
+    let verifier = builder(&clock).dpop(DpopConfig::default().required());
+    let verifier = verifier.build().unwrap();
+    let unbound = mint(&clock).token().encode();
+    for _ in 0..2 {
+        let result = verifier.verify(&unbound).await;
+        assert_eq!(reason(result.clone()), "a token that is bound to nothing");
+        let denial = result.unwrap_err();
+        assert!(
+            denial.challenges()[0]
+                .to_str()
+                .unwrap()
+                .starts_with("DPoP ")
+        );
+    }
 }
 
 #[tokio::test]
@@ -477,19 +512,139 @@ async fn outside_of_a_request_a_bound_token_is_nobodys() {
 }
 
 #[tokio::test]
-async fn proofs_beyond_the_capacity_are_refused_with_503_and_not_let_pass() {
+async fn a_client_that_fills_the_memory_of_proofs_is_refused_alone() {
     let mut config = DpopConfig::default();
     config.replay_capacity = 1000;
-    let scene = Scene::new(config);
+    let mut scene = Scene::new(config);
     let token = scene.token();
-    for _ in 0..1000 {
+    let mut taken = 0;
+    let refused = loop {
         let proof = scene.proof(&token).encode();
-        assert_eq!(scene.send("DPoP", &token, &proof).await.status(), 200);
-    }
+        let answer = scene.send("DPoP", &token, &proof).await;
+        if answer.status() != StatusCode::OK {
+            break answer;
+        }
+        taken += 1;
+        assert!(taken <= 1000, "nothing is refused");
+    };
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(refused.headers().contains_key("retry-after"));
+    assert_eq!(
+        reason_of(&refused),
+        "more proofs of one key than are remembered"
+    );
+    // Another client's are good, and the first one's are again when its old ones are forgotten.
+    let first = std::mem::replace(&mut scene.key, SigningKey::generate(Alg::Es256));
+    let others = scene.token();
+    let proof = scene.proof(&others).encode();
+    assert_eq!(scene.send("DPoP", &others, &proof).await.status(), 200);
+    scene.key = first;
+    scene.clock.advance(Duration::from_secs(340));
+    let token = scene.token();
     let proof = scene.proof(&token).encode();
-    let answer = scene.send("DPoP", &token, &proof).await;
-    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert!(answer.headers().contains_key("retry-after"));
+    assert_eq!(scene.send("DPoP", &token, &proof).await.status(), 200);
+}
+
+#[tokio::test]
+async fn dp_1_a_proof_is_good_at_its_path_alone() {
+    let at = async |config: DpopConfig, path: &str, htu: &str| {
+        let scene = Scene::new(config);
+        let token = scene.token();
+        let proof = scene.proof(&token).claim("htu", json!(htu)).encode();
+        let request = Request::post(path).header("dpop", proof);
+        let request = request.header(AUTHORIZATION, format!("DPoP {token}"));
+        reason_of(&send(&scene.layer, request.body(Full::default()).unwrap()).await)
+    };
+    let another = "the proof is for another path than the request's";
+    let config = DpopConfig::default;
+    assert_eq!(at(config(), "/mcp", U).await, "accepted");
+    assert_eq!(at(config(), "/mcp?x=1", U).await, "accepted");
+    assert_eq!(
+        at(config(), "https://mcp.example.com/mcp", U).await,
+        "accepted"
+    );
+    for path in ["/admin", "/", "/mcp/", "/mcp/x", "/MCP"] {
+        assert_eq!(at(config(), path, U).await, another, "{path}");
+    }
+    let two = config().url("https://mcp.example.com/admin");
+    assert_eq!(at(two.clone(), "/admin", U).await, another);
+    let admin = "https://mcp.example.com/admin";
+    assert_eq!(at(two, "/admin", admin).await, "accepted");
+    let behind_a_proxy = config().url("https://mcp.example.com/notes/mcp");
+    let notes = "https://mcp.example.com/notes/mcp";
+    assert_eq!(at(behind_a_proxy.clone(), "/mcp", notes).await, another);
+    let behind_a_proxy = behind_a_proxy.stripped_prefix("/notes");
+    assert_eq!(at(behind_a_proxy.clone(), "/mcp", notes).await, "accepted");
+    assert_eq!(at(behind_a_proxy, "/admin", notes).await, another);
+    assert_eq!(
+        at(config().danger_any_path(), "/admin", U).await,
+        "accepted"
+    );
+}
+
+#[cfg(feature = "axum")]
+#[tokio::test]
+async fn dp_1_a_nested_router_is_asked_by_the_path_that_the_client_sent() {
+    let scene = Scene::new(DpopConfig::default());
+    let token = scene.token();
+    let inner = axum::Router::new()
+        .route("/", axum::routing::post(async || "here"))
+        .layer(scene.layer.clone());
+    let app = axum::Router::new()
+        .nest("/mcp", inner.clone())
+        .nest("/admin", inner);
+    for (path, status) in [("/mcp", 200), ("/admin", 401)] {
+        let proof = scene.proof(&token).encode();
+        let request = Request::post(path).header("dpop", proof);
+        let request = request.header(AUTHORIZATION, format!("DPoP {token}"));
+        let request = request.body(axum::body::Body::empty()).unwrap();
+        assert_eq!(app.clone().oneshot(request).await.unwrap().status(), status);
+    }
+}
+
+/// Clients that have been idle are told a nonce, and nobody is locked out for it.
+#[tokio::test]
+async fn dp_3_to_need_a_nonce_is_no_failed_authentication() {
+    let clock = clock();
+    let verifier = builder(&clock).dpop(DpopConfig::default().nonces());
+    let layer = JwtLayer::new(verifier.build().unwrap());
+    let scene = Scene {
+        clock,
+        layer,
+        ..Scene::new(DpopConfig::default())
+    };
+    let failed = Quota::per_minute(60).unwrap().burst(1).unwrap();
+    let limits = AddressLimits::builder().failed_authentication(failed);
+    let limits = AddressLimitLayer::new(limits.clock(scene.clock.clone()).build().unwrap());
+    let app = limits.layer(
+        scene
+            .layer
+            .layer(service_fn(|_: Request<Full<Bytes>>| async {
+                Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+            })),
+    );
+    let ask = async |proof: Proof, token: &str| {
+        let mut request = request(&format!("DPoP {token}"));
+        let field = proof.encode().parse().unwrap();
+        request.headers_mut().insert("dpop", field);
+        app.clone().oneshot(request).await.unwrap()
+    };
+    let token = scene.token();
+    let mut nonce = json!("");
+    for _ in 0..3 {
+        let answer = ask(scene.proof(&token), &token).await;
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+        let denial = answer.extensions().get::<Denial>().unwrap();
+        assert_eq!(denial.kind(), DenialKind::NonceNeeded);
+        nonce = json!(answer.headers()["dpop-nonce"].to_str().unwrap());
+    }
+    let good = scene.proof(&token).claim("nonce", nonce);
+    assert_eq!(ask(good, &token).await.status(), StatusCode::OK);
+    // What is at fault counts as ever.
+    for status in [StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS] {
+        let bad = scene.proof(&token).claim("htm", json!("GET"));
+        assert_eq!(ask(bad, &token).await.status(), status);
+    }
 }
 
 #[test]
@@ -513,6 +668,8 @@ fn a_configuration_of_proofs_that_is_unsafe_names_its_setting() {
     assert_eq!(changed(|c| c.window_seconds = 4), "dpop.window_seconds");
     assert_eq!(changed(|c| c.replay_capacity = 999), "dpop.replay_capacity");
     assert_eq!(changed(|c| c.urls = vec!["mcp".into()]), "dpop.urls");
+    let prefix = "dpop.stripped_prefix";
+    assert_eq!(changed(|c| c.stripped_prefix = Some("mcp/".into())), prefix);
     let secret = |secret: &str, config: Option<DpopConfig>| {
         let mut verifier = builder(&clock()).dpop_nonce_secret(secret.to_owned());
         if let Some(config) = config {
