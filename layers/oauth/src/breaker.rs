@@ -7,11 +7,13 @@ use std::{
 /// provider would recover under all of them at once.
 ///
 /// After some failures in a row it opens. When its time is over one request tries, and what becomes of
-/// it decides.
+/// it decides. A try that does not end is given up after a while, and another one begins.
 #[derive(Debug)]
 pub(crate) struct Breaker {
     threshold: u32,
     cool_down: Duration,
+    /// How long a try may take.
+    patience: Duration,
     state: Mutex<State>,
 }
 
@@ -19,8 +21,14 @@ pub(crate) struct Breaker {
 struct State {
     failures: u32,
     open_until: Option<Duration>,
-    is_trying: bool,
+    trying_until: Option<Duration>,
+    /// Counts openings, tries and closings: results of before tell nothing of now.
+    generation: u64,
 }
+
+/// Permission to ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Permit(u64);
 
 /// What a failure changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,43 +42,57 @@ pub(crate) enum Change {
 const SHORTLY: Duration = Duration::from_secs(1);
 
 /// A provider decides no longer time than this.
-const LONGEST: Duration = Duration::from_secs(300);
+pub(crate) const LONGEST: Duration = Duration::from_secs(300);
 
 impl Breaker {
-    pub(crate) fn new(threshold: u32, cool_down: Duration) -> Self {
+    pub(crate) fn new(threshold: u32, cool_down: Duration, patience: Duration) -> Self {
         Self {
             threshold,
             cool_down,
+            patience,
             state: Mutex::default(),
         }
     }
 
     /// Whether the provider may be asked at the monotonic time `now`; when to come back otherwise.
-    /// Who may tells [`succeeded`](Self::succeeded) or [`failed`](Self::failed).
-    pub(crate) fn permit(&self, now: Duration) -> Result<(), Duration> {
+    /// Who may tells what became of it: [`succeeded`](Self::succeeded), [`failed`](Self::failed) or
+    /// [`passed_over`](Self::passed_over).
+    pub(crate) fn permit(&self, now: Duration) -> Result<Permit, Duration> {
         let mut state = self.state();
-        match state.open_until {
-            None => Ok(()),
-            Some(until) if now < until => Err(until.saturating_sub(now)),
-            Some(_) if state.is_trying => Err(SHORTLY),
-            Some(_) => {
-                state.is_trying = true;
-                Ok(())
+        match (state.open_until, state.trying_until) {
+            (None, _) => {}
+            (Some(until), _) if now < until => return Err(until.saturating_sub(now)),
+            (Some(_), Some(until)) if now < until => return Err(SHORTLY),
+            (Some(_), _) => {
+                state.trying_until = Some(now.saturating_add(self.patience));
+                state.generation = state.generation.wrapping_add(1);
             }
         }
+        Ok(Permit(state.generation))
     }
 
     /// The provider answered; whether that is news.
-    pub(crate) fn succeeded(&self) -> bool {
-        let before = std::mem::take(&mut *self.state());
-        before.failures > 0
+    pub(crate) fn succeeded(&self, permit: Permit) -> bool {
+        let mut state = self.state();
+        if permit.0 != state.generation {
+            return false;
+        }
+        let is_news = state.failures > 0;
+        let was_open = state.open_until.is_some();
+        *state = State {
+            generation: state.generation.wrapping_add(u64::from(was_open)),
+            ..State::default()
+        };
+        is_news
     }
 
     /// It did not, and perhaps said when it will.
-    pub(crate) fn failed(&self, now: Duration, wish: Option<Duration>) -> Change {
+    pub(crate) fn failed(&self, permit: Permit, now: Duration, wish: Option<Duration>) -> Change {
         let mut state = self.state();
+        if permit.0 != state.generation {
+            return Change::None;
+        }
         state.failures = state.failures.saturating_add(1);
-        state.is_trying = false;
         if state.failures < self.threshold && wish.is_none() {
             return if state.failures == 1 {
                 Change::FirstFailure
@@ -81,19 +103,18 @@ impl Breaker {
         let pause = wish.map_or(self.cool_down, |wish| {
             wish.clamp(self.cool_down, self.cool_down.max(LONGEST))
         });
-        let was_open = state.open_until.is_some_and(|until| now < until);
-        let until = now.saturating_add(pause);
-        state.open_until = state.open_until.max(Some(until));
-        if was_open {
-            Change::None
-        } else {
-            Change::Opened(pause)
-        }
+        state.trying_until = None;
+        state.open_until = Some(now.saturating_add(pause));
+        state.generation = state.generation.wrapping_add(1);
+        Change::Opened(pause)
     }
 
     /// What became of a question tells nothing of the provider: another one may try.
-    pub(crate) fn passed_over(&self) {
-        self.state().is_trying = false;
+    pub(crate) fn passed_over(&self, permit: Permit) {
+        let mut state = self.state();
+        if permit.0 == state.generation {
+            state.trying_until = None;
+        }
     }
 
     /// How long an answer 503 asks to wait if nothing else is known.
@@ -112,45 +133,73 @@ mod tests {
 
     const S: fn(u64) -> Duration = Duration::from_secs;
 
+    fn breaker(threshold: u32) -> Breaker {
+        Breaker::new(threshold, S(10), S(6))
+    }
+
     #[test]
     fn it_opens_after_some_failures_in_a_row_and_lets_one_try() {
-        let breaker = Breaker::new(3, S(10));
-        assert_eq!(breaker.failed(S(0), None), Change::FirstFailure);
-        assert_eq!(breaker.failed(S(0), None), Change::None);
-        assert!(breaker.succeeded());
-        assert!(!breaker.succeeded());
+        let breaker = breaker(3);
+        let permit = || breaker.permit(S(0)).unwrap();
+        assert_eq!(breaker.failed(permit(), S(0), None), Change::FirstFailure);
+        assert_eq!(breaker.failed(permit(), S(0), None), Change::None);
+        assert!(breaker.succeeded(permit()));
+        assert!(!breaker.succeeded(permit()));
         for expected in [Change::FirstFailure, Change::None, Change::Opened(S(10))] {
-            assert_eq!(breaker.permit(S(5)), Ok(()));
-            assert_eq!(breaker.failed(S(5), None), expected);
+            let permit = breaker.permit(S(5)).unwrap();
+            assert_eq!(breaker.failed(permit, S(5), None), expected);
         }
         assert_eq!(breaker.permit(S(6)), Err(S(9)));
-        assert_eq!(breaker.permit(S(15)), Ok(()));
+        let first = breaker.permit(S(15)).unwrap();
         assert_eq!(breaker.permit(S(15)), Err(SHORTLY));
-        assert_eq!(breaker.failed(S(16), None), Change::Opened(S(10)));
+        assert_eq!(breaker.failed(first, S(16), None), Change::Opened(S(10)));
         assert_eq!(breaker.permit(S(25)), Err(S(1)));
-        assert_eq!(breaker.permit(S(26)), Ok(()));
-        assert!(breaker.succeeded());
-        assert_eq!(breaker.permit(S(26)), Ok(()));
-        assert_eq!(breaker.permit(S(26)), Ok(()));
+        let second = breaker.permit(S(26)).unwrap();
+        assert!(breaker.succeeded(second));
+        assert!(breaker.permit(S(26)).is_ok());
+        assert!(breaker.permit(S(26)).is_ok());
     }
 
     #[test]
     fn a_providers_wish_opens_it_at_once_within_bounds() {
         for (wish, pause) in [(1, 10), (60, 60), (86_400, 300)] {
-            let breaker = Breaker::new(3, S(10));
-            assert_eq!(
-                breaker.failed(S(0), Some(S(wish))),
-                Change::Opened(S(pause))
-            );
+            let breaker = breaker(3);
+            let permit = breaker.permit(S(0)).unwrap();
+            let change = breaker.failed(permit, S(0), Some(S(wish)));
+            assert_eq!(change, Change::Opened(S(pause)));
             assert_eq!(breaker.permit(S(0)), Err(S(pause)));
         }
     }
 
     #[test]
-    fn a_late_failure_of_before_does_not_shorten_the_pause() {
-        let breaker = Breaker::new(1, S(10));
-        assert_eq!(breaker.failed(S(0), Some(S(100))), Change::Opened(S(100)));
-        assert_eq!(breaker.failed(S(1), None), Change::None);
-        assert_eq!(breaker.permit(S(50)), Err(S(50)));
+    fn a_try_that_does_not_end_is_given_up() {
+        let breaker = breaker(1);
+        let permit = breaker.permit(S(0)).unwrap();
+        breaker.failed(permit, S(0), None);
+        let stuck = breaker.permit(S(10)).unwrap();
+        assert_eq!(breaker.permit(S(15)), Err(SHORTLY));
+        let next = breaker.permit(S(16)).unwrap();
+        // The stuck one comes back after all.
+        assert_eq!(breaker.failed(stuck, S(17), Some(S(300))), Change::None);
+        breaker.passed_over(stuck);
+        assert_eq!(breaker.permit(S(17)), Err(SHORTLY));
+        assert!(breaker.succeeded(next));
+        assert!(breaker.permit(S(17)).is_ok());
+    }
+
+    #[test]
+    fn results_of_before_it_opened_change_nothing() {
+        let breaker = breaker(2);
+        let [a, b, late, lucky] = [(); 4].map(|()| breaker.permit(S(0)).unwrap());
+        breaker.failed(a, S(0), None);
+        assert_eq!(breaker.failed(b, S(0), None), Change::Opened(S(10)));
+        assert_eq!(breaker.failed(late, S(9), None), Change::None);
+        assert!(!breaker.succeeded(lucky));
+        assert_eq!(breaker.permit(S(9)), Err(S(1)));
+        let new = breaker.permit(S(10)).unwrap();
+        assert!(breaker.succeeded(new));
+        // Nor does one of before it closed open it.
+        breaker.failed(late, S(11), Some(S(100)));
+        assert!(breaker.permit(S(11)).is_ok());
     }
 }

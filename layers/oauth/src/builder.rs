@@ -10,7 +10,7 @@ use bartizan_token::{
 use crate::{
     OAuthConfigError, OpaqueConfig, OpaqueVerifier, Provider,
     breaker::Breaker,
-    judge::Judge,
+    judge::{Judge, STALLED},
     lookup::{Prepared, Surroundings},
     verifier::Inner,
 };
@@ -151,12 +151,13 @@ impl OpaqueVerifierBuilder {
         })?;
         let metadata = ProtectedResourceMetadata::new(&resource, &metadata(config, &prepared))?;
         let pause = Duration::from_secs(config.breaker_pause_seconds);
+        let patience = limits.timeout.saturating_add(STALLED);
         Ok(OpaqueVerifier::new(Inner {
             judge: Arc::new(Judge {
                 lookup: prepared.lookup,
                 found,
                 flights: Mutex::new(HashMap::new()),
-                breaker: Breaker::new(config.breaker_failures, pause),
+                breaker: Breaker::new(config.breaker_failures, pause, patience),
                 limits,
                 prefixes: prepared.prefixes,
                 clock: self.clock,

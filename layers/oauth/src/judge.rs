@@ -10,7 +10,7 @@ use bartizan_token::{Fault, Fingerprint, TokenCache};
 use tokio::{runtime::Handle, sync::watch, time::timeout};
 
 use crate::{
-    breaker::{Breaker, Change},
+    breaker::{Breaker, Change, Permit},
     lookup::{Lookup, Trouble},
 };
 
@@ -81,7 +81,7 @@ type Landed = watch::Sender<Option<Result<Principal, Refusal>>>;
 const SHORTLY: Duration = Duration::from_secs(1);
 
 /// A look that took so much longer than it may is on a runtime that nobody drives.
-const STALLED: Duration = Duration::from_secs(1);
+pub(crate) const STALLED: Duration = Duration::from_secs(1);
 
 impl Judge {
     pub(crate) fn judge(self: &Arc<Self>, token: &str) -> Judgement {
@@ -152,7 +152,7 @@ impl Judge {
             return Err(Refusal::shortly("not inside a tokio runtime"));
         };
         let resting = |after| Refusal::Down("the provider is left alone".into(), after);
-        self.breaker.permit(now).map_err(resting)?;
+        let permit = self.breaker.permit(now).map_err(resting)?;
         let (landed, waiter) = watch::channel(None);
         let at_most = self.limits.timeout.saturating_add(STALLED);
         let waiter = Waiter {
@@ -165,6 +165,7 @@ impl Judge {
         let landing = Landing {
             judge: Arc::clone(self),
             fingerprint,
+            permit,
             verdict: None,
             landed,
         };
@@ -192,19 +193,19 @@ impl Judge {
         }
     }
 
-    fn note_failure(&self, trouble: Trouble) -> Refusal {
+    fn note_failure(&self, permit: Permit, trouble: Trouble) -> Refusal {
         let pause = if trouble.is_of_token {
-            self.breaker.passed_over();
+            self.breaker.passed_over(permit);
             SHORTLY
         } else {
-            self.note_outage(&trouble)
+            self.note_outage(permit, &trouble)
         };
         Refusal::Down(trouble.reason.into(), pause)
     }
 
-    fn note_outage(&self, trouble: &Trouble) -> Duration {
+    fn note_outage(&self, permit: Permit, trouble: &Trouble) -> Duration {
         let now = self.clock.monotonic();
-        match self.breaker.failed(now, trouble.retry_after) {
+        match self.breaker.failed(permit, now, trouble.retry_after) {
             Change::FirstFailure => {
                 self.emit(Severity::Warning, "lookup_failed", trouble.reason.clone());
             }
@@ -232,6 +233,7 @@ impl Judge {
 struct Landing {
     judge: Arc<Judge>,
     fingerprint: Fingerprint,
+    permit: Permit,
     verdict: Option<Result<Principal, Refusal>>,
     landed: Landed,
 }
@@ -245,7 +247,7 @@ impl Landing {
             .unwrap_or_else(|_| Err(Trouble::new("timed out")));
         let verdict = match found {
             Ok(verdict) => {
-                if judge.breaker.succeeded() {
+                if judge.breaker.succeeded(self.permit) {
                     let detail = "the provider answers again".to_owned();
                     judge.emit(Severity::Info, "provider_back", detail);
                 }
@@ -254,7 +256,7 @@ impl Landing {
                 judge.remember(self.fingerprint, bytes, verdict.clone());
                 verdict.map_err(Refusal::Fault)
             }
-            Err(trouble) => Err(judge.note_failure(trouble)),
+            Err(trouble) => Err(judge.note_failure(self.permit, trouble)),
         };
         self.verdict = Some(verdict);
     }
@@ -264,7 +266,7 @@ impl Drop for Landing {
     fn drop(&mut self) {
         let verdict = self.verdict.take().unwrap_or_else(|| {
             let trouble = Trouble::new("the look was interrupted");
-            Err(self.judge.note_failure(trouble))
+            Err(self.judge.note_failure(self.permit, trouble))
         });
         // What was found is remembered by now, so nobody asks a second time in between.
         let mut flights = self.judge.flights();
