@@ -12,7 +12,10 @@ use http::{
 };
 use serde_json::{Map, Value};
 
-use crate::{OAuthConfigError, lookup::Trouble};
+use crate::{
+    OAuthConfigError,
+    lookup::{Blame, Trouble},
+};
 
 /// Answers of providers are a few kilobytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -50,24 +53,41 @@ pub(crate) fn object(answer: &Response<Bytes>) -> Result<Map<String, Value>, Tro
     json::object(answer.body()).map_err(|problem| Trouble::new(format!("the answer is {problem}")))
 }
 
+/// As whom the provider is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AskedAs {
+    /// This server, by its own credentials.
+    App,
+    /// The token's user, by the token.
+    Caller,
+    /// Nobody: the token is only what is asked about.
+    Nobody,
+}
+
 /// A status that says nothing of the token.
-pub(crate) fn unexpected(answer: &Response<Bytes>) -> Trouble {
+pub(crate) fn unexpected(answer: &Response<Bytes>, asked_as: AskedAs) -> Trouble {
     let status = answer.status();
+    let wish = answer.headers().get(RETRY_AFTER);
+    let wish = wish.and_then(|value| value.to_str().ok()?.trim().parse().ok());
     let is_wish = matches!(
         status,
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::FORBIDDEN
     );
-    let wish = answer.headers().get(RETRY_AFTER);
-    let wish = wish.and_then(|value| value.to_str().ok()?.trim().parse().ok());
-    let is_of_all = is_wish
-        || matches!(
-            status,
-            StatusCode::UNAUTHORIZED | StatusCode::REQUEST_TIMEOUT
-        );
     Trouble {
         reason: format!("status {}", status.as_u16()),
         retry_after: wish.filter(|_| is_wish).map(Duration::from_secs),
-        is_of_token: status.is_client_error() && !is_of_all,
+        blame: blame(status, asked_as),
+    }
+}
+
+fn blame(status: StatusCode, asked_as: AskedAs) -> Blame {
+    match (asked_as, status) {
+        (_, status) if status.is_server_error() => Blame::Provider,
+        (AskedAs::Caller, _) => Blame::Caller,
+        (_, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT) => Blame::Provider,
+        (AskedAs::App, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Blame::Provider,
+        (_, status) if status.is_client_error() => Blame::Nobody,
+        _ => Blame::Provider,
     }
 }
 
@@ -76,7 +96,7 @@ pub(crate) fn bearer(token: &str) -> Result<HeaderValue, Trouble> {
     let value = HeaderValue::try_from(format!("Bearer {token}"));
     value
         .map(sensitive)
-        .map_err(|_| Trouble::new("the token can't be sent"))
+        .map_err(|_| Trouble::new("the token can't be sent").blamed_on(Blame::Nobody))
 }
 
 /// `Authorization` of a client: id and secret are form-encoded first (RFC 6749 §2.3.1).

@@ -13,8 +13,8 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     OAuthConfigError, Provider,
-    exchange::{JSON, base_url, basic, bearer, object, send, unexpected},
-    lookup::{Looking, Lookup, Prepared, Surroundings, Trouble, sealed},
+    exchange::{AskedAs, JSON, base_url, basic, bearer, object, send, unexpected},
+    lookup::{Blame, Looking, Lookup, Prepared, Surroundings, Trouble, sealed},
 };
 
 /// Users of a GitHub OAuth app or GitHub App, if they belong to one of your organizations or teams.
@@ -264,12 +264,15 @@ impl Api {
             StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY => {
                 Ok(Err("GitHub knows no such token of this app"))
             }
-            _ => Err(self.trouble(&answer)),
+            _ => Err(self.trouble(&answer, AskedAs::App)),
         }
     }
 
     fn read(&self, answer: &Map<String, Value>) -> Result<Result<Found, Fault>, Trouble> {
-        let strange = || Trouble::new("GitHub's token check does not tell app and user");
+        let strange = || {
+            let reason = "GitHub's token check does not tell app and user";
+            Trouble::new(reason).blamed_on(Blame::Nobody)
+        };
         let app = answer.get("app").and_then(|app| app.get("client_id"));
         let app = app.and_then(Value::as_str).ok_or_else(strange)?;
         if app != self.client {
@@ -320,7 +323,7 @@ impl Api {
             (StatusCode::NOT_FOUND, _) => false,
             // The organization does not let the app see it; a spent rate limit says so as well.
             (StatusCode::FORBIDDEN, _) if !is_spent(&answer) => false,
-            _ => return Err(self.trouble(&answer)),
+            _ => return Err(self.trouble(&answer, AskedAs::Caller)),
         };
         match answer.headers().get(ETAG) {
             Some(etag) if etag.len() <= 128 => {
@@ -338,8 +341,8 @@ impl Api {
         request.header(ACCEPT, accept).header(name, value)
     }
 
-    fn trouble(&self, answer: &Response<Bytes>) -> Trouble {
-        let mut trouble = unexpected(answer);
+    fn trouble(&self, answer: &Response<Bytes>, asked_as: AskedAs) -> Trouble {
+        let mut trouble = unexpected(answer, asked_as);
         if trouble.retry_after.is_none() && is_spent(answer) {
             let reset = answer.headers().get("x-ratelimit-reset");
             let reset = reset.and_then(|value| value.to_str().ok()?.trim().parse().ok());

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     OAuthConfigError, Provider,
-    exchange::{base_url, bearer, object, send, unexpected},
+    exchange::{AskedAs, base_url, bearer, object, send, unexpected},
     lookup::{Looking, Lookup, Prepared, Surroundings, Trouble, sealed},
 };
 
@@ -150,7 +150,7 @@ impl Api {
         match answer.status() {
             StatusCode::OK => Ok(self.read(&object(&answer)?)),
             StatusCode::BAD_REQUEST => Ok(Err("Google knows no such token")),
-            _ => Err(unexpected(&answer)),
+            _ => Err(unexpected(&answer, AskedAs::Nobody)),
         }
     }
 
@@ -184,7 +184,7 @@ impl Api {
         match answer.status() {
             StatusCode::OK => Ok(Ok(object(&answer)?)),
             StatusCode::UNAUTHORIZED => Ok(Err("Google tells nothing of the token's user")),
-            _ => Err(unexpected(&answer)),
+            _ => Err(unexpected(&answer, AskedAs::Caller)),
         }
     }
 

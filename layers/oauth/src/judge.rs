@@ -10,8 +10,8 @@ use bartizan_token::{Fault, Fingerprint, TokenCache};
 use tokio::{runtime::Handle, sync::watch, time::timeout};
 
 use crate::{
-    breaker::{Breaker, Change, Permit},
-    lookup::{Lookup, Trouble},
+    breaker::{Breaker, Change, LONGEST, Permit},
+    lookup::{Blame, Lookup, Trouble},
 };
 
 /// Says what tokens stand for: from memory, or by asking, once for all who wait.
@@ -194,11 +194,12 @@ impl Judge {
     }
 
     fn note_failure(&self, permit: Permit, trouble: Trouble) -> Refusal {
-        let pause = if trouble.is_of_token {
-            self.breaker.passed_over(permit);
-            SHORTLY
-        } else {
+        let pause = if trouble.blame == Blame::Provider {
             self.note_outage(permit, &trouble)
+        } else {
+            self.breaker.passed_over(permit);
+            let wish = trouble.retry_after.unwrap_or(SHORTLY);
+            wish.clamp(SHORTLY, LONGEST)
         };
         Refusal::Down(trouble.reason.into(), pause)
     }
@@ -265,7 +266,8 @@ impl Landing {
 impl Drop for Landing {
     fn drop(&mut self) {
         let verdict = self.verdict.take().unwrap_or_else(|| {
-            let trouble = Trouble::new("the look was interrupted");
+            // Its runtime went away, which says nothing of the provider.
+            let trouble = Trouble::new("the look was interrupted").blamed_on(Blame::Nobody);
             Err(self.judge.note_failure(self.permit, trouble))
         });
         // What was found is remembered by now, so nobody asks a second time in between.

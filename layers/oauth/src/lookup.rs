@@ -62,9 +62,19 @@ pub(crate) struct Trouble {
     pub(crate) reason: String,
     /// When the provider wants to be asked again.
     pub(crate) retry_after: Option<Duration>,
-    /// Whether it may be the token that the provider does not like: strangers must not be able to keep
-    /// others from it by tokens that it chokes on.
-    pub(crate) is_of_token: bool,
+    pub(crate) blame: Blame,
+}
+
+/// Against whom a trouble counts. Strangers must not be able to keep others from the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Blame {
+    /// The provider, and so against all who ask.
+    Provider,
+    /// Nobody: it may be the token that the provider does not like.
+    Nobody,
+    /// Whoever has the token: a question that is asked with it is answered by what its user may do,
+    /// and has left.
+    Caller,
 }
 
 impl Trouble {
@@ -72,7 +82,11 @@ impl Trouble {
         Self {
             reason: reason.into(),
             retry_after: None,
-            is_of_token: false,
+            blame: Blame::Provider,
         }
+    }
+
+    pub(crate) fn blamed_on(self, blame: Blame) -> Self {
+        Self { blame, ..self }
     }
 }

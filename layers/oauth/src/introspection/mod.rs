@@ -10,7 +10,7 @@ use http::{StatusCode, request::Builder};
 
 use crate::{
     ClientAuth, OAuthConfigError, Provider,
-    exchange::{check_url, object, post_form, send, unexpected},
+    exchange::{AskedAs, check_url, object, post_form, send, unexpected},
     lookup::{Looking, Lookup, Prepared, Surroundings, Trouble, sealed},
 };
 use answer::AnswerRules;
@@ -184,7 +184,7 @@ impl Introspector {
         let (request, form) = self.question(token)?;
         let answer = send(&self.fetch, request, form).await?;
         if answer.status() != StatusCode::OK {
-            return Err(unexpected(&answer));
+            return Err(unexpected(&answer, AskedAs::App));
         }
         self.rules.judge(object(&answer)?, self.clock.wall())
     }

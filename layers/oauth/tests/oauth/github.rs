@@ -195,6 +195,67 @@ async fn a_spent_rate_limit_is_no_verdict_over_anybody() {
 }
 
 #[tokio::test]
+async fn a_callers_spent_limit_or_revoked_token_keeps_nobody_else_out() {
+    for (status, header) in [
+        (403, ("x-ratelimit-remaining", "0")),
+        (403, ("retry-after", "120")),
+        (429, ("retry-after", "120")),
+        (401, ("x", "y")),
+        (418, ("x", "y")),
+    ] {
+        let provider = Provider::start(move |asked| {
+            let is_eve = asked.header("authorization") == "Bearer gho_eve";
+            match asked.uri.path() {
+                "/user/memberships/orgs/acme" if is_eve => {
+                    Answer::status(status).with(header.0, header.1)
+                }
+                path if path.starts_with("/applications") && asked.body.contains("gho_eve") => {
+                    Answer::json(&checked(9, "eve"))
+                }
+                _ => github(asked),
+            }
+        })
+        .await;
+        let (events, seen) = collected();
+        let github = app().allowed_orgs(["acme"]);
+        let github = github.server(provider.url(), "https://github.com");
+        let verifier = OpaqueVerifier::builder(github)
+            .resource(U)
+            .clock(clock())
+            .events(events)
+            .refused_cache_age(Duration::ZERO)
+            .build()
+            .unwrap();
+        for _ in 0..6 {
+            let denial = verifier.verify("gho_eve").await.unwrap_err();
+            assert_eq!(denial.kind(), DenialKind::Unavailable, "{status}");
+            // What GitHub told the caller's token is told to that caller.
+            let after = Duration::from_secs(if header.0 == "retry-after" { 120 } else { 1 });
+            assert_eq!(denial.retry_after(), Some(after), "{status}");
+        }
+        assert_eq!(reason(verifier.verify("gho_ann").await), "accepted");
+        assert!(seen.lock().unwrap().is_empty(), "{seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_apps_own_spent_limit_counts_against_all() {
+    let provider = Provider::start(|asked| match asked.uri.path() {
+        path if path.starts_with("/applications") => Answer::status(403)
+            .with("x-ratelimit-remaining", "0")
+            .with("x-ratelimit-reset", (NOW + 90).to_string()),
+        _ => github(asked),
+    })
+    .await;
+    let verifier = build(&provider, app().allowed_orgs(["acme"]), &clock());
+    for token in ["gho_ann", "gho_bob", "gho_ann"] {
+        let denial = verifier.verify(token).await.unwrap_err();
+        assert_eq!(denial.retry_after(), Some(Duration::from_secs(90)));
+    }
+    assert_eq!(provider.count(), 1);
+}
+
+#[tokio::test]
 async fn a_login_that_would_lead_elsewhere_is_not_put_into_a_path() {
     for login in ["../../orgs/evil", "a/b", "", "a?b", "a b"] {
         let login = login.to_owned();

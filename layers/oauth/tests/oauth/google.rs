@@ -136,3 +136,32 @@ async fn an_unknown_token_is_refused_and_trouble_is_503() {
         assert!(!shown.contains("ya29"), "{shown}");
     }
 }
+
+#[tokio::test]
+async fn what_google_refuses_one_token_keeps_no_other_out() {
+    for (status, path) in [
+        (403, "/userinfo"),
+        (429, "/userinfo"),
+        (401, "/tokeninfo"),
+        (403, "/tokeninfo"),
+    ] {
+        let provider = Provider::start(move |asked| {
+            let is_eve = asked.header("authorization") == "Bearer ya29.eve"
+                || asked.uri.query() == Some("access_token=ya29.eve");
+            match asked.uri.path() {
+                asked if asked == path && is_eve => {
+                    Answer::status(status).with("retry-after", "60")
+                }
+                "/tokeninfo" => Answer::json(&token_info()),
+                _ => Answer::json(&user_info()),
+            }
+        })
+        .await;
+        let verifier = build(&provider);
+        for _ in 0..5 {
+            let denial = verifier.verify("ya29.eve").await.unwrap_err();
+            assert_eq!(denial.kind(), DenialKind::Unavailable, "{status} {path}");
+        }
+        assert_eq!(reason(verifier.verify("ya29.ann").await), "accepted");
+    }
+}
