@@ -1,17 +1,19 @@
-use std::{collections::HashMap, fmt, sync::Arc, sync::Mutex, time::Duration};
+use std::{fmt, sync::Arc, sync::Mutex, time::Duration};
 
 use bartizan_core::{Clock, Events, SystemClock, auth::Revocations};
 use bartizan_fetch::{HttpFetch, Reach};
 use bartizan_token::{
     ChallengeSettings, Challenges, MetadataSettings, ProtectedResourceMetadata, Resource,
-    TokenCache,
 };
 
 use crate::{
     OAuthConfigError, OpaqueConfig, OpaqueVerifier, Provider,
     breaker::Breaker,
+    budget::Budget,
+    flight::{Seats, Traffic},
     judge::{Judge, STALLED},
     lookup::{Prepared, Surroundings},
+    memory::Memory,
     verifier::Inner,
 };
 
@@ -53,6 +55,11 @@ impl OpaqueVerifierBuilder {
         self.with(|c| c.token_cache_age_seconds = age.as_secs())
     }
 
+    /// How much longer a good token is believed while its provider can't be asked, in whole seconds.
+    pub fn stale_age(self, age: Duration) -> Self {
+        self.with(|c| c.stale_age_seconds = age.as_secs())
+    }
+
     /// How long a bad token is remembered, in whole seconds.
     pub fn refused_cache_age(self, age: Duration) -> Self {
         self.with(|c| c.refused_cache_age_seconds = age.as_secs())
@@ -71,6 +78,16 @@ impl OpaqueVerifierBuilder {
     /// How many tokens are asked about at a time.
     pub fn max_lookups(self, tokens: usize) -> Self {
         self.with(|c| c.max_lookups = tokens)
+    }
+
+    /// How many requests wait for answers altogether.
+    pub fn max_waiting(self, requests: usize) -> Self {
+        self.with(|c| c.max_waiting = requests)
+    }
+
+    /// How many tokens are asked about in a minute that were never good.
+    pub fn new_tokens_per_minute(self, tokens: u32) -> Self {
+        self.with(|c| c.new_tokens_per_minute = Some(tokens))
     }
 
     /// After how many failures in a row the provider is left alone, and for how long, in whole
@@ -139,8 +156,10 @@ impl OpaqueVerifierBuilder {
             clock: Arc::clone(&self.clock),
             cache_capacity: config.token_cache_capacity,
         })?;
-        let found = TokenCache::new(config.token_cache_capacity)?;
-        let found = found.ok_or_else(|| OAuthConfigError::missing("token_cache_capacity"))?;
+        let clock = Arc::clone(&self.clock);
+        let memory = Memory::new(config.token_cache_capacity, config.ages(), clock)?;
+        let new_tokens = config.new_tokens_per_minute;
+        let new_tokens = new_tokens.unwrap_or(prepared.defaults.new_tokens_per_minute);
         let resource = config.resource.as_ref().or(prepared.resource.as_ref());
         let resource = resource.ok_or_else(|| OAuthConfigError::missing("resource"))?;
         let resource = Resource::new(resource)?;
@@ -155,8 +174,9 @@ impl OpaqueVerifierBuilder {
         Ok(OpaqueVerifier::new(Inner {
             judge: Arc::new(Judge {
                 lookup: prepared.lookup,
-                found,
-                flights: Mutex::new(HashMap::new()),
+                memory,
+                traffic: Mutex::new(Traffic::new(Budget::per_minute(new_tokens))),
+                seats: Seats::new(config.max_waiting),
                 breaker: Breaker::new(config.breaker_failures, pause, patience),
                 limits,
                 prefixes: prepared.prefixes,

@@ -1,6 +1,6 @@
 use std::{ops::RangeInclusive, time::Duration};
 
-use crate::{OAuthConfigError, judge::Limits};
+use crate::{OAuthConfigError, judge::Limits, memory::Ages};
 
 /// What an [`OpaqueVerifier`](crate::OpaqueVerifier) is built from besides its provider, as plain data:
 /// for a configuration file.
@@ -17,19 +17,32 @@ pub struct OpaqueConfig {
     pub resource: Option<String>,
     /// The longest token that is asked about; 4096 by default, 64 to 65536.
     pub max_token_bytes: usize,
-    /// How many tokens are remembered; 10000 by default, 1 to 1000000. One whose answer has more than
+    /// How many good tokens are remembered, and an eighth as many bad ones; 10000 by default, 1 to 1000000. One whose answer has more than
     /// 2 KiB counts once for each 2 KiB that it begins.
     pub token_cache_capacity: usize,
     /// How long a good token is remembered, during which its revocation at the provider goes
     /// unnoticed; 60 by default, at most 3600, and never longer than it is valid; 0 for not at all.
     pub token_cache_age_seconds: u64,
-    /// How long a bad token is remembered; 10 by default, at most 300; 0 for not at all.
+    /// How much longer a good token is believed while its provider can't be asked: it is down, or wants to
+    /// be left alone, or there is no room for a question; 300 by default, at most 86400, and never longer
+    /// than it is valid; 0 for not at all. Not while what is refused is a question asked with the token
+    /// itself.
+    pub stale_age_seconds: u64,
+    /// How long a bad token is remembered, and one that the provider chokes on; 10 by default, at most 300; 0 for not at all.
     pub refused_cache_age_seconds: u64,
     /// How long all questions about one token may take; 5 by default, 1 to 60.
     pub timeout_seconds: u64,
     /// How many tokens are asked about at a time; 64 by default, 1 to 10000. Requests with others are
-    /// answered 503.
+    /// answered 503. A quarter is for tokens that were good before.
     pub max_lookups: usize,
+    /// How many requests wait for such questions altogether; 1024 by default, 1 to 100000. Others are
+    /// answered 503. A quarter is for tokens that were good before.
+    pub max_waiting: usize,
+    /// How many tokens are asked about in a minute that were never good, as far as is remembered; 1 to
+    /// 1000000. Ten minutes' worth may come at once. By default 30 for GitHub, which permits an app 5000
+    /// questions an hour, and 600 for others. Beyond it such tokens are answered 503, so that made-up
+    /// ones don't spend what the provider permits.
+    pub new_tokens_per_minute: Option<u32>,
     /// After how many failures in a row the provider is left alone; 5 by default, 1 to 1000.
     pub breaker_failures: u32,
     /// For how long; 10 by default, 1 to 300. A provider that names a longer time gets it, up to 300.
@@ -61,9 +74,12 @@ impl Default for OpaqueConfig {
             max_token_bytes: 4096,
             token_cache_capacity: 10_000,
             token_cache_age_seconds: 60,
+            stale_age_seconds: 300,
             refused_cache_age_seconds: 10,
             timeout_seconds: 5,
             max_lookups: 64,
+            max_waiting: 1024,
+            new_tokens_per_minute: None,
             breaker_failures: 5,
             breaker_pause_seconds: 10,
             leave_others: false,
@@ -90,10 +106,14 @@ impl OpaqueConfig {
         check("token_cache_capacity", capacity, 1..=1_000_000)?;
         let good = self.token_cache_age_seconds;
         check("token_cache_age_seconds", good, 0..=3600)?;
+        check("stale_age_seconds", self.stale_age_seconds, 0..=86_400)?;
         let bad = self.refused_cache_age_seconds;
         check("refused_cache_age_seconds", bad, 0..=300)?;
         check("timeout_seconds", self.timeout_seconds, 1..=60)?;
         check("max_lookups", self.max_lookups as u64, 1..=10_000)?;
+        check("max_waiting", self.max_waiting as u64, 1..=100_000)?;
+        let new = u64::from(self.new_tokens_per_minute.unwrap_or(1));
+        check("new_tokens_per_minute", new, 1..=1_000_000)?;
         let failures = u64::from(self.breaker_failures);
         check("breaker_failures", failures, 1..=1000)?;
         check("breaker_pause_seconds", self.breaker_pause_seconds, 1..=300)
@@ -102,10 +122,16 @@ impl OpaqueConfig {
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             max_token_bytes: self.max_token_bytes,
-            good_age: Duration::from_secs(self.token_cache_age_seconds),
-            bad_age: Duration::from_secs(self.refused_cache_age_seconds),
             timeout: Duration::from_secs(self.timeout_seconds),
             max_lookups: self.max_lookups,
+        }
+    }
+
+    pub(crate) fn ages(&self) -> Ages {
+        Ages {
+            good: Duration::from_secs(self.token_cache_age_seconds),
+            stale: Duration::from_secs(self.stale_age_seconds),
+            bad: Duration::from_secs(self.refused_cache_age_seconds),
         }
     }
 }

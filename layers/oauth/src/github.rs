@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     OAuthConfigError, Provider,
     exchange::{AskedAs, JSON, base_url, basic, bearer, object, send, unexpected},
-    lookup::{Blame, Looking, Lookup, Prepared, Surroundings, Trouble, sealed},
+    lookup::{Blame, Defaults, Looking, Lookup, Prepared, Surroundings, Trouble, sealed},
 };
 
 /// Users of a GitHub OAuth app or GitHub App, if they belong to one of your organizations or teams.
@@ -52,6 +52,10 @@ pub struct GitHub {
 
 /// Each is a question for every new token.
 const MAX_GROUPS: usize = 16;
+
+/// In a minute. GitHub permits an app 5000 questions an hour; less than half of them are for tokens that
+/// anybody may have made up.
+const NEW_TOKENS: u32 = 30;
 
 const VERSION: (HeaderName, HeaderValue) = (
     HeaderName::from_static("x-github-api-version"),
@@ -176,8 +180,11 @@ impl sealed::Provider for GitHub {
             }),
             authorization_server: format!("{issuer}/login/oauth"),
             resource: None,
-            prefixes: &["gho_", "ghu_"],
+            prefixes: vec!["gho_".into(), "ghu_".into()],
             allow_http: false,
+            defaults: Defaults {
+                new_tokens_per_minute: NEW_TOKENS,
+            },
         })
     }
 }

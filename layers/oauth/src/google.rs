@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::{
     OAuthConfigError, Provider,
     exchange::{AskedAs, base_url, bearer, object, send, unexpected},
-    lookup::{Looking, Lookup, Prepared, Surroundings, Trouble, sealed},
+    lookup::{Defaults, Looking, Lookup, Prepared, Surroundings, Trouble, sealed},
 };
 
 /// Users of a Google Workspace whose token was issued to one of your client ids.
@@ -98,8 +98,9 @@ impl sealed::Provider for Google {
             }),
             authorization_server: ISSUER.to_owned(),
             resource: None,
-            prefixes: &[],
+            prefixes: Vec::new(),
             allow_http: false,
+            defaults: Defaults::default(),
         })
     }
 }

@@ -1,28 +1,30 @@
 use std::{
     borrow::Cow,
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use bartizan_core::{Clock, Event, Events, Principal, Severity, auth::Revocations};
-use bartizan_token::{Fault, Fingerprint, TokenCache};
-use tokio::{runtime::Handle, sync::watch, time::timeout};
+use bartizan_token::{Fault, Fingerprint};
+use tokio::time::timeout;
 
 use crate::{
     breaker::{Breaker, Change, LONGEST, Permit},
+    flight::{Landing, Seats, Traffic, Verdict, Waiter, runtime},
     lookup::{Blame, Lookup, Trouble},
+    memory::{Memory, Recall},
 };
 
 /// Says what tokens stand for: from memory, or by asking, once for all who wait.
 pub(crate) struct Judge {
     pub(crate) lookup: Arc<dyn Lookup>,
-    pub(crate) found: TokenCache<Entry>,
-    pub(crate) flights: Mutex<HashMap<Fingerprint, Waiter>>,
+    pub(crate) memory: Memory,
+    pub(crate) traffic: Mutex<Traffic>,
+    pub(crate) seats: Seats,
     pub(crate) breaker: Breaker,
     pub(crate) limits: Limits,
     /// How tokens of the provider begin; any way if empty.
-    pub(crate) prefixes: &'static [&'static str],
+    pub(crate) prefixes: Vec<String>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) events: Events,
     pub(crate) revocations: Option<Revocations>,
@@ -31,21 +33,10 @@ pub(crate) struct Judge {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) max_token_bytes: usize,
-    /// How long a token is remembered that is good, and one that is not.
-    pub(crate) good_age: Duration,
-    pub(crate) bad_age: Duration,
     /// How long one look may take.
     pub(crate) timeout: Duration,
     /// How many tokens are looked up at a time.
     pub(crate) max_lookups: usize,
-}
-
-/// What was found of a token.
-#[derive(Clone)]
-pub(crate) struct Entry {
-    verdict: Result<Principal, Fault>,
-    /// By the monotonic clock.
-    until: Duration,
 }
 
 /// Why a token is not believed.
@@ -57,25 +48,15 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    fn shortly(reason: &'static str) -> Self {
+    pub(crate) fn shortly(reason: &'static str) -> Self {
         Self::Down(reason.into(), SHORTLY)
     }
 }
 
 pub(crate) enum Judgement {
-    Done(Result<Principal, Refusal>),
+    Done(Verdict),
     Wait(Waiter),
 }
-
-/// Waits for a look that is under way.
-#[derive(Clone)]
-pub(crate) struct Waiter {
-    landed: watch::Receiver<Option<Result<Principal, Refusal>>>,
-    /// When there is no hope for it, by the monotonic clock.
-    until: Duration,
-}
-
-type Landed = watch::Sender<Option<Result<Principal, Refusal>>>;
 
 /// What is told to those for whom there is no room at the moment.
 const SHORTLY: Duration = Duration::from_secs(1);
@@ -93,78 +74,84 @@ impl Judge {
             let fault = "not of the form of the provider's tokens";
             return Judgement::Done(Err(Refusal::Fault(fault)));
         }
-        let fingerprint = self.found.fingerprint(token);
-        if let Some(verdict) = self.remembered(fingerprint) {
-            return Judgement::Done(verdict);
-        }
-        match self.depart(token, fingerprint) {
+        let fingerprint = self.memory.fingerprint(token);
+        let is_known = match self.memory.recall(fingerprint) {
+            Recall::Good(principal) => return Judgement::Done(self.unless_revoked(principal)),
+            Recall::Bad(refusal) => return Judgement::Done(self.or_stale(fingerprint, refusal)),
+            Recall::Nothing { is_known } => is_known,
+        };
+        match self.depart(token, fingerprint, is_known) {
             Ok(waiter) => Judgement::Wait(waiter),
-            Err(refusal) => Judgement::Done(Err(refusal)),
+            Err(refusal) => Judgement::Done(self.or_stale(fingerprint, refusal)),
         }
     }
 
     pub(crate) fn has_known_form(&self, token: &str) -> bool {
         let mut prefixes = self.prefixes.iter();
-        self.prefixes.is_empty() || prefixes.any(|prefix| token.starts_with(prefix))
+        self.prefixes.is_empty() || prefixes.any(|prefix| token.starts_with(prefix.as_str()))
     }
 
     /// Waits for a look; what it found.
-    pub(crate) async fn settled(&self, waiter: Waiter) -> Result<Principal, Refusal> {
-        let Waiter { mut landed, .. } = waiter;
+    pub(crate) async fn settled(&self, waiter: Waiter) -> Verdict {
+        let Waiter {
+            token,
+            mut landed,
+            seat,
+        } = waiter;
         let at_most = self.limits.timeout.saturating_add(STALLED);
         let landed = timeout(at_most, landed.wait_for(Option::is_some)).await;
         let verdict = match landed {
             Ok(Ok(verdict)) => verdict.clone(),
             _ => None,
         };
-        self.unless_revoked(
-            verdict.unwrap_or_else(|| Err(Refusal::shortly("the look did not end")))?,
-        )
-    }
-
-    fn remembered(&self, fingerprint: Fingerprint) -> Option<Result<Principal, Refusal>> {
-        let entry = self.found.find(fingerprint)?;
-        let is_over = |p: &Principal| p.expires_at().is_some_and(|end| end <= self.clock.wall());
-        if entry.until <= self.clock.monotonic() || entry.verdict.as_ref().is_ok_and(is_over) {
-            self.found.forget(fingerprint);
-            return None;
+        drop(seat);
+        match verdict.unwrap_or_else(|| Err(Refusal::shortly("the look did not end"))) {
+            Ok(principal) => self.unless_revoked(principal),
+            Err(refusal) => self.or_stale(token, refusal),
         }
-        let verdict = entry.verdict.map_err(Refusal::Fault);
-        Some(verdict.and_then(|principal| self.unless_revoked(principal)))
     }
 
     /// Joins the look that is under way for this token, or starts one.
-    fn depart(self: &Arc<Self>, token: &str, fingerprint: Fingerprint) -> Result<Waiter, Refusal> {
-        let mut flights = self.flights();
+    fn depart(
+        self: &Arc<Self>,
+        token: &str,
+        fingerprint: Fingerprint,
+        is_known: bool,
+    ) -> Result<Waiter, Refusal> {
+        let runtime = runtime();
+        let runtime = runtime.ok_or(Refusal::shortly("not inside a tokio runtime with a timer"))?;
+        let seat = self.seats.take(is_known);
+        let seat = seat.ok_or(Refusal::shortly("too many requests wait"))?;
+        let wait = |landed| Waiter {
+            token: fingerprint,
+            landed,
+            seat,
+        };
         let now = self.clock.monotonic();
-        // One whose runtime stands still will not land.
-        let is_hopeful = |waiter: &Waiter| now < waiter.until;
-        if let Some(waiter) = flights.get(&fingerprint).filter(|w| is_hopeful(w)) {
-            return Ok(waiter.clone());
+        let mut traffic = self.traffic();
+        if let Some(landed) = traffic.find(fingerprint, now) {
+            return Ok(wait(landed));
         }
-        if flights.len() >= self.limits.max_lookups {
-            flights.retain(|_, waiter| is_hopeful(waiter));
-        }
-        if flights.len() >= self.limits.max_lookups {
+        if !traffic.has_room(self.limits.max_lookups, is_known, now) {
             return Err(Refusal::shortly("too many tokens are being looked up"));
         }
-        let Ok(runtime) = Handle::try_current() else {
-            return Err(Refusal::shortly("not inside a tokio runtime"));
-        };
+        if !is_known && let Err((after, is_news)) = traffic.budget.check(now) {
+            drop(traffic);
+            return Err(self.note_spent_budget(after, is_news));
+        }
         let resting = |after| Refusal::Down("the provider is left alone".into(), after);
         let permit = self.breaker.permit(now).map_err(resting)?;
-        let (landed, waiter) = watch::channel(None);
+        if !is_known {
+            traffic.budget.take(now);
+        }
         let at_most = self.limits.timeout.saturating_add(STALLED);
-        let waiter = Waiter {
-            landed: waiter,
-            until: now.saturating_add(at_most),
-        };
-        flights.insert(fingerprint, waiter.clone());
+        let landed = traffic.begin(fingerprint, is_known, now.saturating_add(at_most));
         // A runtime that is shutting down drops the task here.
-        drop(flights);
+        drop(traffic);
+        let waiter = wait(landed.subscribe());
         let landing = Landing {
             judge: Arc::clone(self),
-            fingerprint,
+            token: fingerprint,
             permit,
             verdict: None,
             landed,
@@ -173,7 +160,16 @@ impl Judge {
         Ok(waiter)
     }
 
-    fn unless_revoked(&self, principal: Principal) -> Result<Principal, Refusal> {
+    /// What is known of the token by memory, where nothing newer is to be had.
+    fn or_stale(&self, token: Fingerprint, refusal: Refusal) -> Verdict {
+        let is_down = matches!(refusal, Refusal::Down(..));
+        match is_down.then(|| self.memory.stale(token)).flatten() {
+            Some(principal) => self.unless_revoked(principal),
+            None => Err(refusal),
+        }
+    }
+
+    fn unless_revoked(&self, principal: Principal) -> Verdict {
         let list = self.revocations.as_ref();
         match list.and_then(|list| list.find(&principal)) {
             Some(fault) => Err(Refusal::Fault(fault)),
@@ -181,27 +177,42 @@ impl Judge {
         }
     }
 
-    fn remember(&self, fingerprint: Fingerprint, bytes: usize, verdict: Result<Principal, Fault>) {
-        let age = match verdict {
-            Ok(_) => self.limits.good_age,
-            Err(_) => self.limits.bad_age,
-        };
-        if !age.is_zero() {
-            let until = self.clock.monotonic().saturating_add(age);
-            self.found
-                .remember(fingerprint, bytes, Entry { verdict, until });
+    pub(crate) fn note_verdict(
+        &self,
+        token: Fingerprint,
+        permit: Permit,
+        verdict: Result<Principal, Fault>,
+    ) -> Verdict {
+        if self.breaker.succeeded(permit) {
+            let detail = "the provider answers again".to_owned();
+            self.emit(Severity::Info, "provider_back", detail);
         }
+        match &verdict {
+            Ok(principal) => self.memory.accept(token, principal.clone()),
+            Err(fault) => self.memory.refuse(token, fault),
+        }
+        verdict.map_err(Refusal::Fault)
     }
 
-    fn note_failure(&self, permit: Permit, trouble: Trouble) -> Refusal {
-        let pause = if trouble.blame == Blame::Provider {
-            self.note_outage(permit, &trouble)
-        } else {
-            self.breaker.passed_over(permit);
-            let wish = trouble.retry_after.unwrap_or(SHORTLY);
-            wish.clamp(SHORTLY, LONGEST)
-        };
-        Refusal::Down(trouble.reason.into(), pause)
+    pub(crate) fn note_trouble(
+        &self,
+        token: Fingerprint,
+        permit: Permit,
+        trouble: Trouble,
+    ) -> Refusal {
+        if trouble.blame == Blame::Provider {
+            let pause = self.note_outage(permit, &trouble);
+            return Refusal::Down(trouble.reason.into(), pause);
+        }
+        self.breaker.passed_over(permit);
+        // Who was put out must not stay in by making GitHub refuse the question.
+        if trouble.blame == Blame::Caller {
+            self.memory.forget_good(token);
+        }
+        let wish = trouble.retry_after;
+        let wish = wish.map(|wish| wish.clamp(SHORTLY, LONGEST));
+        let after = self.memory.put_off(token, &trouble.reason, wish);
+        Refusal::Down(trouble.reason.into(), after.max(SHORTLY))
     }
 
     fn note_outage(&self, permit: Permit, trouble: &Trouble) -> Duration {
@@ -220,71 +231,19 @@ impl Judge {
         self.breaker.pause()
     }
 
+    fn note_spent_budget(&self, after: Duration, is_news: bool) -> Refusal {
+        if is_news {
+            let detail = "more tokens that were never good than `new_tokens_per_minute`".to_owned();
+            self.emit(Severity::Warning, "lookups_limited", detail);
+        }
+        let reason = "too many tokens that were never good";
+        Refusal::Down(reason.into(), after.max(SHORTLY))
+    }
+
     fn emit(&self, severity: Severity, kind: &'static str, detail: String) {
         self.events
             .emit(&Event::new("oauth", severity, kind, detail));
     }
-
-    fn flights(&self) -> MutexGuard<'_, HashMap<Fingerprint, Waiter>> {
-        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Ends a look however its task ends.
-struct Landing {
-    judge: Arc<Judge>,
-    fingerprint: Fingerprint,
-    permit: Permit,
-    verdict: Option<Result<Principal, Refusal>>,
-    landed: Landed,
-}
-
-impl Landing {
-    async fn fly(mut self, token: String) {
-        let judge = Arc::clone(&self.judge);
-        let look = timeout(judge.limits.timeout, judge.lookup.look_up(&token));
-        let found = look
-            .await
-            .unwrap_or_else(|_| Err(Trouble::new("timed out")));
-        let verdict = match found {
-            Ok(verdict) => {
-                if judge.breaker.succeeded(self.permit) {
-                    let detail = "the provider answers again".to_owned();
-                    judge.emit(Severity::Info, "provider_back", detail);
-                }
-                // What is found grows with the answer, not with the token.
-                let bytes = verdict.as_ref().map_or(token.len(), size_of_claims);
-                judge.remember(self.fingerprint, bytes, verdict.clone());
-                verdict.map_err(Refusal::Fault)
-            }
-            Err(trouble) => Err(judge.note_failure(self.permit, trouble)),
-        };
-        self.verdict = Some(verdict);
-    }
-}
-
-impl Drop for Landing {
-    fn drop(&mut self) {
-        let verdict = self.verdict.take().unwrap_or_else(|| {
-            // Its runtime went away, which says nothing of the provider.
-            let trouble = Trouble::new("the look was interrupted").blamed_on(Blame::Nobody);
-            Err(self.judge.note_failure(self.permit, trouble))
-        });
-        // What was found is remembered by now, so nobody asks a second time in between.
-        let mut flights = self.judge.flights();
-        let ours = self.landed.subscribe();
-        let is_ours = |waiter: &Waiter| waiter.landed.same_channel(&ours);
-        if flights.get(&self.fingerprint).is_some_and(is_ours) {
-            flights.remove(&self.fingerprint);
-        }
-        drop(flights);
-        self.landed.send_replace(Some(verdict));
-    }
-}
-
-/// What the claims take, roughly.
-fn size_of_claims(principal: &Principal) -> usize {
-    serde_json::to_string(principal.claims()).map_or(0, |text| text.len())
 }
 
 /// The syntax of bearer tokens (RFC 6750 §2.1): nothing else is sent anywhere.

@@ -2,16 +2,19 @@
 
 mod assertion;
 mod breaker;
+mod budget;
 mod builder;
 mod client_auth;
 mod config;
 mod exchange;
+mod flight;
 mod github;
 mod google;
 mod introspection;
 mod judge;
 mod layer;
 mod lookup;
+mod memory;
 mod verifier;
 
 pub use assertion::AssertionAlgorithm;

@@ -37,8 +37,23 @@ pub struct Prepared {
     /// The resource identifier, if the configuration tells.
     pub(crate) resource: Option<String>,
     /// How tokens of this provider begin; any if empty.
-    pub(crate) prefixes: &'static [&'static str],
+    pub(crate) prefixes: Vec<String>,
     pub(crate) allow_http: bool,
+    pub(crate) defaults: Defaults,
+}
+
+/// What is right for a provider unless the configuration says otherwise.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Defaults {
+    pub(crate) new_tokens_per_minute: u32,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self {
+            new_tokens_per_minute: 600,
+        }
+    }
 }
 
 impl fmt::Debug for Prepared {

@@ -38,12 +38,18 @@ mod github;
 mod google;
 #[path = "oauth/introspection.rs"]
 mod introspection;
+#[path = "oauth/limits.rs"]
+mod limits;
 #[path = "oauth/outages.rs"]
 mod outages;
 #[path = "oauth/provider.rs"]
 mod provider;
 #[path = "oauth/requests.rs"]
 mod requests;
+#[path = "oauth/runtimes.rs"]
+mod runtimes;
+#[path = "oauth/stale.rs"]
+mod stale;
 
 use provider::{Answer, Asked, Provider};
 

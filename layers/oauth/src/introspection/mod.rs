@@ -11,7 +11,7 @@ use http::{StatusCode, request::Builder};
 use crate::{
     ClientAuth, OAuthConfigError, Provider,
     exchange::{AskedAs, check_url, object, post_form, send, unexpected},
-    lookup::{Looking, Lookup, Prepared, Surroundings, Trouble, sealed},
+    lookup::{Defaults, Looking, Lookup, Prepared, Surroundings, Trouble, sealed},
 };
 use answer::AnswerRules;
 
@@ -163,8 +163,9 @@ impl sealed::Provider for Introspection {
             }),
             authorization_server: self.issuer.clone(),
             resource,
-            prefixes: &[],
+            prefixes: Vec::new(),
             allow_http: self.allow_http,
+            defaults: Defaults::default(),
         })
     }
 }

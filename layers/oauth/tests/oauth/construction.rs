@@ -101,6 +101,12 @@ fn numbers_out_of_their_range_name_their_setting() {
             |c| c.refused_cache_age_seconds = 301,
             "refused_cache_age_seconds",
         ),
+        (|c| c.stale_age_seconds = 86_401, "stale_age_seconds"),
+        (|c| c.max_waiting = 0, "max_waiting"),
+        (
+            |c| c.new_tokens_per_minute = Some(0),
+            "new_tokens_per_minute",
+        ),
         (|c| c.timeout_seconds = 0, "timeout_seconds"),
         (|c| c.max_lookups = 0, "max_lookups"),
         (|c| c.breaker_failures = 0, "breaker_failures"),

@@ -239,6 +239,23 @@ async fn a_callers_spent_limit_or_revoked_token_keeps_nobody_else_out() {
 }
 
 #[tokio::test]
+async fn who_was_put_out_does_not_stay_in_by_a_limit_of_their_own() {
+    let (provider, clock) = (Provider::start(github).await, clock());
+    let verifier = build(&provider, app().allowed_orgs(["acme"]), &clock);
+    assert!(verifier.verify("gho_ann").await.is_ok());
+    provider.behave(|asked| match asked.uri.path() {
+        "/user/memberships/orgs/acme" => Answer::status(429).with("retry-after", "60"),
+        _ => github(asked),
+    });
+    clock.advance(Duration::from_secs(61));
+    for _ in 0..2 {
+        let denial = verifier.verify("gho_ann").await.unwrap_err();
+        assert_eq!(denial.kind(), DenialKind::Unavailable);
+        assert_eq!(denial.retry_after(), Some(Duration::from_secs(60)));
+    }
+}
+
+#[tokio::test]
 async fn the_apps_own_spent_limit_counts_against_all() {
     let provider = Provider::start(|asked| match asked.uri.path() {
         path if path.starts_with("/applications") => Answer::status(403)
