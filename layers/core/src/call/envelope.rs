@@ -1,10 +1,8 @@
 use std::ops::Range;
 
-use jiter::Peek;
-
 use super::{
     CallKind, CallLimits, Measures, Revision, Subject,
-    json::{Walker, invalid, malformed},
+    json::{Object, Walker, invalid, malformed},
     members::{MessageMember, ParamsMember, ambiguous, is_like},
 };
 use crate::{Denial, DenialKind};
@@ -40,8 +38,8 @@ impl Envelope {
         let text = std::str::from_utf8(body).map_err(|_| malformed("the body is not UTF-8"))?;
         let mut walker = Walker::new(text, limits);
         match walker.peek()? {
-            Peek::Object => {}
-            Peek::Array => return Err(invalid("batches are not accepted")),
+            b'{' => {}
+            b'[' => return Err(invalid("batches are not accepted")),
             _ => {
                 walker.skip()?;
                 walker.finish()?;
@@ -49,7 +47,8 @@ impl Envelope {
             }
         }
         let mut message = Message::default();
-        let (mut object, mut member) = walker.open(MessageMember::of)?;
+        let mut object = Object::default();
+        let mut member = walker.open(&mut object, MessageMember::of)?;
         while let Some(found) = member {
             message.take(found, &mut walker, text)?;
             member = walker.next(&mut object, MessageMember::of)?;
@@ -113,11 +112,12 @@ impl Message {
     }
 
     fn take_params(&mut self, walker: &mut Walker<'_>) -> Result<(), Denial> {
-        if walker.peek()? != Peek::Object {
+        if walker.peek()? != b'{' {
             return Err(params("the params are not an object"));
         }
         let start = walker.position();
-        let (mut object, mut member) = walker.open(ParamsMember::of)?;
+        let mut object = Object::default();
+        let mut member = walker.open(&mut object, ParamsMember::of)?;
         while let Some(found) = member {
             match found {
                 ParamsMember::Name => self.params.name = walker.string(TEXT_BYTES)?,
@@ -193,7 +193,7 @@ fn read_id(walker: &mut Walker<'_>, text: &str) -> Result<Range<usize>, Denial> 
 
 /// The `ref` of a completion: a prompt's name or a resource's URI, as its type says.
 fn read_reference(walker: &mut Walker<'_>) -> Result<Option<(Subject, Box<str>)>, Denial> {
-    if walker.peek()? != Peek::Object {
+    if walker.peek()? != b'{' {
         walker.skip()?;
         return Ok(None);
     }
@@ -205,7 +205,8 @@ fn read_reference(walker: &mut Walker<'_>) -> Result<Option<(Subject, Box<str>)>
         _ if is_like(key, &["type", "name", "uri"]) => None,
         _ => Some(3),
     };
-    let (mut object, mut member) = walker.open(known)?;
+    let mut object = Object::default();
+    let mut member = walker.open(&mut object, known)?;
     while let Some(found) = member {
         match found.ok_or_else(ambiguous)? {
             0 => kind = walker.string(TEXT_BYTES)?,
@@ -225,7 +226,7 @@ fn read_reference(walker: &mut Walker<'_>) -> Result<Option<(Subject, Box<str>)>
 }
 
 fn read_meta(walker: &mut Walker<'_>) -> Result<Meta, Denial> {
-    if walker.peek()? != Peek::Object {
+    if walker.peek()? != b'{' {
         return Err(params("_meta is not an object"));
     }
     let mut meta = Meta::default();
@@ -237,7 +238,8 @@ fn read_meta(walker: &mut Walker<'_>) -> Result<Meta, Denial> {
         _ if is_like(key, &[VERSION, CAPABILITIES]) => None,
         _ => Some(2),
     };
-    let (mut object, mut member) = walker.open(known)?;
+    let mut object = Object::default();
+    let mut member = walker.open(&mut object, known)?;
     while let Some(found) = member {
         match found.ok_or_else(ambiguous)? {
             0 => {
@@ -248,7 +250,7 @@ fn read_meta(walker: &mut Walker<'_>) -> Result<Meta, Denial> {
                     Some(version.ok_or_else(|| params("the protocol version is not text"))?);
             }
             1 => {
-                meta.has_capabilities = walker.peek()? == Peek::Object;
+                meta.has_capabilities = walker.peek()? == b'{';
                 walker.skip()?;
             }
             _ => {

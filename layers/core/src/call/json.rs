@@ -1,9 +1,12 @@
 use std::{collections::HashSet, hash::BuildHasher, ops::Range, sync::LazyLock};
 
 use foldhash::quality::RandomState;
-use jiter::{Jiter, Peek};
 
-use super::{CallLimits, body::too_large};
+use super::{
+    CallLimits,
+    body::too_large,
+    scan::{Broken, Tokens},
+};
 use crate::{Denial, DenialKind};
 
 /// How large and how deep a body is.
@@ -43,36 +46,33 @@ const TOO_MANY_MEMBERS: &str = "an object has too many members";
 
 /// Walks JSON text once, and refuses what two parsers could read differently.
 ///
-/// Grammar, escapes and lone surrogates are the parser's business, numbers stay text. Repeated
-/// members are found by hashes of the unescaped keys, under a random seed. Two keys that collide
-/// are taken for one, so a collision refuses its sender's message and never lets one pass.
+/// Grammar, escapes and lone surrogates are the tokens' business, numbers stay text. Repeated
+/// members are found by what stands for the unescaped keys, see [`mark`].
 pub(super) struct Walker<'j> {
-    parser: Jiter<'j>,
+    tokens: Tokens<'j>,
     limits: &'j CallLimits,
-    hashes: Vec<u64>,
     depth: usize,
     pub(super) measures: Measures,
 }
-
-static KEY_HASHES: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
 /// Below this many members a look along the earlier ones is faster than a set.
 const LINEAR: usize = 16;
 
 /// The members seen so far of an object that is being read.
+#[derive(Default)]
 pub(super) struct Object {
-    start: usize,
     count: usize,
-    set: HashSet<u64>,
+    first: [u64; LINEAR],
+    /// All of them, once they are many.
+    many: Option<HashSet<u64>>,
 }
 
 impl<'j> Walker<'j> {
     /// `text` must be UTF-8, which the caller checked.
     pub(super) fn new(text: &'j str, limits: &'j CallLimits) -> Self {
         Self {
-            parser: Jiter::new(text.as_bytes()),
+            tokens: Tokens::of(text),
             limits,
-            hashes: Vec::with_capacity(LINEAR),
             depth: 0,
             measures: Measures {
                 bytes: text.len(),
@@ -81,38 +81,37 @@ impl<'j> Walker<'j> {
         }
     }
 
-    pub(super) fn peek(&mut self) -> Result<Peek, Denial> {
-        self.parser.peek().map_err(|_| malformed("broken JSON"))
+    /// The first byte of the next value, which tells what sort of value it is.
+    pub(super) fn peek(&mut self) -> Result<u8, Denial> {
+        self.tokens.peek().ok_or_else(broken)
     }
 
     /// Where the walk stands in the text.
     pub(super) fn position(&self) -> usize {
-        self.parser.current_index()
+        self.tokens.position()
     }
 
     /// The end of the text must follow.
     pub(super) fn finish(mut self) -> Result<Measures, Denial> {
-        self.parser
-            .finish()
-            .map_err(|_| malformed("data after the message"))?;
-        Ok(self.measures)
+        match self.tokens.peek() {
+            None => Ok(self.measures),
+            Some(_) => Err(malformed("data after the message")),
+        }
     }
 
     /// Enters an object, which is what [`peek`](Self::peek) saw, up to its first value.
     pub(super) fn open<T>(
         &mut self,
+        object: &mut Object,
         key: impl FnOnce(&str) -> T,
-    ) -> Result<(Object, Option<T>), Denial> {
+    ) -> Result<Option<T>, Denial> {
         self.descend()?;
-        let mut object = Object {
-            start: self.hashes.len(),
-            count: 0,
-            set: HashSet::new(),
-        };
-        let first = self.parser.known_object().map_err(|_| broken())?;
-        let first = first.map(|name| (KEY_HASHES.hash_one(name), key(name)));
-        let first = self.admit(&mut object, first)?;
-        Ok((object, first))
+        self.tokens.punctuation();
+        match self.tokens.peek() {
+            Some(b'"') => self.member(object, key).map(Some),
+            Some(b'}') => Ok(self.close(object)),
+            _ => Err(broken()),
+        }
     }
 
     /// Goes on to the next member's value; `None` at the end of the object.
@@ -121,17 +120,23 @@ impl<'j> Walker<'j> {
         object: &mut Object,
         key: impl FnOnce(&str) -> T,
     ) -> Result<Option<T>, Denial> {
-        let next = self.parser.next_key().map_err(|_| broken())?;
-        let next = next.map(|name| (KEY_HASHES.hash_one(name), key(name)));
-        self.admit(object, next)
+        match self.tokens.peek() {
+            Some(b',') => self.tokens.punctuation(),
+            Some(b'}') => return Ok(self.close(object)),
+            _ => return Err(broken()),
+        }
+        match self.tokens.peek() {
+            Some(b'"') => self.member(object, key).map(Some),
+            _ => Err(broken()),
+        }
     }
 
     /// The next value, whatever it is, walked to its end: its place in the text.
     pub(super) fn skip(&mut self) -> Result<Range<usize>, Denial> {
-        let peek = self.peek()?;
-        let start = self.parser.current_index();
-        self.walk(peek)?;
-        Ok(start..self.parser.current_index())
+        let first = self.peek()?;
+        let start = self.position();
+        self.walk(first)?;
+        Ok(start..self.position())
     }
 
     /// The next value as a string of at most `max` bytes, unescaped; `None` if it is something
@@ -147,55 +152,61 @@ impl<'j> Walker<'j> {
         &mut self,
         read: impl FnOnce(&str) -> T,
     ) -> Result<Option<T>, Denial> {
-        let peek = self.peek()?;
-        if peek != Peek::String {
-            self.walk(peek)?;
+        let first = self.peek()?;
+        if first != b'"' {
+            self.walk(first)?;
             return Ok(None);
         }
-        let start = self.parser.current_index();
-        let value = read(self.parser.known_str().map_err(|_| broken())?);
+        let start = self.position();
+        let value = self.tokens.string(read)?;
         self.measure_string(start);
         Ok(Some(value))
     }
 
-    fn walk(&mut self, peek: Peek) -> Result<(), Denial> {
-        match peek {
-            Peek::Object => {
-                let (mut object, mut more) = self.open(|_| ())?;
+    fn walk(&mut self, first: u8) -> Result<(), Denial> {
+        match first {
+            b'{' => {
+                let mut object = Object::default();
+                let mut more = self.open(&mut object, |_| ())?;
                 while more.is_some() {
-                    let peek = self.peek()?;
-                    self.walk(peek)?;
+                    let first = self.peek()?;
+                    self.walk(first)?;
                     more = self.next(&mut object, |_| ())?;
                 }
-                Ok(())
             }
-            Peek::Array => self.walk_array(),
-            Peek::String => {
-                let start = self.parser.current_index();
-                self.parser.known_bytes().map_err(|_| broken())?;
+            b'[' => self.walk_array()?,
+            b'"' => {
+                let start = self.position();
+                self.tokens.skip_string()?;
                 self.measure_string(start);
-                Ok(())
             }
-            Peek::Null => self.parser.known_null().map_err(|_| broken()),
-            Peek::True | Peek::False => {
-                self.parser.known_bool(peek).map_err(|_| broken())?;
-                Ok(())
-            }
-            _ => {
-                self.parser.known_number_bytes(peek).map_err(|_| broken())?;
-                Ok(())
-            }
+            b'n' => self.tokens.literal("null")?,
+            b't' => self.tokens.literal("true")?,
+            b'f' => self.tokens.literal("false")?,
+            _ => self.tokens.skip_number()?,
         }
+        Ok(())
     }
 
     fn walk_array(&mut self) -> Result<(), Denial> {
         self.descend()?;
+        self.tokens.punctuation();
         let mut elements = 0;
-        let mut next = self.parser.known_array().map_err(|_| broken())?;
-        while let Some(peek) = next {
-            elements += 1;
-            self.walk(peek)?;
-            next = self.parser.array_step().map_err(|_| broken())?;
+        let mut first = self.peek()?;
+        if first == b']' {
+            self.tokens.punctuation();
+        } else {
+            loop {
+                elements += 1;
+                self.walk(first)?;
+                let separator = self.peek()?;
+                self.tokens.punctuation();
+                match separator {
+                    b',' => first = self.peek()?,
+                    b']' => break,
+                    _ => return Err(broken()),
+                }
+            }
         }
         self.measures.elements = self.measures.elements.max(elements);
         self.depth -= 1;
@@ -211,42 +222,68 @@ impl<'j> Walker<'j> {
         Ok(())
     }
 
-    /// Takes note of a member, or closes the object if there is none.
-    fn admit<T>(
-        &mut self,
-        object: &mut Object,
-        member: Option<(u64, T)>,
-    ) -> Result<Option<T>, Denial> {
-        let Some((hash, key)) = member else {
-            self.measures.members = self.measures.members.max(object.count);
-            self.hashes.truncate(object.start);
-            self.depth -= 1;
-            return Ok(None);
-        };
-        object.count += 1;
-        if object.count > self.limits.members() {
+    /// Reads a member up to its value, and takes note of it.
+    fn member<T>(&mut self, object: &mut Object, key: impl FnOnce(&str) -> T) -> Result<T, Denial> {
+        let (mark, key) = self.tokens.string(|name| (mark(name), key(name)))?;
+        if self.tokens.peek() != Some(b':') {
+            return Err(broken());
+        }
+        self.tokens.punctuation();
+        if object.count >= self.limits.members() {
             return Err(invalid(TOO_MANY_MEMBERS));
         }
-        let repeated = if object.count <= LINEAR {
-            let earlier = self.hashes.get(object.start..).unwrap_or_default();
-            let repeated = earlier.contains(&hash);
-            self.hashes.push(hash);
-            repeated
-        } else {
-            if object.set.is_empty() {
-                object.set.extend(self.hashes.drain(object.start..));
-            }
-            !object.set.insert(hash)
-        };
-        if repeated {
+        if object.has_or_notes(mark) {
             return Err(invalid("a member is repeated"));
         }
-        Ok(Some(key))
+        Ok(key)
+    }
+
+    fn close<T>(&mut self, object: &Object) -> Option<T> {
+        self.tokens.punctuation();
+        self.measures.members = self.measures.members.max(object.count);
+        self.depth -= 1;
+        None
     }
 
     fn measure_string(&mut self, start: usize) {
-        let length = self.parser.current_index() - start;
+        let length = self.position() - start;
         self.measures.string_bytes = self.measures.string_bytes.max(length);
+    }
+}
+
+impl Object {
+    fn has_or_notes(&mut self, mark: u64) -> bool {
+        let Some(free) = self.first.get_mut(self.count) else {
+            self.count += 1;
+            let many = self.many.get_or_insert_with(|| self.first.into());
+            return !many.insert(mark);
+        };
+        *free = mark;
+        let earlier = self.first.iter().take(self.count);
+        self.count += 1;
+        earlier.into_iter().any(|earlier| *earlier == mark)
+    }
+}
+
+static HASHES: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+
+/// What stands for a key: itself and its length, if it is short, or else its hash under a random
+/// seed.
+///
+/// Two keys that have the same mark are taken for one, so a collision refuses its sender's message
+/// and never lets one pass.
+fn mark(key: &str) -> u64 {
+    const FITS: usize = size_of::<u64>() - 1;
+    if key.len() > FITS {
+        return HASHES.hash_one(key);
+    }
+    let pack = |packed, byte| packed << 8 | u64::from(byte);
+    key.bytes().fold(key.len() as u64, pack)
+}
+
+impl From<Broken> for Denial {
+    fn from(_: Broken) -> Self {
+        broken()
     }
 }
 

@@ -36,7 +36,10 @@ mod members;
 mod mirror;
 mod params;
 mod read;
+#[cfg(test)]
+mod reference;
 mod revision;
+mod scan;
 mod sentinel;
 mod service;
 
