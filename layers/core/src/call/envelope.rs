@@ -1,4 +1,4 @@
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use super::{
     CallKind, CallLimits, Measures, Revision, Subject,
@@ -11,7 +11,7 @@ use crate::{Denial, DenialKind};
 #[derive(Debug, Default)]
 pub(super) struct Envelope {
     pub(super) kind: CallKind,
-    pub(super) method: Box<str>,
+    pub(super) method: Cow<'static, str>,
     pub(super) subject: Option<Subject>,
     pub(super) name: Option<Box<str>>,
     pub(super) id: Option<Range<usize>>,
@@ -67,7 +67,7 @@ impl Envelope {
 struct Message {
     envelope: Envelope,
     version_seen: bool,
-    method: Option<Box<str>>,
+    method: Option<Cow<'static, str>>,
     answers: u8,
     params: Params,
 }
@@ -94,8 +94,7 @@ impl Message {
             }
             MessageMember::Id => self.envelope.id = Some(read_id(walker, text)?),
             MessageMember::Method => {
-                let method = walker.string(CallLimits::METHOD_BYTES)?;
-                let method = method.filter(|method| !method.contains('\0'));
+                let method = walker.with_string(method_of)?.flatten();
                 self.method = Some(method.ok_or_else(|| invalid("the method is not a name"))?);
             }
             MessageMember::Params => self.take_params(walker)?,
@@ -174,6 +173,28 @@ impl Message {
         self.envelope.name = Some(name);
         Ok(self.envelope)
     }
+}
+
+/// The methods that are called most; they need no memory of their own.
+const USUAL: [&str; 10] = [
+    "tools/call",
+    "tools/list",
+    "resources/read",
+    "resources/list",
+    "prompts/get",
+    "prompts/list",
+    "tasks/get",
+    "completion/complete",
+    "notifications/initialized",
+    "ping",
+];
+
+fn method_of(text: &str) -> Option<Cow<'static, str>> {
+    if let Some(usual) = USUAL.iter().find(|usual| **usual == text) {
+        return Some(Cow::Borrowed(usual));
+    }
+    let is_name = text.len() <= CallLimits::METHOD_BYTES && !text.contains('\0');
+    is_name.then(|| Cow::Owned(text.to_owned()))
 }
 
 /// An id is a string or an integer (PH-5).

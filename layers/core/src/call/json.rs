@@ -287,14 +287,17 @@ impl From<Broken> for Denial {
     }
 }
 
+#[cold]
 fn broken() -> Denial {
     malformed("broken JSON")
 }
 
+#[cold]
 pub(super) fn malformed(message: &'static str) -> Denial {
     Denial::new(DenialKind::JsonMalformed, message).with_message(message)
 }
 
+#[cold]
 pub(super) fn invalid(message: &'static str) -> Denial {
     Denial::new(DenialKind::MessageInvalid, message).with_message(message)
 }

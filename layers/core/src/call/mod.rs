@@ -43,7 +43,7 @@ mod scan;
 mod sentinel;
 mod service;
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{borrow::Cow, fmt, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 
@@ -68,7 +68,7 @@ pub struct Call(Arc<Inner>);
 struct Inner {
     kind: CallKind,
     revision: Option<Revision>,
-    method: Box<str>,
+    method: Cow<'static, str>,
     subject: Option<Subject>,
     name: Option<Box<str>>,
     id: Option<Range<usize>>,

@@ -187,7 +187,9 @@ fn check_media(headers: &HeaderMap) -> Result<(), Denial> {
     let (Some(media), None) = (types.next(), types.next()) else {
         return unsupported("no content type, or several");
     };
-    if !media.to_str().is_ok_and(is_json) {
+    // Nearly all say just this.
+    let is_plain = media.as_bytes() == b"application/json";
+    if !is_plain && !media.to_str().is_ok_and(is_json) {
         return unsupported("a content type that is not JSON in UTF-8");
     }
     let is_identity = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");

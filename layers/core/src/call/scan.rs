@@ -66,26 +66,19 @@ impl<'j> Tokens<'j> {
     /// Takes a string, and hands what it says, unescaped, to `read`.
     #[inline]
     pub(super) fn string<T>(&mut self, read: impl FnOnce(&str) -> T) -> Result<T, Broken> {
-        if let Some(plain) = self.plain_string() {
-            return Ok(read(plain));
+        match self.plain_string() {
+            Some(plain) => Ok(read(plain)),
+            None => self.escaped_string(read),
         }
-        let mut parser = Jiter::with_tape(self.rest(), std::mem::take(&mut self.unescaped));
-        let value = read(parser.next_str()?);
-        self.at += parser.current_index();
-        self.unescaped = parser.into_tape();
-        Ok(value)
     }
 
     /// Takes a string, whatever it says.
     #[inline]
     pub(super) fn skip_string(&mut self) -> Result<(), Broken> {
-        if self.plain_string().is_some() {
-            return Ok(());
+        match self.plain_string() {
+            Some(_) => Ok(()),
+            None => self.skip_escaped_string(),
         }
-        let mut parser = Jiter::new(self.rest());
-        parser.next_bytes()?;
-        self.at += parser.current_index();
-        Ok(())
     }
 
     /// Takes a number: what begins with a byte that begins nothing else.
@@ -98,12 +91,9 @@ impl<'j> Tokens<'j> {
         let goes_on = |byte: &u8| matches!(byte, b'.' | b'e' | b'E' | b'0'..=b'9');
         let starts_with_zero = digits > 1 && unsigned.first() == Some(&b'0');
         if digits == 0 || starts_with_zero || unsigned.get(digits).is_some_and(goes_on) {
-            let mut parser = Jiter::new(rest);
-            parser.next_number_bytes()?;
-            self.at += parser.current_index();
-        } else {
-            self.at += rest.len() - unsigned.len() + digits;
+            return self.skip_long_number();
         }
+        self.at += rest.len() - unsigned.len() + digits;
         Ok(())
     }
 
@@ -118,6 +108,31 @@ impl<'j> Tokens<'j> {
         }
         self.at = end + 1;
         self.text.get(start..end)
+    }
+
+    #[inline(never)]
+    fn escaped_string<T>(&mut self, read: impl FnOnce(&str) -> T) -> Result<T, Broken> {
+        let mut parser = Jiter::with_tape(self.rest(), std::mem::take(&mut self.unescaped));
+        let value = read(parser.next_str()?);
+        self.at += parser.current_index();
+        self.unescaped = parser.into_tape();
+        Ok(value)
+    }
+
+    #[inline(never)]
+    fn skip_escaped_string(&mut self) -> Result<(), Broken> {
+        let mut parser = Jiter::new(self.rest());
+        parser.next_bytes()?;
+        self.at += parser.current_index();
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn skip_long_number(&mut self) -> Result<(), Broken> {
+        let mut parser = Jiter::new(self.rest());
+        parser.next_number_bytes()?;
+        self.at += parser.current_index();
+        Ok(())
     }
 
     #[inline]
