@@ -67,14 +67,16 @@ pub(crate) fn charge_anyway(quota: Quota, cell: Option<u64>, now: u64) -> u64 {
         .min(most)
 }
 
-/// Nanoseconds until there is one request more than now.
-#[inline]
-pub(crate) fn until_next(quota: Quota, cell: u64, now: u64) -> u64 {
-    let interval = quota.interval();
-    let owed = cell.saturating_sub(now);
-    match owed.checked_rem(interval) {
-        Some(0) | None => interval.min(owed),
-        Some(part) => part,
+impl Charge {
+    /// Nanoseconds until there is one request more than now.
+    #[inline]
+    pub(crate) fn until_more(&self, quota: Quota, now: u64) -> u64 {
+        let interval = quota.interval();
+        let owed = self.next.saturating_sub(now);
+        match owed.checked_rem(interval) {
+            Some(0) | None => interval.min(owed),
+            Some(part) => part,
+        }
     }
 }
 
@@ -165,8 +167,8 @@ mod tests {
                         prop_assert_eq!(Ok(u128::from(charge.remaining)), slow);
                         let theirs = theirs.map(|s| s.remaining_burst_capacity());
                         prop_assert_eq!(theirs.ok(), Some(charge.remaining));
-                        prop_assert!(until_next(quota, charge.next, now) > 0);
-                        prop_assert!(until_next(quota, charge.next, now) <= quota.interval());
+                        prop_assert!(charge.until_more(quota, now) > 0);
+                        prop_assert!(charge.until_more(quota, now) <= quota.interval());
                     }
                     Err(Wait(wait)) => {
                         prop_assert_eq!(Err(u128::from(wait)), slow);
@@ -190,7 +192,7 @@ mod tests {
             cell = Some(now + hour * u64::from(1_000_000 - left - 1));
             let charge = judge(quota, cell, now).unwrap();
             assert_eq!(
-                (charge.remaining, until_next(quota, charge.next, now)),
+                (charge.remaining, charge.until_more(quota, now)),
                 (left, hour)
             );
         }

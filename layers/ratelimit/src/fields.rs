@@ -1,12 +1,7 @@
-use std::io::Write as _;
-
 use bartizan_core::Denial;
 use http::{HeaderMap, HeaderName, HeaderValue, header::RETRY_AFTER};
 
-use crate::{
-    Quota, RateLimitConfigError,
-    limiter::{Standing, Tiers},
-};
+use crate::{Quota, RateLimitConfigError, limiter::Standing};
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -40,24 +35,24 @@ pub(crate) fn policy(
         .map_err(|_| RateLimitConfigError::new("tier", name, "is not a name"))
 }
 
-/// The fields of one answer.
+/// The fields of one answer. In a box what few want: futures carry them.
 #[derive(Debug)]
 pub(crate) struct Fields {
     policy: HeaderValue,
     limit: HeaderValue,
-    legacy: Option<[HeaderValue; 3]>,
+    legacy: Option<Box<[HeaderValue; 3]>>,
 }
 
 impl Fields {
     /// What the tier that is nearest to its end says (RL-3, RL-4).
-    pub(crate) fn of(standing: &Standing, tiers: &Tiers, telling: Telling) -> Option<Self> {
-        let tier = tiers.get(standing.tier)?;
+    pub(crate) fn of(standing: &Standing<'_>, telling: Telling) -> Option<Self> {
+        let tier = standing.tier;
         let legacy = telling.legacy.then(|| {
-            [
+            Box::new([
                 tier.quota.burst_size().into(),
                 standing.remaining.into(),
                 seconds(standing.until_full).into(),
-            ]
+            ])
         });
         Some(Self {
             policy: tier.policy.clone()?,
@@ -70,7 +65,9 @@ impl Fields {
     pub(crate) fn on(self, denial: Denial) -> Denial {
         let denial = denial.with_header(RATE_LIMIT_POLICY, self.policy);
         let denial = denial.with_header(RATE_LIMIT, self.limit);
-        let legacy = LEGACY.into_iter().zip(self.legacy.into_iter().flatten());
+        let legacy = LEGACY
+            .into_iter()
+            .zip(self.legacy.into_iter().flat_map(|values| *values));
         legacy.fold(denial, |denial, (name, value)| {
             denial.with_header(name, value)
         })
@@ -86,7 +83,10 @@ impl Fields {
         let _ = headers.try_reserve(16);
         let _ = headers.try_append(RATE_LIMIT_POLICY, self.policy);
         let _ = headers.try_append(RATE_LIMIT, self.limit);
-        for (name, value) in LEGACY.into_iter().zip(self.legacy.into_iter().flatten()) {
+        for (name, value) in LEGACY
+            .into_iter()
+            .zip(self.legacy.into_iter().flat_map(|values| *values))
+        {
             // These hold one number each; an inner limit is the nearer one.
             if !headers.contains_key(&name) {
                 let _ = headers.try_append(name, value);
@@ -96,15 +96,35 @@ impl Fields {
 }
 
 /// The `RateLimit` member of a tier.
-fn limit(name: &str, standing: &Standing) -> Option<HeaderValue> {
-    let (left, window) = (standing.remaining, seconds(standing.until_more));
-    // Room for our longest name and the largest numbers; a heap allocation less.
-    let mut text = [0; 96];
-    let mut rest = text.as_mut_slice();
-    write!(rest, "\"{name}\";r={left};t={window}").ok()?;
-    let unused = rest.len();
-    let (written, _) = text.split_at_checked(text.len() - unused)?;
-    HeaderValue::from_bytes(written).ok()
+fn limit(name: &str, standing: &Standing<'_>) -> Option<HeaderValue> {
+    let mut text = Text {
+        bytes: [0; 64],
+        length: 0,
+    };
+    text.push("\"")?;
+    text.push(name)?;
+    text.push("\";r=")?;
+    text.push(itoa::Buffer::new().format(standing.remaining))?;
+    text.push(";t=")?;
+    text.push(itoa::Buffer::new().format(seconds(standing.until_more)))?;
+    HeaderValue::from_bytes(text.bytes.get(..text.length)?).ok()
+}
+
+/// Room for our longest name and the largest numbers; a heap allocation less.
+struct Text {
+    bytes: [u8; 64],
+    length: usize,
+}
+
+impl Text {
+    #[inline]
+    fn push(&mut self, piece: &str) -> Option<()> {
+        let end = self.length + piece.len();
+        let place = self.bytes.get_mut(self.length..end)?;
+        place.copy_from_slice(piece.as_bytes());
+        self.length = end;
+        Some(())
+    }
 }
 
 /// Whole seconds, rounded up: never earlier than it is true.

@@ -8,9 +8,9 @@ use bartizan_core::{
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
 use crate::{
-    fields::Fields,
+    fields::{Fields, Telling},
     keys::{Owner, Sort},
-    limiter::{Asked, Exhausted, Limiter},
+    limiter::{Asked, Exhausted},
     limits::Limits,
     party::Party,
     table::{Cell, Place},
@@ -54,17 +54,15 @@ impl JudgeCall for RateLimitRules {
         context: &SecurityContext,
     ) -> Result<Told, Denial> {
         let limits = &*self.limits;
-        let asked = limits.cells(call, headers, context);
-        match limits.limiter.decide(&asked) {
+        let mut asked = Asked::new();
+        limits.ask(&mut asked, call, headers, context);
+        match limits.limiter.decide(&mut asked) {
             Ok(standing) => {
                 admit!("ratelimit", context, "within_limits");
                 let told = standing.filter(|_| !limits.telling.quiet);
-                let tiers = &limits.limiter.tiers;
-                Ok(Told(told.and_then(|standing| {
-                    Fields::of(&standing, tiers, limits.telling)
-                })))
+                Ok(Told(told.and_then(|s| Fields::of(&s, limits.telling))))
             }
-            Err(exhausted) => Err(limits.denial(&exhausted)),
+            Err(exhausted) => Err(refused(&exhausted, limits.telling)),
         }
     }
 
@@ -82,15 +80,14 @@ impl Pass for Told {
 }
 
 impl Limits {
-    /// The cells that a call takes from.
-    fn cells(&self, call: &Call, headers: &HeaderMap, context: &SecurityContext) -> Asked {
+    /// Names the cells that a call takes from.
+    fn ask(&self, asked: &mut Asked, call: &Call, headers: &HeaderMap, context: &SecurityContext) {
         let owner = Party::of(context).owner(&self.limiter.keys);
-        let mut asked = Asked::new();
         if DISCOVERY.contains(&call.method()) {
             if let Some(tier) = self.discovery {
                 asked.take(self.limiter.cell(tier, &owner));
             }
-            return asked;
+            return;
         }
         let tool = match (call.subject(), call.name()) {
             (Some(Subject::Tool), Some(name)) => self.tools.get(name).copied().or(self.other_tools),
@@ -108,7 +105,6 @@ impl Limits {
         if let Some(tier) = self.global {
             asked.take((tier, Place::Single));
         }
-        asked
     }
 
     /// The bucket of the key; of the account, if its authenticator names no key.
@@ -131,21 +127,14 @@ impl Limits {
         let session = self.limiter.keys.within(owner, Sort::Session, ids);
         Some(self.limiter.cell(tier, &session))
     }
-
-    fn denial(&self, exhausted: &Exhausted) -> Denial {
-        let denial = refused(&self.limiter, exhausted);
-        let told = exhausted.told;
-        let fields = told.and_then(|s| Fields::of(&s, &self.limiter.tiers, self.telling));
-        match fields {
-            Some(fields) => fields.on(denial),
-            None => denial,
-        }
-    }
 }
 
 /// The refusal, which names the tier to the operator.
-pub(crate) fn refused(limiter: &Limiter, exhausted: &Exhausted) -> Denial {
-    let tier = limiter.tiers.get(exhausted.tier);
-    let reason = tier.map_or_else(String::new, |tier| tier.reason.clone());
-    Denial::new(DenialKind::RateLimited, reason).with_retry_after(exhausted.wait)
+pub(crate) fn refused(exhausted: &Exhausted<'_>, telling: Telling) -> Denial {
+    let denial = Denial::new(DenialKind::RateLimited, exhausted.tier.reason.clone())
+        .with_retry_after(exhausted.wait);
+    match exhausted.told.and_then(|s| Fields::of(&s, telling)) {
+        Some(fields) => fields.on(denial),
+        None => denial,
+    }
 }

@@ -61,13 +61,12 @@ impl KeyMaker {
 
     /// The owner that is made of parts. Owners of different sorts never meet.
     pub(crate) fn owner<'p>(&self, sort: Sort, parts: impl IntoIterator<Item = &'p [u8]>) -> Owner {
-        let digest = digest_of(self.start(sort), parts);
-        let [home, _] = digest;
-        Owner {
-            digest,
-            home,
-            minter: None,
-        }
+        Owner::of(digest_of(self.start(sort), parts))
+    }
+
+    /// The owner that is a number: of one sort either all are numbers or none is.
+    pub(crate) fn numbered(&self, sort: Sort, number: u128) -> Owner {
+        Owner::of(halves(self.start(sort).hash(&number.to_le_bytes())))
     }
 
     /// What its owner can mint, and is at home where that is.
@@ -103,6 +102,17 @@ impl KeyMaker {
             home: owner.home,
             id: id(owner.digest),
             shared: owner.minter.map(id),
+        }
+    }
+}
+
+impl Owner {
+    fn of(digest: [u64; 2]) -> Self {
+        let [home, _] = digest;
+        Self {
+            digest,
+            home,
+            minter: None,
         }
     }
 }

@@ -1,12 +1,12 @@
-use std::{cmp::Reverse, sync::Arc, time::Duration};
+use std::{cmp::Ordering, sync::Arc, time::Duration};
 
 use bartizan_core::Clock;
 
 use crate::{
     RateLimitConfigError, TierStatistics,
-    arithmetic::{self, Wait},
+    arithmetic::{self, Charge, Wait},
     keys::{KeyMaker, Owner},
-    table::{Cell, MOST_CELLS, Place, Table},
+    table::{Ask, Cell, MOST_CELLS, Place, Table},
     tier::Tier,
 };
 
@@ -26,9 +26,9 @@ pub(crate) type Tiers = Vec<Tier>;
 pub(crate) const LATEST: u64 = 1 << 62;
 
 /// How an admitted request stands with the tier that is nearest to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Standing {
-    pub(crate) tier: usize,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standing<'t> {
+    pub(crate) tier: &'t Tier,
     /// Requests that are left.
     pub(crate) remaining: u32,
     /// Nanoseconds until there is one more.
@@ -38,54 +38,51 @@ pub(crate) struct Standing {
 }
 
 /// Why a request was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Exhausted {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Exhausted<'t> {
     /// The tier that is waited for longest.
-    pub(crate) tier: usize,
+    pub(crate) tier: &'t Tier,
     /// The same, of those that are told about.
-    pub(crate) told: Option<Standing>,
+    pub(crate) told: Option<Standing<'t>>,
     /// After this long every tier admits.
     pub(crate) wait: Duration,
 }
 
 /// The cells that a request takes from, at most [`MOST_CELLS`].
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Asked {
-    cells: [Cell; MOST_CELLS],
-    charged: [bool; MOST_CELLS],
+    asks: [Ask; MOST_CELLS],
     count: usize,
 }
 
 impl Asked {
     pub(crate) fn new() -> Self {
         Self {
-            cells: [(usize::MAX, Place::Single); MOST_CELLS],
-            charged: [false; MOST_CELLS],
+            asks: [Ask::new((usize::MAX, Place::Single), false); MOST_CELLS],
             count: 0,
         }
     }
 
     #[inline]
     pub(crate) fn take(&mut self, cell: Cell) {
-        self.add(cell, true);
+        self.add(Ask::new(cell, true));
     }
 
     /// Only asks whether there is a request left.
     pub(crate) fn look(&mut self, cell: Cell) {
-        self.add(cell, false);
+        self.add(Ask::new(cell, false));
     }
 
     #[inline]
-    fn add(&mut self, cell: Cell, charged: bool) {
-        let place = self.cells.get_mut(self.count);
-        if let (Some(place), Some(flag)) = (place, self.charged.get_mut(self.count)) {
-            (*place, *flag) = (cell, charged);
+    fn add(&mut self, ask: Ask) {
+        if let Some(place) = self.asks.get_mut(self.count) {
+            *place = ask;
             self.count += 1;
         }
     }
 
-    fn cells(&self) -> &[Cell] {
-        self.cells.get(..self.count).unwrap_or_default()
+    fn asks(&mut self) -> &mut [Ask] {
+        self.asks.get_mut(..self.count).unwrap_or_default()
     }
 }
 
@@ -110,83 +107,48 @@ impl Limiter {
     }
 
     /// Asks every cell, and charges all of them or none.
-    pub(crate) fn decide(&self, asked: &Asked) -> Result<Option<Standing>, Exhausted> {
+    pub(crate) fn decide(&self, asked: &mut Asked) -> Result<Option<Standing<'_>>, Exhausted<'_>> {
         let now = self.now();
-        let cells = asked.cells();
-        let outcome = self.table.with(cells, now, |values| {
-            let mut written = [None; MOST_CELLS];
-            let outcome = self.judge(asked, values, &mut written, now);
-            if outcome.is_err() {
-                written = [None; MOST_CELLS];
-            }
-            (written, outcome)
-        });
-        if outcome.is_ok() {
-            for (tier, _) in cells {
-                self.count(*tier, false);
-            }
-        }
-        outcome
-    }
-
-    fn judge(
-        &self,
-        asked: &Asked,
-        values: &[Option<u64>; MOST_CELLS],
-        written: &mut [Option<u64>; MOST_CELLS],
-        now: u64,
-    ) -> Result<Option<Standing>, Exhausted> {
-        let mut nearest: Option<Standing> = None;
-        let mut exhausted: Option<Exhausted> = None;
-        let cells = asked.cells().iter().zip(&asked.charged);
-        for (((tier, _), charged), (value, written)) in cells.zip(values.iter().zip(written)) {
-            let Some(rules) = self.tiers.get(*tier) else {
+        let asks = asked.asks();
+        let mut held = self.table.hold(asks, now);
+        let mut nearest: Option<(&Tier, Charge)> = None;
+        let mut exhausted: Option<Exhausted<'_>> = None;
+        for ask in &mut *asks {
+            let Some(tier) = self.tiers.get(ask.cell.0) else {
                 continue;
             };
-            match arithmetic::judge(rules.quota, *value, now) {
-                Ok(charge) => {
-                    if !charged {
-                        continue;
-                    }
-                    *written = Some(charge.next);
-                    if rules.policy.is_none() {
-                        continue;
-                    }
-                    let standing = Standing {
-                        tier: *tier,
-                        remaining: charge.remaining,
-                        until_more: arithmetic::until_next(rules.quota, charge.next, now),
-                        until_full: charge.next.saturating_sub(now),
-                    };
-                    if nearest.is_none_or(|other| standing.is_nearer(&other)) {
-                        nearest = Some(standing);
+            match arithmetic::judge(tier.quota, ask.value, now) {
+                Ok(charge) if ask.is_charged => {
+                    ask.value = Some(charge.next);
+                    let is_nearer = |other| is_nearer((tier, charge), other, now);
+                    if tier.policy.is_some() && nearest.is_none_or(is_nearer) {
+                        nearest = Some((tier, charge));
                     }
                 }
+                Ok(_) => {}
                 Err(Wait(nanos)) => {
-                    rules.count(true);
-                    let wait = Duration::from_nanos(nanos);
-                    let standing = Standing {
-                        tier: *tier,
-                        remaining: 0,
-                        until_more: nanos,
-                        until_full: value.unwrap_or(now).saturating_sub(now),
-                    };
-                    let told = rules.policy.is_some().then_some(standing);
-                    exhausted = Some(match exhausted {
-                        None => Exhausted {
-                            tier: *tier,
-                            told,
-                            wait,
-                        },
-                        Some(first) => first.or(*tier, told, wait),
-                    });
+                    tier.count(true);
+                    let more = Exhausted::of(tier, ask, nanos, now);
+                    exhausted = Some(exhausted.map_or(more, |first| first.or(more)));
                 }
             }
         }
-        match exhausted {
-            Some(exhausted) => Err(exhausted),
-            None => Ok(nearest),
+        if let Some(exhausted) = exhausted {
+            return Err(exhausted);
         }
+        for ask in asks.iter().filter(|ask| ask.is_charged) {
+            held.write(ask);
+        }
+        drop(held);
+        for tier in asks.iter().filter_map(|ask| self.tiers.get(ask.cell.0)) {
+            tier.count(false);
+        }
+        Ok(nearest.map(|(tier, charge)| Standing {
+            tier,
+            remaining: charge.remaining,
+            until_more: charge.until_more(tier.quota, now),
+            until_full: charge.next.saturating_sub(now),
+        }))
     }
 
     /// Charges a cell for what turned out later, whatever is left in it.
@@ -195,13 +157,12 @@ impl Limiter {
             return;
         };
         let now = self.now();
-        self.table.with(&[cell], now, |values| {
-            let mut written = [None; MOST_CELLS];
-            if let (Some(written), Some(value)) = (written.first_mut(), values.first()) {
-                *written = Some(arithmetic::charge_anyway(tier.quota, *value, now));
-            }
-            (written, ())
-        });
+        let mut asked = [Ask::new(cell, true)];
+        let mut held = self.table.hold(&mut asked, now);
+        for ask in &mut asked {
+            ask.value = Some(arithmetic::charge_anyway(tier.quota, ask.value, now));
+            held.write(ask);
+        }
     }
 
     pub(crate) fn statistics(&self) -> Vec<TierStatistics> {
@@ -231,34 +192,42 @@ impl Limiter {
             .collect()
     }
 
-    fn count(&self, tier: usize, refused: bool) {
-        if let Some(tier) = self.tiers.get(tier) {
-            tier.count(refused);
-        }
-    }
-
     fn now(&self) -> u64 {
         let nanos = self.clock.monotonic().as_nanos();
         u64::try_from(nanos).unwrap_or(u64::MAX).min(LATEST)
     }
 }
 
-impl Standing {
-    fn is_nearer(&self, other: &Self) -> bool {
-        let key = |standing: &Self| (standing.remaining, Reverse(standing.until_more));
-        key(self) < key(other)
+/// Whether fewer requests are left in the one than in the other, or for longer.
+fn is_nearer(one: (&Tier, Charge), other: (&Tier, Charge), now: u64) -> bool {
+    let until_more = |(tier, charge): (&Tier, Charge)| charge.until_more(tier.quota, now);
+    match one.1.remaining.cmp(&other.1.remaining) {
+        Ordering::Equal => until_more(one) > until_more(other),
+        fewer => fewer.is_lt(),
     }
 }
 
-impl Exhausted {
-    fn or(self, tier: usize, told: Option<Standing>, wait: Duration) -> Self {
-        let later =
-            |standing: &Standing| self.told.is_none_or(|t| standing.until_more > t.until_more);
-        let told = told.filter(later).or(self.told);
-        if wait > self.wait {
-            Self { tier, told, wait }
-        } else {
-            Self { told, ..self }
+impl<'t> Exhausted<'t> {
+    fn of(tier: &'t Tier, ask: &Ask, nanos: u64, now: u64) -> Self {
+        let standing = Standing {
+            tier,
+            remaining: 0,
+            until_more: nanos,
+            until_full: ask.value.unwrap_or(now).saturating_sub(now),
+        };
+        Self {
+            tier,
+            told: tier.policy.is_some().then_some(standing),
+            wait: Duration::from_nanos(nanos),
         }
+    }
+
+    /// Both together: of each part, the one that is waited for longest.
+    fn or(self, other: Self) -> Self {
+        let later =
+            |standing: &Standing<'_>| self.told.is_none_or(|t| standing.until_more > t.until_more);
+        let told = other.told.filter(later).or(self.told);
+        let longest = if other.wait > self.wait { other } else { self };
+        Self { told, ..longest }
     }
 }

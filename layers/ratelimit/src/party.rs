@@ -1,4 +1,4 @@
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use bartizan_core::{PrincipalKind, SecurityContext};
 
@@ -36,20 +36,17 @@ impl<'a> Party<'a> {
                 let parts = [account.issuer, account.subject];
                 keys.owner(sort, parts.map(str::as_bytes))
             }
-            Self::Address(address) => keys.owner(Sort::Address, [network(address).as_slice()]),
+            Self::Address(address) => keys.numbered(Sort::Address, network(address)),
             Self::Nobody => keys.owner(Sort::Nobody, []),
         }
     }
 }
 
 /// An IPv4 address, or the network of an IPv6 address: whoever has one has 2^64 (RL-9, TR-19).
-fn network(address: IpAddr) -> [u8; 16] {
+fn network(address: IpAddr) -> u128 {
     match address.to_canonical() {
-        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
-        IpAddr::V6(address) => {
-            let prefix = address.to_bits() & !u128::from(u64::MAX);
-            Ipv6Addr::from_bits(prefix).octets()
-        }
+        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(address) => address.to_bits() & !u128::from(u64::MAX),
     }
 }
 

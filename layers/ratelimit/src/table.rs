@@ -4,7 +4,7 @@ use std::{
 };
 
 use crate::{
-    keys::{Id, Key},
+    keys::Key,
     shard::{SHARD_KEYS, Shard},
 };
 
@@ -37,13 +37,45 @@ pub(crate) enum Place {
 /// A tier, and which of its buckets.
 pub(crate) type Cell = (usize, Place);
 
+/// A cell that a decision asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ask {
+    pub(crate) cell: Cell,
+    /// Whether it is to be charged, or only asked.
+    pub(crate) is_charged: bool,
+    /// The time at which the bucket is full; `None` if it is.
+    pub(crate) value: Option<u64>,
+    seat: Seat,
+}
+
 /// Where the value of a cell is kept.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Seat {
-    /// In its shard, under this name.
-    Shard(Id),
+    /// In its shard, under its own name.
+    Own,
+    /// In its shard, under the name that it shares.
+    Shared,
     /// With its tier.
     Fixed,
+}
+
+/// The cells of one decision, which no other decision sees or changes meanwhile.
+pub(crate) struct Held<'t> {
+    table: &'t Table,
+    shards: Guards<'t>,
+    fixed: Option<MutexGuard<'t, Box<[Option<u64>]>>>,
+}
+
+impl Ask {
+    #[inline]
+    pub(crate) fn new(cell: Cell, is_charged: bool) -> Self {
+        Self {
+            cell,
+            is_charged,
+            value: None,
+            seat: Seat::Fixed,
+        }
+    }
 }
 
 impl Table {
@@ -56,52 +88,31 @@ impl Table {
         }
     }
 
-    /// Shows the values of the cells to `decide`, and writes those that it gives back.
+    /// Takes hold of cells, at most [`MOST_CELLS`], and shows what they hold.
     ///
-    /// No other decision sees or changes these cells meanwhile. Shards are locked in ascending
-    /// order, and the fixed cells last, so decisions never wait for each other in a ring.
-    pub(crate) fn with<R>(
-        &self,
-        cells: &[Cell],
-        now: u64,
-        decide: impl FnOnce(&[Option<u64>; MOST_CELLS]) -> ([Option<u64>; MOST_CELLS], R),
-    ) -> R {
-        let mut guards = self.lock_shards(cells);
-        let mut seats = [Seat::Fixed; MOST_CELLS];
-        let mut values = [None; MOST_CELLS];
-        for ((seat, value), (_, place)) in seats.iter_mut().zip(&mut values).zip(cells) {
-            *seat = match place {
-                Place::Single => Seat::Fixed,
-                Place::Keyed(key) => self.seat(*key, &mut guards, now, value),
-            };
+    /// Shards are locked in ascending order, and the fixed cells last, so decisions never wait for
+    /// each other in a ring.
+    pub(crate) fn hold(&self, asked: &mut [Ask], now: u64) -> Held<'_> {
+        let mut shards = self.lock_shards(asked);
+        let mut asks_fixed = false;
+        for ask in &mut *asked {
+            if let (_, Place::Keyed(key)) = &ask.cell {
+                (ask.seat, ask.value) = self.seat(key, &mut shards, now);
+            }
+            asks_fixed |= ask.seat == Seat::Fixed;
         }
         // All decisions of all parties would meet at this lock.
-        let mut asked = seats.iter().zip(cells);
-        let asks_fixed = asked.any(|(seat, _)| *seat == Seat::Fixed);
-        let mut fixed = asks_fixed.then(|| lock(&self.fixed));
-        for ((seat, value), (tier, _)) in seats.iter().zip(&mut values).zip(cells) {
-            if *seat == Seat::Fixed {
-                *value = fixed.as_ref().and_then(|cells| *cells.get(*tier)?);
+        let fixed = asks_fixed.then(|| lock(&self.fixed));
+        if let Some(fixed) = &fixed {
+            for ask in asked.iter_mut().filter(|ask| ask.seat == Seat::Fixed) {
+                ask.value = fixed.get(ask.cell.0).copied().flatten();
             }
         }
-        let (written, outcome) = decide(&values);
-        for ((seat, value), (tier, place)) in seats.into_iter().zip(written).zip(cells) {
-            let Some(value) = value else { continue };
-            match (seat, place) {
-                (Seat::Shard(id), Place::Keyed(key)) => {
-                    if let Some(shard) = guard_of(&mut guards, self.shard_of(*key)) {
-                        shard.cells.insert(id, value);
-                    }
-                }
-                _ => {
-                    let cell = fixed.as_mut().and_then(|cells| cells.get_mut(*tier));
-                    if let Some(cell) = cell {
-                        *cell = Some(value);
-                    }
-                }
-            }
+        Held {
+            table: self,
+            shards,
+            fixed,
         }
-        outcome
     }
 
     /// The value of a tier's single cell.
@@ -118,50 +129,71 @@ impl Table {
             .sum()
     }
 
-    fn lock_shards(&self, cells: &[Cell]) -> Guards<'_> {
-        let mut wanted = [usize::MAX; MOST_CELLS];
-        let mut count = 0;
-        for (_, place) in cells {
-            let Place::Keyed(key) = place else { continue };
-            let index = self.shard_of(*key);
-            let known = wanted.iter().take(count).any(|shard| *shard == index);
-            if let Some(free) = wanted.get_mut(count).filter(|_| !known) {
-                *free = index;
-                count += 1;
-            }
+    fn lock_shards(&self, asked: &[Ask]) -> Guards<'_> {
+        let mut wanted = asked.iter().filter_map(|ask| match &ask.cell {
+            (_, Place::Keyed(key)) => Some(self.shard_of(key)),
+            (_, Place::Single) => None,
+        });
+        let Some(one) = wanted.next() else {
+            return [None, None];
+        };
+        let guard = |index: usize| Some((index, lock(self.shards.get(index)?)));
+        match wanted.find(|index| *index != one) {
+            None => [guard(one), None],
+            Some(other) => [guard(one.min(other)), guard(one.max(other))],
         }
-        let wanted = wanted.get_mut(..count).unwrap_or_default();
-        wanted.sort_unstable();
-        let mut guards: Guards<'_> = [const { None }; MOST_CELLS];
-        for (guard, index) in guards.iter_mut().zip(wanted) {
-            *guard = self.shards.get(*index).map(|shard| (*index, lock(shard)));
-        }
-        guards
     }
 
-    fn shard_of(&self, key: Key) -> usize {
+    fn shard_of(&self, key: &Key) -> usize {
         // There are 2^n shards.
         key.home as usize & (self.shards.len() - 1)
     }
 
     /// Where a key is kept, and what it holds: in its shard, or where new keys overflow to.
-    fn seat(&self, key: Key, guards: &mut Guards<'_>, now: u64, value: &mut Option<u64>) -> Seat {
+    fn seat(&self, key: &Key, guards: &mut Guards<'_>, now: u64) -> (Seat, Option<u64>) {
         let Some(shard) = guard_of(guards, self.shard_of(key)) else {
-            return Seat::Fixed;
+            return (Seat::Fixed, None);
         };
         // Those that are minted leave half of the room to the others.
         let room_of_its_own = key.shared.map_or(self.room, |_| self.room / 2);
-        let names = [(Some(key.id), room_of_its_own), (key.shared, self.room)];
-        for (id, share) in names
-            .into_iter()
-            .filter_map(|(id, share)| Some((id?, share)))
-        {
-            *value = shard.cells.get(&id).copied();
-            if value.is_some() || shard.has_room(self.room, share, now) {
-                return Seat::Shard(id);
+        let own = shard.cells.get(&key.id).copied();
+        if own.is_some() || shard.has_room(self.room, room_of_its_own, now) {
+            return (Seat::Own, own);
+        }
+        let Some(id) = key.shared else {
+            return (Seat::Fixed, None);
+        };
+        let shared = shard.cells.get(&id).copied();
+        if shared.is_some() || shard.has_room(self.room, self.room, now) {
+            return (Seat::Shared, shared);
+        }
+        (Seat::Fixed, None)
+    }
+}
+
+impl Held<'_> {
+    /// Writes the value that stands in it.
+    pub(crate) fn write(&mut self, ask: &Ask) {
+        let Some(value) = ask.value else { return };
+        let (tier, place) = &ask.cell;
+        let kept = match (place, ask.seat) {
+            (Place::Keyed(key), Seat::Own) => Some((key, key.id)),
+            (Place::Keyed(key), Seat::Shared) => key.shared.map(|id| (key, id)),
+            _ => None,
+        };
+        match kept {
+            Some((key, id)) => {
+                if let Some(shard) = guard_of(&mut self.shards, self.table.shard_of(key)) {
+                    shard.cells.insert(id, value);
+                }
+            }
+            None => {
+                let cell = self.fixed.as_mut().and_then(|cells| cells.get_mut(*tier));
+                if let Some(cell) = cell {
+                    *cell = Some(value);
+                }
             }
         }
-        Seat::Fixed
     }
 }
 
@@ -173,7 +205,9 @@ impl fmt::Debug for Table {
     }
 }
 
-type Guards<'a> = [Option<(usize, MutexGuard<'a, Shard>)>; MOST_CELLS];
+/// Those of two owners at most, of which each has one shard. What a third asked for would find none,
+/// and overflow.
+type Guards<'a> = [Option<(usize, MutexGuard<'a, Shard>)>; 2];
 
 fn guard_of<'g>(guards: &'g mut Guards<'_>, index: usize) -> Option<&'g mut Shard> {
     guards
@@ -202,11 +236,11 @@ mod tests {
 
     /// Sets a cell, and tells what was there.
     fn set(table: &Table, cell: Cell, now: u64, value: u64) -> Option<u64> {
-        table.with(&[cell], now, |values| {
-            let mut written = [None; MOST_CELLS];
-            written[0] = Some(value);
-            (written, values[0])
-        })
+        let mut asked = [Ask::new(cell, true)];
+        let mut held = table.hold(&mut asked, now);
+        let before = asked[0].value.replace(value);
+        held.write(&asked[0]);
+        before
     }
 
     #[test]
@@ -279,7 +313,8 @@ mod tests {
         let table = Table::new(1, 1000);
         let single = (0, Place::Single);
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            table.with::<()>(&[single], 0, |_| panic!("for the test"));
+            let _held = table.hold(&mut [Ask::new(single, true)], 0);
+            panic!("for the test");
         }));
         assert!(panicked.is_err());
         assert_eq!(set(&table, single, 0, 7), None);

@@ -59,11 +59,12 @@ impl Index {
         for rule in self.exact.get(name).into_iter().flatten() {
             found(*rule);
         }
-        let affixes = [&self.prefixes, &self.suffixes].into_iter();
-        for (_, affix) in affixes.flat_map(|affixes| affixes.chain(name)) {
-            for (glob, rule) in &affix.globs {
-                if glob.matches(name) {
-                    found(*rule);
+        for affixes in [&self.prefixes, &self.suffixes] {
+            for (_, affix) in affixes.chain(name) {
+                for (glob, rule) in &affix.globs {
+                    if glob.matches(name) {
+                        found(*rule);
+                    }
                 }
             }
         }

@@ -4,10 +4,10 @@ use jiter::{Jiter, JiterResult};
 /// The resources that a `subscriptions/listen` asks to be told about (N-19). To listen to one is
 /// what `resources/subscribe` was in earlier revisions, so rules judge it as that.
 pub(crate) fn of(call: &Call) -> Result<Vec<String>, &'static str> {
-    match call.params() {
-        Some(params) if call.method() == "subscriptions/listen" => read(params),
-        _ => Ok(Vec::new()),
+    if call.method() != "subscriptions/listen" {
+        return Ok(Vec::new());
     }
+    call.params().map_or_else(|| Ok(Vec::new()), read)
 }
 
 /// Most resources that one stream may listen to.

@@ -13,7 +13,7 @@ use tower_service::Service;
 
 use super::{AddressLimits, limits::Limits};
 use crate::{
-    fields::{Fields, Telling},
+    fields::Telling,
     judge::{DISCOVERY, refused},
     keys::Owner,
     limiter::Asked,
@@ -97,16 +97,8 @@ impl Limits {
         if let Some(cell) = failed {
             asked.look(cell);
         }
-        let Err(exhausted) = self.limiter.decide(&asked) else {
-            return Ok(());
-        };
-        let denial = refused(&self.limiter, &exhausted);
-        let told = exhausted.told;
-        let fields = told.and_then(|s| Fields::of(&s, &self.limiter.tiers, Telling::default()));
-        Err(match fields {
-            Some(fields) => fields.on(denial),
-            None => denial,
-        })
+        let decided = self.limiter.decide(&mut asked);
+        decided.map_or_else(|e| Err(refused(&e, Telling::default())), |_| Ok(()))
     }
 }
 
