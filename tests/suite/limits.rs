@@ -1,10 +1,17 @@
 //! How often, at the real server.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
-use bartizan::ratelimit::{Quota, RateLimits};
+use bartizan::{
+    FakeClock, Principal, RateLimitLayer, identify,
+    ratelimit::{Quota, RateLimits},
+};
 use bartizan_kit::{McpRequest, Revision, call_tool, post};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
 use serde_json::{Value, json};
+use tower::{Layer, ServiceExt, service_fn};
 
 use crate::{
     answers::send,
@@ -90,26 +97,51 @@ async fn oh_7_a_page_may_read_what_a_limit_says() {
 
 /// The flaw: samples that do not run. Their limits, as they were meant: a rate and a burst for all,
 /// for each user and for each API key, and statistics.
-#[test]
-fn seed_r1_the_limits_of_the_samples_run_and_count() {
+#[tokio::test]
+async fn seed_r1_the_limits_of_the_samples_run_and_count() {
     let quota = |rate, burst| {
         let quota = Quota::per_minute(rate).and_then(|quota| quota.burst(burst));
         quota.unwrap()
     };
     let limits = RateLimits::builder()
+        .clock(FakeClock::at(Duration::from_secs(1_800_000_000)))
         .global(quota(60, 10))
         .account(quota(30, 5))
-        .api_key(quota(120, 20))
+        .api_key(quota(120, 7))
         .build()
         .unwrap();
+    let service = RateLimitLayer::new(limits.clone()).layer(service_fn(|_| async {
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+    }));
+    let user = |name: &str| Principal::user("https://auth.example.com", name).build("jwt");
+    let robot = Principal::service("keys", "robot").credential_id("key-1");
+    let robot = robot.build("apikey");
+    // Of a user six, of which the last is refused; of a key as many as all together still have, and one.
+    let mut statuses = Vec::new();
+    for caller in [vec![user("ann"); 6], vec![robot; 4], vec![user("bob"); 3]].concat() {
+        let (parts, _) = whoami().build().into_parts();
+        let mut request = Request::from_parts(parts, Full::new(whoami().bytes()));
+        identify(&mut request, caller).unwrap();
+        let answer = service.clone().oneshot(request).await.unwrap();
+        statuses.push(answer.status().as_u16());
+    }
+    let expected = [[200; 5].as_slice(), &[429], &[200; 4], &[200, 429, 429]].concat();
+    assert_eq!(statuses, expected);
     let mut statistics = limits.statistics();
     statistics.retain(|tier| tier.tier != "discovery");
-    let bursts = statistics.iter().map(|tier| (tier.tier, tier.burst_size));
-    assert!(bursts.eq([("account", 5), ("api_key", 20), ("global", 10)]));
+    let counts = statistics.iter().map(|tier| {
+        let counts = (tier.total_requests, tier.rejected_requests);
+        (tier.tier, tier.burst_size, counts, tier.current_tokens)
+    });
+    let counted = [
+        ("account", 5, (11, 1), None),
+        ("api_key", 7, (4, 0), None),
+        ("global", 10, (12, 2), Some(0)),
+    ];
+    assert!(counts.eq(counted), "{statistics:?}");
     let global = &statistics[2];
-    assert_eq!(global.current_tokens, Some(10));
     assert!((global.requests_per_minute - 60.0).abs() < 1e-9);
-    assert!((global.success_rate - 100.0).abs() < 1e-9);
+    assert!((global.success_rate - 1000.0 / 12.0).abs() < 1e-9);
 }
 
 #[tokio::test]

@@ -48,6 +48,9 @@ fn each_layers_verdicts_are_counted_and_the_requests_are_measured() {
         ("network allowed", 3),
         ("ratelimit allowed", 2),
         ("address_limit allowed", 3),
+        // Without a socket nobody knows an address.
+        ("address_limit noted", 3),
+        ("network noted", 3),
         ("rbac allowed", 2),
     ];
     let expected = expected.map(|(labels, count)| (labels.to_owned(), count));

@@ -59,6 +59,29 @@ macro_rules! admit {
     }};
 }
 
+/// Records what a guard saw and decided nothing by: counts it, and records the finding if somebody
+/// collects them.
+///
+/// `note!("cors", &context, "credentials_ignored", "why")`; the reason is made only if it is
+/// recorded. The context may be an `Option`, as with [`admit!`](crate::admit).
+///
+/// ```
+/// use bartizan_core::{SecurityContext, Verdict, note};
+/// let context = SecurityContext::default();
+/// context.open_trail();
+/// note!("geo", &context, "country_unknown", "no database");
+/// assert_eq!(context.trail().unwrap().findings()[0].verdict, Verdict::Noted);
+/// ```
+#[macro_export]
+macro_rules! note {
+    ($layer:literal, $context:expr, $kind:expr, $reason:expr) => {{
+        $crate::__count!($layer, "noted");
+        if let Some(context) = Option::<&$crate::SecurityContext>::from($context) {
+            context.record(|| $crate::Finding::new($layer, $crate::Verdict::Noted, $kind, $reason));
+        }
+    }};
+}
+
 /// One verdict more of a layer.
 #[cfg(feature = "metrics")]
 #[doc(hidden)]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bartizan_core::{
-    Denial, DenialKind, Finding, ResponseBody, SecurityContext, Transport, Verdict, refuse, scrub,
+    Denial, DenialKind, ResponseBody, SecurityContext, Transport, note, refuse, scrub,
 };
 use http::{Request, Response, header::AUTHORIZATION};
 use pin_project_lite::pin_project;
@@ -144,10 +144,8 @@ impl Exchange {
             status,
             "an inner server error lost its text"
         );
-        self.context.record(|| {
-            let reason = format!("the inner service answered {status}");
-            Finding::new("headers", Verdict::Noted, "scrubbed", reason)
-        });
+        let reason = || format!("the inner service answered {status}");
+        note!("headers", &self.context, "scrubbed", reason());
         response
     }
 

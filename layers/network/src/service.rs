@@ -5,8 +5,8 @@ use std::{
 };
 
 use bartizan_core::{
-    ClientCertificate, Denial, DenialKind, Finding, GuardFuture, ResponseBody, SecurityContext,
-    Transport, Verdict, admit, printable, refuse,
+    ClientCertificate, Denial, DenialKind, GuardFuture, ResponseBody, SecurityContext, Transport,
+    admit, note, printable, refuse,
 };
 use http::{HeaderMap, Request, Response, Uri, header::HOST};
 use tower_service::Service;
@@ -185,7 +185,7 @@ impl Settings {
 
 fn note(context: &SecurityContext, kind: &'static str, reason: impl Fn() -> String) {
     tracing::debug!(target: "bartizan::network", kind, reason = reason(), "noted");
-    context.record(|| Finding::new("network", Verdict::Noted, kind, reason()));
+    note!("network", context, kind, reason());
 }
 
 fn stated(headers: &HeaderMap, uri: &Uri) -> String {

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use bartizan_core::call::{CallConfig, CallLimits, CallLimitsError};
 use serde::{Deserialize, Serialize};
 
 use crate::{AddressLimits, Quota, RateLimitConfigError, RateLimits};
@@ -58,6 +59,8 @@ pub struct RateLimitConfig {
     pub without_headers: bool,
     /// See [`RateLimitsBuilder::legacy_headers`](crate::RateLimitsBuilder::legacy_headers).
     pub legacy_headers: bool,
+    /// See [`RateLimitsBuilder::call_limits`](crate::RateLimitsBuilder::call_limits).
+    pub call_limits: CallConfig,
 }
 
 impl TryFrom<RateLimitConfig> for RateLimits {
@@ -95,7 +98,11 @@ impl TryFrom<RateLimitConfig> for RateLimits {
         if config.legacy_headers {
             builder = builder.legacy_headers();
         }
-        builder.build()
+        let limits = CallLimits::try_from(config.call_limits);
+        let limits = limits.map_err(|error: CallLimitsError| {
+            RateLimitConfigError::new("call_limits", error, "is out of range")
+        })?;
+        builder.call_limits(limits).build()
     }
 }
 
@@ -151,7 +158,8 @@ mod tests {
                  "api_key": { "per_minute": 4 }, "session": { "per_minute": 5 },
                  "tools": { "t": { "per_minute": 6 } }, "other_tools": { "per_minute": 7 },
                  "discovery": { "per_minute": 8 }, "max_keys": 5000,
-                 "without_headers": true, "legacy_headers": true }"#,
+                 "without_headers": true, "legacy_headers": true,
+                 "call_limits": { "body_bytes": 77 } }"#,
         )
         .unwrap();
         let quota = |n| Quota::per_minute(n).unwrap();
@@ -166,9 +174,11 @@ mod tests {
             .max_keys(5000)
             .without_headers()
             .legacy_headers()
+            .call_limits(CallLimits::new().with_body_bytes(77).unwrap())
             .build()
             .unwrap();
         assert_eq!(from_file.statistics(), by_hand.statistics());
+        assert_eq!(from_file.0.call_limits, by_hand.0.call_limits);
         assert_eq!(from_file.0.telling, by_hand.0.telling);
         let config: AddressLimitConfig = serde_json::from_str(
             r#"{ "address": { "per_minute": 1 }, "discovery": { "per_minute": 2 },
@@ -194,6 +204,10 @@ mod tests {
             (r#"{ "account": { "per_hour": 1 } }"#, "per_hour"),
             (r#"{ "session": { "per_minute": 1 } }"#, "session"),
             (r#"{ "tools": { "": { "per_minute": 1 } } }"#, "tool"),
+            (
+                r#"{ "global": { "per_minute": 1 }, "call_limits": { "depth": 1 } }"#,
+                "depth",
+            ),
             (
                 r#"{ "global": { "per_minute": 1 }, "max_keys": 1 }"#,
                 "max_keys `1`",

@@ -138,3 +138,62 @@ pub(crate) fn refused(exhausted: &Exhausted<'_>, telling: Telling) -> Denial {
         None => denial,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use bartizan_core::identify;
+    use bytes::Bytes;
+    use http::Request;
+    use http_body_util::Full;
+    use tower::{Layer, ServiceExt, service_fn};
+
+    use super::*;
+    use crate::{Quota, RateLimitLayer, RateLimits, keys::Id};
+
+    const SUBJECT: &str = "subject-of-the-test";
+    const KEY: &str = "sk_live_secret_of_the_test";
+
+    /// What a caller with a key leaves behind in limits of its own.
+    async fn kept_of_a_call() -> Vec<Id> {
+        let quota = Quota::per_minute(60).unwrap();
+        let limits = RateLimits::builder().account(quota).api_key(quota);
+        let limits = limits.session(quota).build().unwrap();
+        let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t"}}"#;
+        let mut request = Request::post("/mcp")
+            .header("content-type", "application/json")
+            .header("mcp-session-id", "session-of-the-test")
+            .body(Full::from(body))
+            .unwrap();
+        let principal = Principal::service("keys", SUBJECT).credential_id(KEY);
+        identify(&mut request, principal.build("apikey")).unwrap();
+        let service = RateLimitLayer::new(limits.clone()).layer(service_fn(|_| async {
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+        }));
+        assert_eq!(service.oneshot(request).await.unwrap().status(), 200);
+        limits.0.limiter.table.ids()
+    }
+
+    #[tokio::test]
+    async fn seed_r4_buckets_hold_no_piece_of_a_key_or_a_name_and_differ_between_processes() {
+        let (here, elsewhere) = (kept_of_a_call().await, kept_of_a_call().await);
+        assert_eq!(here.len(), 3, "account, key and session");
+        for id in &here {
+            let Id([front, back]) = id;
+            for half in [
+                front.to_le_bytes(),
+                front.to_be_bytes(),
+                back.to_le_bytes(),
+                back.to_be_bytes(),
+            ] {
+                for text in [SUBJECT, KEY, "session-of-the-test"] {
+                    let mut pieces = half.windows(4);
+                    let is_of = |piece: &[u8]| text.as_bytes().windows(4).any(|w| w == piece);
+                    assert!(!pieces.any(is_of), "a piece of `{text}` is kept");
+                }
+            }
+            assert!(!elsewhere.contains(id), "the same name in two processes");
+        }
+    }
+}

@@ -15,7 +15,7 @@ use crate::{
 pub(crate) struct Limiter {
     pub(crate) tiers: Tiers,
     pub(crate) keys: KeyMaker,
-    table: Table,
+    pub(crate) table: Table,
     clock: Arc<dyn Clock>,
 }
 

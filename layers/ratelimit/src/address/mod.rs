@@ -1,5 +1,6 @@
 //! The first place: by address, before anybody knows who is calling.
 
+mod failures;
 mod layer;
 mod limits;
 mod service;

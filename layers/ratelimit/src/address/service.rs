@@ -4,14 +4,12 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bartizan_core::{
-    Denial, DenialKind, Finding, GuardFuture, ResponseBody, SecurityContext, Verdict, admit, refuse,
-};
+use bartizan_core::{Denial, GuardFuture, ResponseBody, SecurityContext, admit, note, refuse};
 use http::{HeaderMap, HeaderName, Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{AddressLimits, limits::Limits};
+use super::{AddressLimits, failures::Watch, limits::Limits};
 use crate::{
     fields::Telling,
     judge::{DISCOVERY, refused},
@@ -58,9 +56,11 @@ where
         match limits.judge(request.headers(), &context, &owner, failed) {
             Ok(()) => {
                 admit!("address_limit", &context, "within_limits");
+                let watch =
+                    failed.map(|cell| Watch::new(&self.limits, cell, request.headers(), &context));
                 ResponseFuture {
                     inner: GuardFuture::forward(self.inner.call(request)),
-                    watch: failed.map(|cell| (self.limits.clone(), cell)),
+                    watch,
                 }
             }
             Err(denial) => ResponseFuture {
@@ -80,10 +80,8 @@ impl Limits {
         failed: Option<Cell>,
     ) -> Result<(), Denial> {
         if context.client_address().is_none() {
-            context.record(|| {
-                let reason = "no layer outside found the client's address: all such share a bucket";
-                Finding::new("address_limit", Verdict::Noted, "address_unknown", reason)
-            });
+            let reason = "no layer outside found the client's address: all such share a bucket";
+            note!("address_limit", context, "address_unknown", reason);
         }
         let mut asked = Asked::new();
         let tier = if is_discovery(headers) {
@@ -117,7 +115,7 @@ pin_project! {
     pub struct ResponseFuture<F, B> {
         #[pin]
         inner: GuardFuture<F, B>,
-        watch: Option<(AddressLimits, Cell)>,
+        watch: Option<Watch>,
     }
 }
 
@@ -130,13 +128,8 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response = ready!(this.inner.poll(cx))?;
-        if let Some((limits, cell)) = this.watch.take() {
-            let denial = response.extensions().get::<Denial>().map(Denial::kind);
-            // A request without credentials is a client that asks for the challenge.
-            if let Some(DenialKind::CredentialsInvalid | DenialKind::CredentialsMalformed) = denial
-            {
-                limits.0.limiter.charge_anyway(cell);
-            }
+        if let Some(watch) = this.watch.take() {
+            watch.see(&response);
         }
         Poll::Ready(Ok(response))
     }

@@ -1,11 +1,13 @@
 //! The first place.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
-use bartizan_core::{Denial, DenialKind, SecurityContext, Verdict};
+use bartizan_core::{Denial, DenialKind, Principal, SecurityContext, Verdict, identify};
 use bartizan_ratelimit::{AddressLimitLayer, AddressLimits, AddressLimitsBuilder};
+use bytes::Bytes;
 use http::{Request, Response};
-use tower::{Layer, Service, ServiceExt};
+use http_body_util::Full;
+use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::common::*;
 
@@ -139,6 +141,53 @@ async fn failed_authentication_slows_its_address_and_a_first_probe_is_none() {
         "the same address"
     );
     assert_eq!(status(&limits, good().from("192.0.2.2")).await, 200);
+}
+
+/// Authentication from elsewhere: its refusals are answers and no more.
+fn behind_foreign_authentication(
+    limits: &AddressLimits,
+) -> impl Service<Request<Full<Bytes>>, Response = Answer, Error = Infallible> + Clone + use<> {
+    let inner = service_fn(|mut request: Request<Full<Bytes>>| async move {
+        let headers = request.headers();
+        let is_good = headers.get("authorization").is_some_and(|v| v == "good");
+        if is_good {
+            let ann = Principal::user("https://auth.example.com", "ann").build("my-sso");
+            identify(&mut request, ann).unwrap();
+        }
+        // What stands inside of authentication may say 401 for reasons of its own.
+        let status = match is_good && !request.headers().contains_key("unwanted") {
+            true => 200,
+            false => 401,
+        };
+        let answer = Response::builder().status(status);
+        Ok::<_, Infallible>(answer.body(Full::<Bytes>::default()).unwrap())
+    });
+    AddressLimitLayer::new(limits.clone()).layer(inner)
+}
+
+#[tokio::test]
+async fn a_bare_401_to_a_credential_is_a_failure_too() {
+    for name in ["authorization", "x-api-key"] {
+        let limits = limits(|l| l.failed_authentication(quota(60, 1)));
+        let service = behind_foreign_authentication(&limits);
+        for expected in [401, 429] {
+            let ask = tool("t").header(name, "bad").from("192.0.2.1");
+            assert_eq!(ask.to(&service).await.status(), expected, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_bare_401_is_no_failure_of_who_sent_nothing_or_was_identified() {
+    let limits = limits(|l| l.failed_authentication(quota(60, 1)));
+    let service = behind_foreign_authentication(&limits);
+    for _ in 0..20 {
+        let ask = tool("t").from("192.0.2.1");
+        assert_eq!(ask.to(&service).await.status(), 401);
+        let ask = good().header("unwanted", "yes").from("192.0.2.1");
+        assert_eq!(ask.to(&service).await.status(), 401);
+    }
+    assert_eq!(good().from("192.0.2.1").to(&service).await.status(), 200);
 }
 
 #[tokio::test]

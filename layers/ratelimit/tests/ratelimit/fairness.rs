@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use bartizan_core::Principal;
 use bartizan_ratelimit::RateLimits;
 use proptest::{collection::vec, prelude::*};
 
@@ -108,21 +107,6 @@ async fn se_7_sessions_for_which_there_is_no_room_share_a_bucket_of_their_accoun
         admitted <= 500,
         "{admitted} sessions had a bucket of their own"
     );
-}
-
-#[test]
-fn seed_r4_no_name_and_no_credential_is_kept() {
-    let limits = RateLimits::builder()
-        .account(quota(60, 3))
-        .api_key(quota(60, 3));
-    let limits = limits.build().unwrap();
-    let principal = Principal::service("keys", "a").credential_id("sk_live_secret");
-    let ask = tool("t").of(principal.build("apikey"));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    runtime.block_on(ask.to(&guarded(limits.clone())));
-    assert!(!format!("{limits:?}").contains("sk_live"));
 }
 
 #[test]
