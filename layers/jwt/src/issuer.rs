@@ -110,6 +110,8 @@ impl IssuerConfig {
             service_value: self.service_value.as_deref(),
             tenant_claim: self.tenant_claim.as_deref(),
             tenants: &self.tenants,
+            credential_id_claim: self.credential_id_claim.as_deref(),
+            required: &self.required_claims,
         }
     }
 

@@ -1,4 +1,4 @@
-use crate::{Algorithm, TokenProfile, config::PublicKeyConfig};
+use crate::{Algorithm, RequiredClaim, TokenProfile, config::PublicKeyConfig};
 
 /// One issuer whose tokens are accepted: its keys, and how its tokens are read.
 ///
@@ -61,6 +61,11 @@ pub struct IssuerConfig {
     /// The tenants whose tokens are accepted; all by default. Needs `tenant_claim`. An issuer that
     /// signs for many organizations has to be pinned to those that are meant (TV-4).
     pub tenants: Vec<String>,
+    /// The claim with the token's id, by which it is revoked; by default `jti`.
+    pub credential_id_claim: Option<String>,
+    /// Claims without which a token is refused; none by default. Under
+    /// [`TokenProfile::GenericAccessToken`] one that only access tokens have keeps ID tokens out (TV-7).
+    pub required_claims: Vec<RequiredClaim>,
     /// Permits the issuer, and its keys, at addresses of private networks (SS-2). Off by default. One
     /// on this machine, which its URL then says, needs no permission.
     pub allow_private_issuer: bool,
@@ -87,6 +92,8 @@ impl Default for IssuerConfig {
             service_value: None,
             tenant_claim: None,
             tenants: Vec::new(),
+            credential_id_claim: None,
+            required_claims: Vec::new(),
             allow_private_issuer: false,
             danger_allow_http_issuer: false,
         }
@@ -209,6 +216,21 @@ impl IssuerConfig {
     #[must_use]
     pub fn tenants<I: IntoIterator<Item: Into<String>>>(mut self, tenants: I) -> Self {
         self.tenants = tenants.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The claim with the token's id, by which it is revoked.
+    #[must_use]
+    pub fn credential_id_claim(mut self, path: impl Into<String>) -> Self {
+        self.credential_id_claim = Some(path.into());
+        self
+    }
+
+    /// Refuses tokens without this claim, or that say something else in it: `"cid"`, or
+    /// `RequiredClaim::from("token_use").values(["access"])`.
+    #[must_use]
+    pub fn require_claim(mut self, claim: impl Into<RequiredClaim>) -> Self {
+        self.required_claims.push(claim.into());
         self
     }
 

@@ -18,13 +18,14 @@ mod profile;
 mod remembered;
 mod token;
 mod verifier;
+mod workos;
 
 pub use algorithm::Algorithm;
 pub use bartizan_fetch::{Document, FetchDocument, FetchError, Fetching};
 #[cfg(feature = "http")]
 pub use bartizan_fetch::{HttpFetch, Reach};
 pub use bartizan_token::{
-    MetadataService, ProtectedResourceMetadata, TokenConfigError as JwtConfigError,
+    MetadataService, ProtectedResourceMetadata, RequiredClaim, TokenConfigError as JwtConfigError,
 };
 pub use builder::JwtVerifierBuilder;
 pub use config::{JwtConfig, PublicKeyConfig};
@@ -34,3 +35,4 @@ pub use issuer_config::IssuerConfig;
 pub use layer::JwtLayer;
 pub use profile::TokenProfile;
 pub use verifier::JwtVerifier;
+pub use workos::{EndedSession, WebhookRefused, WorkosWebhooks};

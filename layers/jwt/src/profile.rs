@@ -18,7 +18,8 @@ pub enum TokenProfile {
     /// Since the type then says nothing, tokens with a mark of an ID token (`nonce`, `at_hash`,
     /// `c_hash`, `s_hash`, or a `typ` or `token_use` claim that says so) or of a security event
     /// (`events`) are refused. An ID token without any such mark is told apart by its audience
-    /// alone.
+    /// alone, or by a claim that only access tokens have:
+    /// [`require_claim`](crate::IssuerConfig::require_claim).
     GenericAccessToken,
 }
 
