@@ -149,6 +149,7 @@ async fn a_steady_user_costs_no_question_per_request_and_memberships_are_asked_b
         assert_eq!(reason(verifier.verify("gho_ann").await), "accepted");
     }
     assert_eq!(provider.count(), 3);
+    let check = |asked: &Asked| asked.uri.path().starts_with("/applications");
     clock.advance(Duration::from_secs(60));
     let ann = verifier.verify("gho_ann").await.unwrap();
     assert!(
@@ -159,7 +160,14 @@ async fn a_steady_user_costs_no_question_per_request_and_memberships_are_asked_b
         .iter()
         .map(|asked| asked.header("if-none-match").to_owned())
         .collect();
-    assert_eq!(tags, ["", "\"a\"", "\"p\""]);
+    assert_eq!(tags, ["\"a\"", "\"p\""]);
+    // Whose the token is the app asks every quarter of an hour.
+    for minute in 2..=31 {
+        clock.advance(Duration::from_secs(60));
+        assert!(verifier.verify("gho_ann").await.is_ok());
+        let checks = provider.asked().iter().filter(|a| check(a)).count();
+        assert_eq!(checks, 1 + minute / 15, "{minute}");
+    }
     // Who leaves is out after the time for which a token is remembered.
     provider.behave(|asked| match asked.uri.path() {
         "/user/memberships/orgs/acme" => Answer::status(404),
@@ -253,6 +261,143 @@ async fn who_was_put_out_does_not_stay_in_by_a_limit_of_their_own() {
         assert_eq!(denial.kind(), DenialKind::Unavailable);
         assert_eq!(denial.retry_after(), Some(Duration::from_secs(60)));
     }
+}
+
+#[tokio::test]
+async fn a_revoked_token_is_refused_though_its_check_is_remembered() {
+    let (provider, clock) = (Provider::start(github).await, clock());
+    let verifier = build(&provider, app().allowed_orgs(["acme"]), &clock);
+    assert!(verifier.verify("gho_ann").await.is_ok());
+    provider.behave(|asked| match asked.uri.path() {
+        "/user/memberships/orgs/acme" => Answer::status(401),
+        _ => Answer::status(404),
+    });
+    clock.advance(Duration::from_secs(60));
+    let unknown = "GitHub knows no such token of this app";
+    assert_eq!(reason(verifier.verify("gho_ann").await), unknown);
+}
+
+#[tokio::test]
+async fn without_groups_the_check_is_asked_at_every_look() {
+    let (provider, clock) = (Provider::start(github).await, clock());
+    let verifier = build(&provider, app().danger_any_user(), &clock);
+    for asked in 1..4 {
+        assert!(verifier.verify("gho_ann").await.is_ok());
+        assert_eq!(provider.count(), asked);
+        clock.advance(Duration::from_secs(60));
+    }
+}
+
+#[tokio::test]
+async fn tv_14_tv_20_a_token_that_ends_is_a_principal_that_ends() {
+    let provider = Provider::start(|asked| match asked.uri.path() {
+        path if path.starts_with("/applications") => {
+            let mut answer = checked(7, "ann");
+            // NOW is 2027-01-15T08:00:00Z.
+            answer["expires_at"] = json!("2027-01-15T08:00:30Z");
+            Answer::json(&answer)
+        }
+        _ => Answer::json(&membership("active")),
+    })
+    .await;
+    let clock = clock();
+    let verifier = build(&provider, app().allowed_orgs(["acme"]), &clock);
+    let ann = verifier.verify("ghu_ann").await.unwrap();
+    assert_eq!(ann.expires_at(), Some(Duration::from_secs(NOW + 30)));
+    clock.advance(Duration::from_secs(29));
+    assert!(verifier.verify("ghu_ann").await.is_ok());
+    clock.advance(Duration::from_secs(1));
+    let ended = "the token has expired";
+    assert_eq!(reason(verifier.verify("ghu_ann").await), ended);
+}
+
+#[tokio::test]
+async fn an_expiry_that_can_not_be_read_lets_nobody_pass() {
+    for expires_at in [json!("soon"), json!(7), json!("1968-01-15T08:00:00Z")] {
+        let provider = Provider::start(move |asked| match asked.uri.path() {
+            path if path.starts_with("/applications") => {
+                let mut answer = checked(7, "ann");
+                answer["expires_at"] = expires_at.clone();
+                Answer::json(&answer)
+            }
+            _ => Answer::json(&membership("active")),
+        })
+        .await;
+        let verifier = build(&provider, app().allowed_orgs(["acme"]), &clock());
+        let denial = verifier.verify("ghu_ann").await.unwrap_err();
+        assert_eq!(denial.kind(), DenialKind::Unavailable);
+    }
+}
+
+#[tokio::test]
+async fn an_organization_of_the_name_with_another_id_is_another() {
+    let provider = Provider::start(github).await;
+    let pinned = |orgs: &[&str], teams: &[&str]| {
+        let orgs = orgs.iter().copied();
+        let app = app()
+            .allowed_orgs(orgs)
+            .allowed_teams(teams.iter().copied());
+        build(&provider, app, &clock())
+    };
+    let ann = pinned(&["acme#1"], &["acme#1/core"])
+        .verify("gho_ann")
+        .await;
+    assert!(ann.unwrap().roles().eq(["org:acme", "team:acme/core"]));
+    let another = "in an organization of the name, whose id is another";
+    for (orgs, teams) in [
+        (&["acme#2"][..], &[][..]),
+        (&[], &["acme#2/core"]),
+        (&["acme#2"], &["acme/core"]),
+    ] {
+        let verifier = pinned(orgs, teams);
+        assert_eq!(reason(verifier.verify("gho_ann").await), another);
+        // Nor by an answer that is remembered.
+        assert_eq!(reason(verifier.verify("gho_ann").await), another);
+    }
+}
+
+#[tokio::test]
+async fn single_sign_on_that_is_wanting_is_told_apart_for_the_audit() {
+    let provider = Provider::start(|asked| match asked.uri.path() {
+        "/user/memberships/orgs/acme" => Answer::status(403).with(
+            "x-github-sso",
+            "required; url=https://github.com/orgs/acme/sso?authorization_request=AZ",
+        ),
+        _ => github(asked),
+    })
+    .await;
+    let verifier = build(&provider, app().allowed_orgs(["acme"]), &clock());
+    let denial = verifier.verify("gho_ann").await.unwrap_err();
+    assert_eq!(denial.kind(), DenialKind::CredentialsInvalid);
+    assert!(denial.reason().ends_with("its single sign-on"));
+}
+
+#[tokio::test]
+async fn many_memberships_are_asked_for_side_by_side_a_few_at_a_time() {
+    let provider = Provider::start(|asked| match asked.uri.path() {
+        path if path.starts_with("/user") => {
+            Answer::json(&membership("active")).after(Duration::from_millis(200))
+        }
+        _ => github(asked),
+    })
+    .await;
+    let orgs: Vec<_> = (0..16).map(|n| format!("org-{n}")).collect();
+    let verifier = OpaqueVerifier::builder(
+        app()
+            .allowed_orgs(orgs.clone())
+            .server(provider.url(), "https://github.com"),
+    )
+    .resource(U)
+    .clock(clock())
+    .timeout(Duration::from_secs(3))
+    .build()
+    .unwrap();
+    let begun = Instant::now();
+    let ann = verifier.verify("gho_ann").await.unwrap();
+    let roles = orgs.iter().map(|org| format!("org:{org}"));
+    assert!(ann.roles().eq(roles), "in their order");
+    // One after the other they would take longer than all may; all at once they would take 200 ms.
+    assert!(begun.elapsed() > Duration::from_millis(780));
 }
 
 #[tokio::test]
