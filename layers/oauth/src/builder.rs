@@ -101,7 +101,8 @@ impl OpaqueVerifierBuilder {
 
     /// Leaves tokens whose form is not this provider's to another authenticator beside this one, which
     /// then has to come after it: `AuthLayer::new(opaque).or(jwt)`. GitHub's begin with `gho_` or
-    /// `ghu_`; of other providers are all that do not look like a JWT.
+    /// `ghu_`, Google's with `ya29.`; without a prefix all are that do not look like a JWT. Several
+    /// verifiers of opaque tokens go into [`OAuthLayer::over`](crate::OAuthLayer::over), which sees to it.
     pub fn leave_others(self) -> Self {
         self.with(|c| c.leave_others = true)
     }
@@ -109,6 +110,15 @@ impl OpaqueVerifierBuilder {
     /// The scopes that challenges name (AC-3).
     pub fn challenge_scopes<S: Into<String>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.with(|c| c.challenge_scopes = scopes.into_iter().map(Into::into).collect())
+    }
+
+    /// The authorization servers that the metadata name, if not the provider alone: all those whose tokens
+    /// are good at this resource (MD-1).
+    pub fn authorization_servers<S: Into<String>>(
+        self,
+        issuers: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.with(|c| c.authorization_servers = issuers.into_iter().map(Into::into).collect())
     }
 
     /// Permits the provider at addresses of private networks (SS-2).
@@ -171,7 +181,7 @@ impl OpaqueVerifierBuilder {
         let metadata = ProtectedResourceMetadata::new(&resource, &metadata(config, &prepared))?;
         let pause = Duration::from_secs(config.breaker_pause_seconds);
         let patience = limits.timeout.saturating_add(STALLED);
-        Ok(OpaqueVerifier::new(Inner {
+        let inner = Inner {
             judge: Arc::new(Judge {
                 lookup: prepared.lookup,
                 memory,
@@ -184,10 +194,10 @@ impl OpaqueVerifierBuilder {
                 events: self.events,
                 revocations: self.revocations,
             }),
-            leave_others: config.leave_others,
             challenges,
             metadata,
-        }))
+        };
+        Ok(OpaqueVerifier::new(inner, config.leave_others))
     }
 
     fn with(mut self, change: impl FnOnce(&mut OpaqueConfig)) -> Self {

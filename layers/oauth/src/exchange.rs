@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     OAuthConfigError,
+    judge::is_bearer_token,
     lookup::{Blame, Trouble},
 };
 
@@ -131,4 +132,16 @@ pub(crate) fn base_url(setting: &'static str, url: &str) -> Result<String, OAuth
         return Err(OAuthConfigError::new(setting, url, "has a query"));
     }
     Ok(url.trim_end_matches('/').to_owned())
+}
+
+/// How a provider's tokens begin, if that is known.
+pub(crate) fn prefixes(prefix: Option<&str>) -> Result<Vec<String>, OAuthConfigError> {
+    let Some(prefix) = prefix else {
+        return Ok(Vec::new());
+    };
+    if !is_bearer_token(prefix.as_bytes()) {
+        let problem = "is not how a bearer token can begin";
+        return Err(OAuthConfigError::new("token_prefix", prefix, problem));
+    }
+    Ok(vec![prefix.to_owned()])
 }

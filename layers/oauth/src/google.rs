@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     OAuthConfigError, Provider,
-    exchange::{AskedAs, base_url, bearer, object, send, unexpected},
+    exchange::{AskedAs, base_url, bearer, object, prefixes, send, unexpected},
     lookup::{Defaults, Looking, Lookup, Prepared, Surroundings, Trouble, sealed},
 };
 
@@ -35,6 +35,8 @@ use crate::{
 pub struct Google {
     clients: Vec<String>,
     domains: Vec<String>,
+    /// None for any.
+    prefix: Option<String>,
     tokeninfo: String,
     userinfo: String,
 }
@@ -47,6 +49,7 @@ impl Google {
         Self {
             clients: clients.into_iter().map(Into::into).collect(),
             domains: Vec::new(),
+            prefix: Some("ya29.".into()),
             tokeninfo: "https://oauth2.googleapis.com/tokeninfo".into(),
             userinfo: "https://openidconnect.googleapis.com/v1/userinfo".into(),
         }
@@ -58,6 +61,19 @@ impl Google {
         domains: impl IntoIterator<Item = S>,
     ) -> Self {
         self.domains = domains.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How Google's tokens begin; `ya29.` by default. Others are not shown to Google, whose `tokeninfo` takes
+    /// a token in the query of its URL.
+    pub fn token_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = Some(prefix.into());
+        self
+    }
+
+    /// Shows Google tokens of any form, other providers' too.
+    pub fn danger_any_token_form(mut self) -> Self {
+        self.prefix = None;
         self
     }
 
@@ -98,7 +114,7 @@ impl sealed::Provider for Google {
             }),
             authorization_server: ISSUER.to_owned(),
             resource: None,
-            prefixes: Vec::new(),
+            prefixes: prefixes(self.prefix.as_deref())?,
             allow_http: false,
             defaults: Defaults::default(),
         })

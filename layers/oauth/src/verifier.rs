@@ -19,11 +19,11 @@ use crate::{
 #[derive(Clone)]
 pub struct OpaqueVerifier {
     inner: Arc<Inner>,
+    leave_others: bool,
 }
 
 pub(crate) struct Inner {
     pub(crate) judge: Arc<Judge>,
-    pub(crate) leave_others: bool,
     pub(crate) challenges: Challenges,
     pub(crate) metadata: ProtectedResourceMetadata,
 }
@@ -34,10 +34,30 @@ impl OpaqueVerifier {
         OpaqueVerifierBuilder::new(provider)
     }
 
-    pub(crate) fn new(inner: Inner) -> Self {
+    pub(crate) fn new(inner: Inner, leave_others: bool) -> Self {
         Self {
             inner: Arc::new(inner),
+            leave_others,
         }
+    }
+
+    /// The same, with its memory, where others stand beside it.
+    pub(crate) fn leaving_others(mut self) -> Self {
+        self.leave_others = true;
+        self
+    }
+
+    /// Whether it would judge tokens that this later one is for.
+    pub(crate) fn takes_tokens_of(&self, later: &Self) -> bool {
+        let (ours, theirs) = (&self.inner.judge.prefixes, &later.inner.judge.prefixes);
+        let is_theirs = |ours: &String| theirs.iter().any(|theirs| theirs.starts_with(ours));
+        ours.is_empty() || ours.iter().any(is_theirs)
+    }
+
+    /// Whether the token is judged here. Alone a verifier judges all, so that a strange one is invalid
+    /// and not absent.
+    fn is_ours(&self, token: &str) -> bool {
+        !self.leave_others || (self.inner.judge.has_known_form(token) && !looks_like_jwt(token))
     }
 
     /// Judges a token outside of any request: the principal, or why not.
@@ -68,12 +88,6 @@ impl OpaqueVerifier {
 }
 
 impl Inner {
-    /// Whether the token is judged here. Alone a verifier judges all, so that a strange one is invalid
-    /// and not absent.
-    fn is_ours(&self, token: &str) -> bool {
-        !self.leave_others || (self.judge.has_known_form(token) && !looks_like_jwt(token))
-    }
-
     fn denial(&self, refusal: Refusal) -> Denial {
         match refusal {
             // Each fault has its own reason for the audit, and all have one answer.
@@ -101,8 +115,7 @@ impl Authenticator for OpaqueVerifier {
 
     fn recognizes(&self, credentials: &Credentials<'_>) -> Option<CredentialPlace> {
         let authorization = credentials.authorization()?;
-        let is_ours =
-            authorization.is_scheme("Bearer") && self.inner.is_ours(authorization.value());
+        let is_ours = authorization.is_scheme("Bearer") && self.is_ours(authorization.value());
         is_ours.then_some(CredentialPlace::Authorization)
     }
 

@@ -10,7 +10,7 @@ use http::{StatusCode, request::Builder};
 
 use crate::{
     ClientAuth, OAuthConfigError, Provider,
-    exchange::{AskedAs, check_url, object, post_form, send, unexpected},
+    exchange::{AskedAs, check_url, object, post_form, prefixes, send, unexpected},
     lookup::{Defaults, Looking, Lookup, Prepared, Surroundings, Trouble, sealed},
 };
 use answer::AnswerRules;
@@ -46,6 +46,7 @@ pub struct Introspection {
     roles_claim: Option<String>,
     tenant_claim: Option<String>,
     tenants: Vec<String>,
+    prefix: Option<String>,
     allow_http: bool,
 }
 
@@ -69,6 +70,7 @@ impl Introspection {
             roles_claim: None,
             tenant_claim: None,
             tenants: Vec::new(),
+            prefix: None,
             allow_http: false,
         }
     }
@@ -107,6 +109,12 @@ impl Introspection {
     /// The tenants whose tokens are accepted; all by default.
     pub fn tenants<S: Into<String>>(mut self, tenants: impl IntoIterator<Item = S>) -> Self {
         self.tenants = tenants.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How the server's tokens begin; any way by default. Others are not shown to it.
+    pub fn token_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = Some(prefix.into());
         self
     }
 
@@ -163,7 +171,7 @@ impl sealed::Provider for Introspection {
             }),
             authorization_server: self.issuer.clone(),
             resource,
-            prefixes: Vec::new(),
+            prefixes: prefixes(self.prefix.as_deref())?,
             allow_http: self.allow_http,
             defaults: Defaults::default(),
         })

@@ -2,7 +2,7 @@
 
 use bartizan_jwt::JwtVerifier;
 use bartizan_kit::TokenMint;
-use bartizan_oauth::GitHub;
+use bartizan_oauth::{GitHub, Google};
 
 use super::*;
 
@@ -73,4 +73,93 @@ async fn opaque_tokens_and_jwts_are_told_apart_on_one_endpoint() {
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
     let last = provider.asked().pop().unwrap();
     assert_eq!(last.uri.path(), "/applications/app/token");
+}
+
+/// Google, standing at the provider.
+fn google(provider: &Provider) -> Google {
+    let google = Google::new(["client"]).allowed_domains(["example.com"]);
+    google.endpoints(provider.url_of("/tokeninfo"), provider.url_of("/userinfo"))
+}
+
+#[tokio::test]
+async fn another_providers_token_is_not_shown_to_google() {
+    let (at_google, at_own) = (of_ann().await, of_ann().await);
+    let servers = ["https://accounts.google.com".to_owned(), at_own.url()];
+    let build = |builder: OpaqueVerifierBuilder| {
+        let builder = builder
+            .authorization_servers(servers.clone())
+            .clock(clock());
+        builder.resource(U).leave_others().build().unwrap()
+    };
+    let (google, own) = (
+        build(OpaqueVerifier::builder(google(&at_google))),
+        build(OpaqueVerifier::builder(introspection(&at_own))),
+    );
+    let layers = [
+        AuthLayer::new(google.clone()).or(own.clone()),
+        OAuthLayer::over([google.clone(), own]).unwrap().into(),
+    ];
+    for layer in layers.clone() {
+        let answer = send(layer, request("Bearer opaque")).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+    }
+    assert_eq!((at_google.count(), at_own.count()), (0, 1));
+    for layer in layers {
+        let answer = send(layer, request("Bearer ya29.x")).await;
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!((at_google.count(), at_own.count()), (1, 1));
+    // Nor is it where Google is asked alone.
+    assert_eq!(
+        reason(google.verify("opaque").await),
+        "not of the form of the provider's tokens"
+    );
+}
+
+#[tokio::test]
+async fn verifiers_that_take_each_others_tokens_build_no_layer() {
+    let provider = of_ann().await;
+    let servers = ["https://accounts.google.com", "https://auth.example.com"];
+    let build = |builder: OpaqueVerifierBuilder| {
+        let builder = builder.authorization_servers(servers).resource(U);
+        builder.build().unwrap()
+    };
+    let google = |google: Google| build(OpaqueVerifier::builder(google));
+    let own = || build(OpaqueVerifier::builder(introspection(&provider)));
+    let prefixed = |prefix: &str| {
+        build(OpaqueVerifier::builder(
+            introspection(&provider).token_prefix(prefix),
+        ))
+    };
+    let ya29 = || google(self::google(&provider));
+    let any = || google(self::google(&provider).danger_any_token_form());
+    for good in [
+        vec![own()],
+        vec![ya29(), own()],
+        vec![prefixed("at_"), ya29(), own()],
+        vec![prefixed("at_1"), prefixed("at_")],
+    ] {
+        assert!(OAuthLayer::over(good).is_ok());
+    }
+    let alone = OpaqueVerifier::builder(introspection(&provider))
+        .build()
+        .unwrap();
+    for bad in [
+        vec![],
+        vec![own(), ya29()],
+        vec![any(), own()],
+        vec![own(), own()],
+        vec![prefixed("at_"), prefixed("at_1")],
+        vec![prefixed("ya29"), ya29()],
+        // The metadata of one would not name the other.
+        vec![ya29(), alone],
+    ] {
+        let error = OAuthLayer::over(bad).unwrap_err();
+        assert_eq!(error.setting(), "verifiers");
+    }
+    for prefix in ["", "a b", "=", "a\""] {
+        let server = introspection(&provider).token_prefix(prefix);
+        let error = OpaqueVerifier::builder(server).build().unwrap_err();
+        assert_eq!(error.setting(), "token_prefix", "{prefix}");
+    }
 }
