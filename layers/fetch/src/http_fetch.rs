@@ -233,15 +233,17 @@ fn host_of_proxy(proxy: &str) -> Option<String> {
 /// For how long an answer says that it is fresh (RFC 9111 §4.2.1), if it says so.
 fn max_age(headers: &HeaderMap) -> Option<Duration> {
     let lines = headers.get_all(CACHE_CONTROL).iter();
-    let lines = lines.filter_map(|line| line.to_str().ok());
-    let mut max_age = None;
-    for directive in lines.flat_map(|line| line.split(',')) {
+    // A directive that cannot be read takes none of its neighbours with it.
+    let directives = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    let mut max_age: Option<Duration> = None;
+    for directive in directives.filter_map(|directive| str::from_utf8(directive).ok()) {
         let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
         match name.trim().to_ascii_lowercase().as_str() {
             "no-store" | "no-cache" => return Some(Duration::ZERO),
             "max-age" => {
-                let seconds = value.trim().trim_matches('"').parse().ok()?;
-                max_age = Some(Duration::from_secs(seconds));
+                let seconds = value.trim().trim_matches('"').parse().ok();
+                let stated = seconds.map(Duration::from_secs);
+                max_age = max_age.into_iter().chain(stated).min();
             }
             _ => {}
         }
@@ -383,5 +385,16 @@ mod tests {
         assert_eq!(of(&[(cache, "no-store")]), Some(0));
         assert_eq!(of(&[(cache, "max-age=soon")]), None);
         assert_eq!(of(&[(cache, "max-age=-1")]), None);
+        // What cannot be read spoils nothing beside it.
+        assert_eq!(of(&[(cache, "max-age=soon, no-store")]), Some(0));
+        assert_eq!(of(&[(cache, "max-age=600, max-age=soon")]), Some(600));
+        assert_eq!(of(&[(cache, "max-age=soon, max-age=600")]), Some(600));
+        assert_eq!(of(&[(cache, "x=\u{e9}, no-store")]), Some(0));
+        // Of two that contradict each other the shorter.
+        assert_eq!(of(&[(cache, "max-age=600, max-age=900")]), Some(600));
+        assert_eq!(
+            of(&[(cache, "max-age=900"), (cache, "max-age=600")]),
+            Some(600)
+        );
     }
 }

@@ -117,6 +117,7 @@ impl JwtConfig {
             [] => self.issuers.iter().map(|i| i.issuer.as_str()).collect(),
             servers => servers.iter().map(String::as_str).collect(),
         };
+        let dangerous = self.issuers.iter().filter(|i| i.danger_allow_http_issuer);
         MetadataSettings {
             authorization_servers: servers,
             scopes_supported: &self.scopes_supported,
@@ -127,7 +128,7 @@ impl JwtConfig {
                 (algorithms.collect(), dpop.required)
             }),
             certificate_bound: self.tls_client_certificate_bound_access_tokens,
-            danger_allow_http: self.issuers.iter().any(|i| i.danger_allow_http_issuer),
+            danger_allow_http: dangerous.map(|i| i.issuer.as_str()).collect(),
         }
     }
 

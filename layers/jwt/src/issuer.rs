@@ -2,14 +2,14 @@ use std::{sync::Arc, time::Duration};
 
 use bartizan_core::Clock;
 use bartizan_fetch::{WebUrl, unfetchable};
-use bartizan_token::{Audiences, ClaimMap, ClaimNames};
+use bartizan_token::{Audiences, ClaimMap, ClaimNames, Fault};
 use serde_json::{Map, Value};
 
 use crate::{
     Algorithm, IssuerConfig, JwtConfigError, JwtVerifierBuilder,
     claims::ClaimRules,
     judge::{Judgement, Refusal},
-    keys::{Current, Found, KeySet, Refresh, Remote},
+    keys::{Current, Found, KeySet, Newer, Remote},
     remembered::Verified,
     token::{Compact, Unverified},
 };
@@ -145,8 +145,8 @@ impl Issuer {
         candidate: Candidate<'_>,
         clock: &dyn Clock,
     ) -> Judgement<Verified> {
-        let unverified = match self.judge_header(&candidate) {
-            Ok(unverified) => unverified,
+        let token = match self.judge_header(&candidate) {
+            Ok(token) => token,
             Err(refusal) => return Judgement::Done(Err(refusal)),
         };
         let keys = match self.current_keys() {
@@ -154,19 +154,24 @@ impl Issuer {
             Current::Wait(waiter) => return Judgement::Wait(waiter),
             Current::Down(after) => return Judgement::Done(Err(Refusal::Down(after))),
         };
-        let kid = unverified.kid.as_deref();
-        let down = match &self.keys {
-            Keys::Remote(remote)
-                if matches!(keys.find(kid, unverified.algorithm), Found::UnknownKid) =>
-            {
-                match remote.refresh(false) {
-                    Refresh::Running { waiter, .. } => return Judgement::Wait(waiter),
-                    Refresh::Cooling { remaining, failed } => failed.then_some(remaining),
+        let (keys, miss) = match (check_signature(&keys, &token), &self.keys) {
+            (Err(Miss::Outdated(fault)), Keys::Remote(remote)) => {
+                match remote.newer_than(keys.generation()) {
+                    Newer::Keys(newer) => {
+                        let checked = check_signature(&newer, &token);
+                        (newer, checked.err().map(Miss::fault))
+                    }
+                    Newer::Wait(waiter) => return Judgement::Wait(waiter),
+                    Newer::Down(after) => return Judgement::Done(Err(Refusal::Down(after))),
+                    Newer::Nothing => (keys, Some(fault)),
                 }
             }
-            _ => None,
+            (checked, _) => (keys, checked.err().map(Miss::fault)),
         };
-        Judgement::Done(self.verify_with(&keys, &unverified, candidate, down, clock))
+        Judgement::Done(match miss {
+            None => self.conclude(&keys, candidate, clock),
+            Some(fault) => Err(fault.into()),
+        })
     }
 
     /// The same once a fetch has ended; nothing is waited for any more.
@@ -175,13 +180,15 @@ impl Issuer {
         candidate: Candidate<'_>,
         clock: &dyn Clock,
     ) -> Result<Verified, Refusal> {
-        let unverified = self.judge_header(&candidate)?;
+        let token = self.judge_header(&candidate)?;
         let keys = self.settled_keys()?;
-        let down = match &self.keys {
-            Keys::Fixed(_) => None,
-            Keys::Remote(remote) => remote.failure().map(|_| remote.schedule.floor),
-        };
-        self.verify_with(&keys, &unverified, candidate, down, clock)
+        match (check_signature(&keys, &token), &self.keys) {
+            (Ok(()), _) => self.conclude(&keys, candidate, clock),
+            (Err(Miss::Outdated(_)), Keys::Remote(remote)) if remote.failure().is_some() => {
+                Err(Refusal::Down(remote.floor()))
+            }
+            (Err(miss), _) => Err(miss.fault().into()),
+        }
     }
 
     pub(crate) fn current_keys(&self) -> Current {
@@ -200,15 +207,9 @@ impl Issuer {
 
     /// Gets the keys, unless they are there; why not.
     pub(crate) async fn warm_up(&self) -> Result<(), String> {
-        let Keys::Remote(remote) = &self.keys else {
-            return Ok(());
-        };
-        if let Current::Wait(waiter) = remote.current() {
-            waiter.landed().await;
-        }
-        match remote.settled() {
-            Ok(_) => Ok(()),
-            Err(_) => Err(remote.failure().unwrap_or_default()),
+        match &self.keys {
+            Keys::Fixed(_) => Ok(()),
+            Keys::Remote(remote) => remote.warm_up().await,
         }
     }
 
@@ -217,24 +218,13 @@ impl Issuer {
         judged.map_err(Refusal::Fault)
     }
 
-    /// `down` tells when to come back if the key is unknown because the issuer cannot be asked.
-    fn verify_with(
+    /// What a token says whose signature is good.
+    fn conclude(
         &self,
         keys: &KeySet,
-        token: &Unverified<'_>,
         candidate: Candidate<'_>,
-        down: Option<Duration>,
         clock: &dyn Clock,
     ) -> Result<Verified, Refusal> {
-        let key = match (keys.find(token.kid.as_deref(), token.algorithm), down) {
-            (Found::Key(key), _) => key,
-            (Found::UnknownKid, Some(after)) => return Err(Refusal::Down(after)),
-            (Found::UnknownKid, None) => return Err("no key has the token's key id".into()),
-            (Found::Mismatch(fault), _) => return Err(fault.into()),
-        };
-        if !key.prepared.verifies(token.message, &token.signature) {
-            return Err("the signature is not valid".into());
-        }
         let at = clock.wall();
         let claims = match candidate.claims {
             Some(claims) => claims,
@@ -253,6 +243,34 @@ impl Issuer {
             at,
         })
     }
+}
+
+/// Why no key of a set checks a token.
+enum Miss {
+    /// A newer set may.
+    Outdated(Fault),
+    Final(Fault),
+}
+
+impl Miss {
+    fn fault(self) -> Fault {
+        match self {
+            Self::Outdated(fault) | Self::Final(fault) => fault,
+        }
+    }
+}
+
+fn check_signature(keys: &KeySet, token: &Unverified<'_>) -> Result<(), Miss> {
+    const INVALID: Fault = "the signature is not valid";
+    let (key, miss) = match keys.find(token.kid.as_deref(), token.algorithm) {
+        Found::Named(key) => (key, Miss::Final(INVALID)),
+        // An issuer that names no keys rotates them unseen: the token may be of the next one.
+        Found::Nameless(key) => (key, Miss::Outdated(INVALID)),
+        Found::Unknown(fault) => return Err(Miss::Outdated(fault)),
+        Found::Mismatch(fault) => return Err(Miss::Final(fault)),
+    };
+    let is_good = key.prepared.verifies(token.message, &token.signature);
+    is_good.then_some(()).ok_or(miss)
 }
 
 impl std::fmt::Debug for Keys {

@@ -8,7 +8,7 @@ use crate::{
     config::PublicKeyConfig,
     crypto::{Material, PreparedKey},
     issuer::Keys,
-    keys::{self, Flight, KeySet, Origin, Remote, Schedule},
+    keys::{self, Flight, KeySet, Origin, Remote, Schedule, WaitingRoom},
 };
 
 /// As long as the hash, below which a secret can be guessed sooner than the hash (RFC 7518 §3.2).
@@ -59,6 +59,7 @@ impl JwtVerifierBuilder {
             allow_http: issuer.danger_allow_http_issuer,
             snapshot: ArcSwapOption::empty(),
             flight: std::sync::Mutex::new(Flight::default()),
+            waiting: WaitingRoom::default(),
         })))
     }
 

@@ -35,16 +35,22 @@ mod issuer;
 mod issuers;
 #[path = "jwt/metadata.rs"]
 mod metadata;
+#[path = "jwt/outage.rs"]
+mod outage;
 #[path = "jwt/possession.rs"]
 mod possession;
 #[path = "jwt/providers.rs"]
 mod providers;
+#[path = "jwt/racing.rs"]
+mod racing;
 #[path = "jwt/remembering.rs"]
 mod remembering;
 #[path = "jwt/requests.rs"]
 mod requests;
 #[path = "jwt/revoking.rs"]
 mod revoking;
+#[path = "jwt/rotation.rs"]
+mod rotation;
 #[path = "jwt/secret.rs"]
 mod secret;
 #[path = "jwt/vectors.rs"]

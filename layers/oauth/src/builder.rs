@@ -211,6 +211,8 @@ fn metadata<'a>(config: &'a OpaqueConfig, prepared: &'a Prepared) -> MetadataSet
         [] => vec![prepared.authorization_server.as_str()],
         servers => servers.iter().map(String::as_str).collect(),
     };
+    let issuer = prepared.authorization_server.as_str();
+    let dangerous = prepared.allow_http.then_some(issuer);
     MetadataSettings {
         authorization_servers: servers,
         scopes_supported: &config.scopes_supported,
@@ -218,7 +220,7 @@ fn metadata<'a>(config: &'a OpaqueConfig, prepared: &'a Prepared) -> MetadataSet
         resource_documentation: config.resource_documentation.as_deref(),
         dpop: None,
         certificate_bound: false,
-        danger_allow_http: prepared.allow_http,
+        danger_allow_http: dangerous.into_iter().collect(),
     }
 }
 

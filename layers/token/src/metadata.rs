@@ -18,8 +18,9 @@ pub struct MetadataSettings<'a> {
     /// `tls_client_certificate_bound_access_tokens`: whether tokens are taken that are bound to the
     /// certificate of a connection (RFC 8705).
     pub certificate_bound: bool,
-    /// Whether an authorization server may be named that is reached without TLS.
-    pub danger_allow_http: bool,
+    /// URLs of servers that may be named though they are reached without TLS: those of their scheme, host
+    /// and port.
+    pub danger_allow_http: Vec<&'a str>,
 }
 
 /// The metadata document of the protected resource (RFC 9728), made once from configuration: no
@@ -40,8 +41,11 @@ impl ProtectedResourceMetadata {
         resource: &Resource,
         settings: &MetadataSettings<'_>,
     ) -> Result<Self, TokenConfigError> {
+        let origin = |url| WebUrl::parse(url).map(|url| url.origin());
         for server in &settings.authorization_servers {
-            if let Some(problem) = unfetchable(server, settings.danger_allow_http) {
+            let mut dangerous = settings.danger_allow_http.iter().copied();
+            let is_permitted = dangerous.any(|url| origin(url) == origin(server));
+            if let Some(problem) = unfetchable(server, is_permitted) {
                 let setting = "authorization_servers";
                 return Err(TokenConfigError::new(setting, *server, problem));
             }

@@ -42,6 +42,17 @@ pub(crate) enum Material {
     Shared(Secret),
 }
 
+impl Material {
+    /// Whether both are one public key. Secrets are not compared.
+    pub(crate) fn is_same_public_key(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Rsa { n, e }, Self::Rsa { n: m, e: f }) => n == m && e == f,
+            (Self::Ec(one), Self::Ec(two)) | (Self::Ed25519(one), Self::Ed25519(two)) => one == two,
+            _ => false,
+        }
+    }
+}
+
 #[cfg(all(test, feature = "aws-lc-rs", feature = "rust-crypto"))]
 mod tests {
     use bartizan_kit::{Algorithm as Alg, SigningKey};

@@ -18,6 +18,14 @@ pub(super) const PRIVATE: Unusable = "it holds private key material";
 /// A key that names no algorithm is for the only one its type has, and an RSA key for the one RSA
 /// algorithm that is allowed, or RS256 if several are.
 pub(crate) fn read(jwk: &Value, allowed: &[Algorithm]) -> Result<Key, Unusable> {
+    read_with_material(jwk, allowed).map(|(key, _)| key)
+}
+
+/// The same, with what tells whether two keys are one.
+pub(super) fn read_with_material(
+    jwk: &Value,
+    allowed: &[Algorithm],
+) -> Result<(Key, Material), Unusable> {
     let jwk = jwk.as_object().ok_or("it is no object")?;
     let private = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
     if private.iter().any(|member| jwk.contains_key(*member)) {
@@ -37,11 +45,12 @@ pub(crate) fn read(jwk: &Value, allowed: &[Algorithm]) -> Result<Key, Unusable> 
     let (family, material) = material(jwk)?;
     let algorithm = algorithm(jwk, family, allowed)?;
     let prepared = PreparedKey::new(algorithm, &material).ok_or("it is no valid key")?;
-    Ok(Key {
+    let key = Key {
         kid,
         algorithm,
         prepared,
-    })
+    };
+    Ok((key, material))
 }
 
 fn may_verify(ops: &Value) -> bool {

@@ -4,10 +4,7 @@ use bartizan_core::{Event, Events, Severity, printable};
 use bartizan_fetch::WebUrl;
 use tokio::time::timeout;
 
-use super::{
-    KeySet, SkippedKey, discovery,
-    remote::{Origin, Remote, Snapshot},
-};
+use super::{KeySet, Origin, Remote, SkippedKey, discovery, remote::Snapshot};
 use crate::Document;
 
 /// Key sets and metadata are a few kilobytes.

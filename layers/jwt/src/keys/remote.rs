@@ -1,70 +1,26 @@
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
-use arc_swap::{ArcSwapOption, Guard};
+use arc_swap::ArcSwapOption;
 use bartizan_core::{Clock, Event, Events, Severity};
 use bytes::Bytes;
-use tokio::{runtime::Handle, sync::watch, time::timeout};
 
-use super::KeySet;
+use super::{
+    Flight, Generation, KeySet, Refresh, Schedule, Waiter,
+    schedule::GRACE,
+    waiting::{Running, WaitingRoom},
+};
 use crate::{Algorithm, FetchDocument};
 
-/// For so long past their time keys serve without a wait while the refresh runs.
-const GRACE: Duration = Duration::from_secs(60);
-/// How soon a failed fetch is repeated while there are no keys at all.
-const COLD_FLOOR: Duration = Duration::from_secs(5);
-
-/// Keys are fresh for so long at least, whatever their server says.
-const LEAST_TTL: Duration = Duration::from_secs(60);
-
-/// A fetch that took so much longer than it may is on a runtime that nobody drives.
-const STALLED: Duration = Duration::from_secs(1);
-
-const NOT_ENDED: &str = "the fetch did not end";
-
-/// Waits for a fetch.
-#[derive(Clone)]
-pub(crate) struct Waiter {
-    /// Its sender goes when the fetch has ended, which is an error here.
-    ended: watch::Receiver<()>,
-    at_most: Duration,
-}
-
-impl Waiter {
-    /// Until the fetch has ended, whatever came of it, or will not end any more.
-    pub(crate) async fn landed(mut self) {
-        let ended = async { while self.ended.changed().await.is_ok() {} };
-        if Handle::try_current().is_ok() {
-            let _ = timeout(self.at_most, ended).await;
-        } else {
-            ended.await;
-        }
-    }
-
-    fn is_waiting(&self) -> bool {
-        self.ended.has_changed().is_ok()
-    }
-}
+/// When a request may come back for which there was no room to wait.
+const SHORTLY: Duration = Duration::from_secs(1);
 
 /// Where keys come from.
 pub(crate) enum Origin {
     Discovery { issuer: String },
     Jwks { url: String },
-}
-
-/// When keys are fetched.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Schedule {
-    /// How long fetched keys are fresh.
-    pub(crate) ttl: Duration,
-    /// How long beyond that they serve if they cannot be refreshed.
-    pub(crate) max_stale: Duration,
-    /// The least time between two fetches.
-    pub(crate) floor: Duration,
-    /// How long one fetch, with discovery, may take.
-    pub(crate) timeout: Duration,
 }
 
 /// Keys that are fetched, cached and refreshed (TV-13).
@@ -81,6 +37,7 @@ pub(crate) struct Remote {
     pub(crate) allow_http: bool,
     pub(crate) snapshot: ArcSwapOption<Snapshot>,
     pub(crate) flight: Mutex<Flight>,
+    pub(crate) waiting: WaitingRoom,
 }
 
 pub(crate) struct Snapshot {
@@ -94,24 +51,7 @@ pub(crate) struct Snapshot {
     pub(super) fetched_at: Duration,
 }
 
-impl Schedule {
-    /// How long keys are fresh whose server says so: no longer than is configured, and no shorter
-    /// than a minute or the time between two fetches, since whoever fills a cache of theirs must not
-    /// decide how often they are asked for.
-    pub(super) fn ttl_of(&self, max_age: Option<Duration>) -> Duration {
-        let least = self.floor.max(LEAST_TTL);
-        max_age.map_or(self.ttl, |max_age| max_age.max(least).min(self.ttl))
-    }
-}
-
-#[derive(Default)]
-pub(crate) struct Flight {
-    number: u64,
-    running: Option<Waiter>,
-    started_at: Option<Duration>,
-    failure: Option<String>,
-}
-
+/// The keys to judge a token by.
 pub(crate) enum Current {
     Ready(Arc<KeySet>),
     Wait(Waiter),
@@ -119,22 +59,21 @@ pub(crate) enum Current {
     Down(Duration),
 }
 
-pub(crate) enum Refresh {
-    Running {
-        waiter: Waiter,
-        failed_before: bool,
-    },
-    /// The last fetch is too recent.
-    Cooling {
-        remaining: Duration,
-        failed: bool,
-    },
+/// What may know a key that a set does not have.
+pub(crate) enum Newer {
+    Keys(Arc<KeySet>),
+    Wait(Waiter),
+    /// The issuer cannot be asked, and when to come back.
+    Down(Duration),
+    /// It was asked just before.
+    Nothing,
 }
 
 impl Remote {
     /// The keys for a token; starts a refresh if it is due.
+    ///
+    /// Nobody waits while the issuer is known to be down, and no more wait than there is room for.
     pub(crate) fn current(self: &Arc<Self>) -> Current {
-        let max_stale = self.schedule.max_stale;
         let snapshot = self.snapshot.load();
         if let Some(fresh) = snapshot.as_ref().filter(|s| self.age(s) < s.ttl) {
             // Who asks in the last quarter of their time has them renewed for those who come after.
@@ -143,157 +82,96 @@ impl Remote {
             }
             return Current::Ready(Arc::clone(&fresh.keys));
         }
-        let snapshot = Guard::into_inner(snapshot);
-        let refresh = self.refresh(true);
-        let is_bounded = |s: &Arc<Snapshot>| self.age(s) < s.ttl.saturating_add(max_stale);
-        let Some(snapshot) = snapshot.filter(is_bounded) else {
-            return match refresh {
-                Refresh::Running { waiter, .. } => Current::Wait(waiter),
-                Refresh::Cooling { remaining, .. } => Current::Down(remaining),
-            };
-        };
-        match refresh {
+        drop(snapshot);
+        match (self.refresh(true), self.usable()) {
             // After a quiet time the keys may be long outdated, and nothing says the issuer is down.
+            (
+                Refresh::Running {
+                    running,
+                    failed_before: false,
+                },
+                snapshot,
+            ) if snapshot.as_ref().is_none_or(|s| self.is_outdated(s)) => self.wait(running),
+            (_, Some(snapshot)) => Current::Ready(Arc::clone(&snapshot.keys)),
+            (Refresh::Running { .. }, None) => Current::Down(self.floor()),
+            (Refresh::Cooling { remaining, .. }, None) => Current::Down(remaining),
+        }
+    }
+
+    /// Where a key may be that is not in the set of this generation.
+    pub(crate) fn newer_than(self: &Arc<Self>, generation: Generation) -> Newer {
+        let refresh = self.refresh(false);
+        let is_newer = |s: &Arc<Snapshot>| s.keys.generation() != generation;
+        if let Some(snapshot) = self.usable().filter(is_newer) {
+            return Newer::Keys(Arc::clone(&snapshot.keys));
+        }
+        match refresh {
             Refresh::Running {
-                waiter,
-                failed_before: false,
-            } if self.age(&snapshot) >= snapshot.ttl.saturating_add(GRACE) => Current::Wait(waiter),
-            _ => Current::Ready(Arc::clone(&snapshot.keys)),
+                failed_before: true,
+                ..
+            } => Newer::Down(self.floor()),
+            Refresh::Running { running, .. } => match self.wait(running) {
+                Current::Wait(waiter) => Newer::Wait(waiter),
+                _ => Newer::Down(SHORTLY),
+            },
+            Refresh::Cooling {
+                remaining,
+                failed: true,
+            } => Newer::Down(remaining),
+            Refresh::Cooling { .. } => Newer::Nothing,
         }
     }
 
     /// The keys once a fetch has ended: new ones, or old ones within their bound.
     pub(crate) fn settled(&self) -> Result<Arc<KeySet>, Duration> {
+        let snapshot = self.usable().ok_or_else(|| self.floor())?;
+        Ok(Arc::clone(&snapshot.keys))
+    }
+
+    /// Gets the keys, unless they are there; why not.
+    pub(crate) async fn warm_up(self: &Arc<Self>) -> Result<(), String> {
+        match self.current() {
+            Current::Ready(_) => return Ok(()),
+            Current::Wait(waiter) => waiter.landed().await,
+            // What requests do not wait for, this does.
+            Current::Down(_) => {
+                if let Refresh::Running { running, .. } = self.refresh(true) {
+                    running.landed().await;
+                }
+            }
+        }
+        match self.usable() {
+            Some(_) => Ok(()),
+            None => Err(self.failure().unwrap_or_default()),
+        }
+    }
+
+    /// How soon a fetch may follow the last one.
+    pub(crate) fn floor(&self) -> Duration {
+        self.schedule.floor(self.usable().is_some())
+    }
+
+    /// What was fetched, within its bound.
+    pub(super) fn usable(&self) -> Option<Arc<Snapshot>> {
         let max_stale = self.schedule.max_stale;
-        match self.snapshot.load_full() {
-            Some(s) if self.age(&s) < s.ttl.saturating_add(max_stale) => Ok(Arc::clone(&s.keys)),
-            _ => Err(self.floor()),
-        }
-    }
-
-    /// Starts a fetch, joins the one that runs, or says why there is none.
-    pub(crate) fn refresh(self: &Arc<Self>, rediscover: bool) -> Refresh {
-        let now = self.clock.monotonic();
-        let floor = self.floor();
-        let mut flight = self.lock();
-        let passed = flight.started_at.map(|at| now.saturating_sub(at));
-        if let Some(waiter) = flight.running.take() {
-            if waiter.is_waiting() && passed.is_some_and(|passed| passed < waiter.at_most) {
-                flight.running = Some(waiter.clone());
-                return Refresh::Running {
-                    waiter,
-                    failed_before: flight.failure.is_some(),
-                };
-            }
-            // Its runtime stands still, or went before the fetch began.
-            flight.failure = Some(NOT_ENDED.into());
-        }
-        let failed = flight.failure.is_some();
-        if let Some(passed) = passed.filter(|passed| *passed < floor) {
-            return Refresh::Cooling {
-                remaining: floor.saturating_sub(passed),
-                failed,
-            };
-        }
-        let Ok(runtime) = Handle::try_current() else {
-            flight.failure = Some("not inside a tokio runtime".into());
-            return Refresh::Cooling {
-                remaining: floor,
-                failed: true,
-            };
-        };
-        let (done, ended) = watch::channel(());
-        let at_most = self.schedule.timeout.saturating_add(STALLED);
-        let waiter = Waiter { ended, at_most };
-        flight.number += 1;
-        flight.running = Some(waiter.clone());
-        flight.started_at = Some(now);
-        let number = flight.number;
-        // What failed long ago tells nothing of now.
-        if passed.is_none_or(|passed| passed >= floor.saturating_add(GRACE)) {
-            flight.failure = None;
-        }
-        let failed_before = flight.failure.is_some();
-        // A runtime that is shutting down drops the task here.
-        drop(flight);
-        runtime.spawn(Arc::clone(self).fly(rediscover, number, done));
-        Refresh::Running {
-            waiter,
-            failed_before,
-        }
-    }
-
-    /// Why the last fetch failed, if it did. To be asked once it was waited for.
-    pub(crate) fn failure(&self) -> Option<String> {
-        let flight = self.lock();
-        match flight.running {
-            Some(_) => Some(NOT_ENDED.into()),
-            None => flight.failure.clone(),
-        }
-    }
-
-    async fn fly(self: Arc<Self>, rediscover: bool, number: u64, done: watch::Sender<()>) {
-        let mut landing = Landing {
-            remote: &self,
-            number,
-            failure: Some("the fetch was interrupted".into()),
-            _done: done,
-        };
-        let load = timeout(self.schedule.timeout, self.load(rediscover));
-        let result = load.await.unwrap_or_else(|_| Err("timed out".into()));
-        match result {
-            Ok(snapshot) => {
-                let count = snapshot.keys.len();
-                self.snapshot.store(Some(Arc::new(snapshot)));
-                landing.failure = None;
-                self.emit(Severity::Info, "keys_refreshed", format!("{count} keys"));
-            }
-            Err(reason) => {
-                let severity = match self.settled() {
-                    Ok(_) => Severity::Warning,
-                    Err(_) => Severity::Error,
-                };
-                self.emit(severity, "keys_refresh_failed", reason.clone());
-                landing.failure = Some(reason);
-            }
-        }
-    }
-
-    fn age(&self, snapshot: &Snapshot) -> Duration {
-        self.clock.monotonic().saturating_sub(snapshot.fetched_at)
-    }
-
-    fn floor(&self) -> Duration {
-        match self.snapshot.load().as_ref() {
-            Some(_) => self.schedule.floor,
-            None => self.schedule.floor.min(COLD_FLOOR),
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Flight> {
-        self.flight.lock().unwrap_or_else(PoisonError::into_inner)
+        let is_bounded = |s: &Arc<Snapshot>| self.age(s) < s.ttl.saturating_add(max_stale);
+        self.snapshot.load_full().filter(is_bounded)
     }
 
     pub(super) fn emit(&self, severity: Severity, kind: &'static str, detail: String) {
         self.events.emit(&Event::new("jwt", severity, kind, detail));
     }
-}
 
-/// Ends a flight however its task ends.
-struct Landing<'a> {
-    remote: &'a Remote,
-    number: u64,
-    failure: Option<String>,
-    /// Dropped after the flight's outcome was written down.
-    _done: watch::Sender<()>,
-}
+    fn is_outdated(&self, snapshot: &Snapshot) -> bool {
+        self.age(snapshot) >= snapshot.ttl.saturating_add(GRACE)
+    }
 
-impl Drop for Landing<'_> {
-    fn drop(&mut self) {
-        let mut flight = self.remote.lock();
-        if flight.number == self.number {
-            flight.running = None;
-            flight.failure = self.failure.take();
-        }
+    fn wait(&self, running: Running) -> Current {
+        let waiter = self.waiting.enter(running);
+        waiter.map_or(Current::Down(SHORTLY), Current::Wait)
+    }
+
+    fn age(&self, snapshot: &Snapshot) -> Duration {
+        self.clock.monotonic().saturating_sub(snapshot.fetched_at)
     }
 }

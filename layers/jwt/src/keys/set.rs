@@ -4,7 +4,10 @@ use bartizan_token::json;
 use serde_json::Value;
 
 use super::jwk;
-use crate::{Algorithm, crypto::PreparedKey};
+use crate::{
+    Algorithm,
+    crypto::{Material, PreparedKey},
+};
 
 /// More keys than any issuer publishes.
 const MAX_KEYS: usize = 64;
@@ -14,6 +17,13 @@ pub(crate) struct Key {
     pub(crate) kid: Option<String>,
     pub(crate) algorithm: Algorithm,
     pub(crate) prepared: PreparedKey,
+}
+
+impl Key {
+    /// What tokens can tell it by.
+    fn name(&self) -> (Option<&str>, Algorithm) {
+        (self.kid.as_deref(), self.algorithm)
+    }
 }
 
 /// The keys of one issuer at one time.
@@ -47,16 +57,19 @@ impl SkippedKey {
 }
 
 pub(crate) enum Found<'a> {
-    Key(&'a Key),
+    /// The one that the token names.
+    Named(&'a Key),
+    /// The only one that fits, which nothing names.
+    Nameless(&'a Key),
     /// A newer set may have it.
-    UnknownKid,
+    Unknown(&'static str),
     /// No newer set will help.
     Mismatch(&'static str),
 }
 
 impl KeySet {
-    /// Reads a JWK set. Keys that cannot be used are skipped one by one; a set of which nothing
-    /// remains is refused.
+    /// Reads a JWK set. Keys that cannot be used are skipped one by one, and one that is listed twice is
+    /// one key; a set of which nothing remains is refused.
     pub(crate) fn from_jwks(
         document: &[u8],
         allowed: &[Algorithm],
@@ -68,17 +81,25 @@ impl KeySet {
         if jwks.len() > MAX_KEYS {
             return Err("too many keys");
         }
-        let mut keys = Vec::with_capacity(jwks.len());
+        let mut keys: Vec<(Key, Material)> = Vec::with_capacity(jwks.len());
         let mut skipped = Vec::new();
         for jwk in jwks {
-            match jwk::read(jwk, allowed) {
-                Ok(key) => keys.push(key),
+            match jwk::read_with_material(jwk, allowed) {
+                Ok((key, material)) => {
+                    let is_same = |(other, theirs): &(Key, Material)| {
+                        other.name() == key.name() && theirs.is_same_public_key(&material)
+                    };
+                    if !keys.iter().any(is_same) {
+                        keys.push((key, material));
+                    }
+                }
                 Err(reason) => skipped.push(SkippedKey {
                     kid: jwk.get("kid").and_then(Value::as_str).map(str::to_owned),
                     reason,
                 }),
             }
         }
+        let keys = keys.into_iter().map(|(key, _)| key).collect();
         let set = Self::new(keys, &mut skipped);
         if set.keys.is_empty() {
             return Err("no usable key");
@@ -86,16 +107,24 @@ impl KeySet {
         Ok((set, skipped))
     }
 
-    /// A set of these keys, without those that share id and algorithm: which one is meant?
+    /// A set of these keys, without those that share id and algorithm, or have no id and share the
+    /// algorithm: which one is meant?
     pub(crate) fn new(keys: Vec<Key>, skipped: &mut Vec<SkippedKey>) -> Self {
-        let name = |key: &Key| key.kid.clone().map(|kid| (kid, key.algorithm));
-        let names: Vec<_> = keys.iter().map(name).collect();
-        let is_single =
-            |key: &Key| key.kid.is_none() || names.iter().filter(|n| **n == name(key)).count() == 1;
+        let names = keys.iter().map(|key| (key.kid.clone(), key.algorithm));
+        let names: Vec<_> = names.collect();
+        let is_single = |key: &Key| {
+            let same = names
+                .iter()
+                .map(|(kid, algorithm)| (kid.as_deref(), *algorithm));
+            same.filter(|name| *name == key.name()).count() == 1
+        };
         let (single, repeated) = keys.into_iter().partition::<Vec<_>, _>(is_single);
         skipped.extend(repeated.into_iter().map(|key| SkippedKey {
+            reason: match key.kid {
+                Some(_) => "another key has the same id",
+                None => "another key of its algorithm has no id either",
+            },
             kid: key.kid,
-            reason: "another key has the same id",
         }));
         Self {
             keys: single,
@@ -119,22 +148,22 @@ impl KeySet {
         let fitting = || self.keys.iter().filter(|key| key.algorithm == algorithm);
         let Some(kid) = kid else {
             return match (fitting().next(), fitting().nth(1)) {
-                (Some(key), None) => Found::Key(key),
-                (None, _) => Found::Mismatch("no key for the algorithm"),
+                (Some(key), None) => Found::Nameless(key),
+                (None, _) => Found::Unknown("no key for the algorithm"),
                 (Some(_), Some(_)) => Found::Mismatch("no key id, and several keys fit"),
             };
         };
         let has_kid = |key: &&Key| key.kid.as_deref() == Some(kid);
         if let Some(key) = fitting().find(has_kid) {
-            return Found::Key(key);
+            return Found::Named(key);
         }
         if self.keys.iter().any(|key| has_kid(&key)) {
             return Found::Mismatch("the key is for another algorithm");
         }
         let mut nameless = fitting().filter(|key| key.kid.is_none());
         match (nameless.next(), nameless.next()) {
-            (Some(key), None) => Found::Key(key),
-            (None, _) => Found::UnknownKid,
+            (Some(key), None) => Found::Nameless(key),
+            (None, _) => Found::Unknown("no key has the token's key id"),
             (Some(_), Some(_)) => Found::Mismatch("several keys without id fit"),
         }
     }
@@ -199,7 +228,7 @@ mod tests {
         assert_eq!((set.len(), skipped.len()), (1, 2));
         assert!(matches!(
             set.find(Some("twin"), Algorithm::EdDSA),
-            Found::Key(_)
+            Found::Named(_)
         ));
         assert!(matches!(
             set.find(Some("twin"), Algorithm::ES256),
@@ -208,12 +237,41 @@ mod tests {
     }
 
     #[test]
+    fn keys_without_id_of_one_algorithm_are_skipped_since_none_could_be_chosen() {
+        let twins = [1, 2].map(|_| SigningKey::generate(Alg::Es256));
+        let nameless = Jwks::of(&twins).without("kid");
+        assert_eq!(read(&nameless).err(), Some("no usable key"));
+        let other = SigningKey::shared(Alg::EdDsa);
+        let (set, skipped) = read(&nameless.with(other.jwk())).unwrap();
+        assert_eq!((set.len(), skipped.len()), (1, 2));
+        let reason = "another key of its algorithm has no id either";
+        assert!(skipped.iter().all(|key| key.reason == reason));
+    }
+
+    #[test]
+    fn a_key_that_is_listed_twice_is_one_key() {
+        for alg in Alg::ALL {
+            let key = SigningKey::shared(alg);
+            for jwks in [
+                Jwks::of([&key, &key]),
+                Jwks::of([&key, &key]).without("kid"),
+            ] {
+                let (set, skipped) = read(&jwks).unwrap();
+                assert_eq!((set.len(), skipped.len()), (1, 0));
+            }
+            let twin = SigningKey::generate(alg).with_kid(key.kid());
+            let ambiguous = Jwks::of([&key, &twin, &key]);
+            assert_eq!(read(&ambiguous).err(), Some("no usable key"));
+        }
+    }
+
+    #[test]
     fn tv_5_a_key_serves_one_algorithm_only() {
         let rsa = SigningKey::shared(Alg::Rs256);
         let (set, _) = read(&all()).unwrap();
         assert!(matches!(
             set.find(Some(rsa.kid()), Algorithm::RS256),
-            Found::Key(_)
+            Found::Named(_)
         ));
         assert!(matches!(
             set.find(Some(rsa.kid()), Algorithm::PS256),
@@ -221,17 +279,20 @@ mod tests {
         ));
         assert!(matches!(
             set.find(Some("x"), Algorithm::RS256),
-            Found::UnknownKid
+            Found::Unknown(_)
         ));
     }
 
     #[test]
     fn a_token_without_key_id_needs_a_single_fitting_key() {
         let (set, _) = read(&all()).unwrap();
-        assert!(matches!(set.find(None, Algorithm::ES256), Found::Key(_)));
+        assert!(matches!(
+            set.find(None, Algorithm::ES256),
+            Found::Nameless(_)
+        ));
         assert!(matches!(
             set.find(None, Algorithm::ES384),
-            Found::Mismatch(_)
+            Found::Unknown(_)
         ));
         let second = all().with(SigningKey::generate(Alg::Es256).jwk());
         let (set, _) = read(&second).unwrap();

@@ -1,3 +1,4 @@
+use bartizan_jwt::IssuerConfig;
 use bartizan_kit::{Algorithm as Alg, Jwks, SigningKey};
 use serde_json::json;
 
@@ -51,6 +52,34 @@ fn issuers_without_tls_do_not_build_unless_on_this_machine_or_in_danger() {
         .audience(U)
         .jwks_url("http://a.example/jwks");
     assert_eq!(setting(url.build()), "jwks_url");
+}
+
+#[test]
+fn md_1_the_danger_of_one_issuer_publishes_no_other_server_without_tls() {
+    let clock = clock();
+    let dev = || {
+        let keys = mint(&clock).jwks().to_string();
+        IssuerConfig::new("http://auth.internal:8080/dev")
+            .danger_allow_http_issuer()
+            .jwk_set(keys)
+    };
+    let naming = |servers: &[&str]| {
+        let builder = builder(&clock).add_issuer(dev());
+        builder
+            .authorization_servers(servers.iter().copied())
+            .build()
+    };
+    assert!(naming(&[]).is_ok());
+    assert!(naming(&[I, "http://auth.internal:8080/dev"]).is_ok());
+    assert!(naming(&["http://AUTH.internal:8080/other"]).is_ok());
+    for other in [
+        "http://auth.example.com",
+        "http://auth.internal",
+        "http://auth.internal:8081/dev",
+    ] {
+        let built = naming(&[I, other]);
+        assert_eq!(setting(built), "authorization_servers", "{other}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 use bartizan_jwt::{FetchDocument, FetchError, Fetching, HttpFetch};
 use bartizan_kit::Algorithm as Alg;
+use tokio::sync::Semaphore;
 
 use super::*;
 
@@ -9,6 +10,8 @@ pub(super) enum Next {
     Answer(String),
     Fail,
     Hang,
+    /// Answers once it is let go.
+    Hold(Arc<Semaphore>, String),
 }
 
 /// Answers every URL alike, and remembers which it was asked for.
@@ -44,6 +47,10 @@ impl FetchDocument for Scripted {
                 Next::Answer(text) => Ok(Bytes::from(text).into()),
                 Next::Fail => Err(FetchError::new("refused")),
                 Next::Hang => std::future::pending().await,
+                Next::Hold(gate, text) => {
+                    let _ = gate.acquire().await;
+                    Ok(Bytes::from(text).into())
+                }
             }
         })
     }
@@ -134,8 +141,9 @@ fn a_fetch_on_a_runtime_that_stands_still_holds_nobody_for_long() {
         assert_eq!(denial.kind(), DenialKind::Unavailable);
         fetcher.then(Next::Answer(mint.jwks().to_string()));
         clock.advance(Duration::from_secs(6));
-        let waited = tokio::time::timeout(Duration::from_secs(5), verifier.verify(&token));
-        assert_eq!(reason(waited.await.expect("another fetch")), "accepted");
+        let waited = tokio::time::timeout(Duration::from_secs(5), verifier.warm_up());
+        waited.await.expect("another fetch").unwrap();
+        assert_eq!(reason(verifier.verify(&token).await), "accepted");
     });
     fetcher.then(Next::Hang);
     clock.advance(Duration::from_secs(31));
@@ -148,6 +156,42 @@ fn a_fetch_on_a_runtime_that_stands_still_holds_nobody_for_long() {
         assert_eq!(reason(verifier.verify(&token).await), "accepted");
     });
     drop(stalled);
+}
+
+#[test]
+fn tv_13_a_fetch_that_ends_late_does_not_bring_back_the_keys_that_were_replaced_meanwhile() {
+    let clock = clock();
+    let (retired, mint) = (mint(&clock), mint(&clock).impostor());
+    let gate = Arc::new(Semaphore::new(0));
+    let fetcher = Scripted::new(Next::Hold(Arc::clone(&gate), retired.jwks().to_string()));
+    let (events, seen) = collected();
+    let verifier = remote(&clock, &fetcher).jwks_url(JWKS).events(events);
+    let verifier = verifier.build().unwrap();
+    let token = |mint: &TokenMint| mint.token().expires_in(1_000_000).encode();
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().unwrap()
+    };
+    let stalled = runtime();
+    let briefly = Duration::from_millis(20);
+    stalled.block_on(async {
+        let warmed = tokio::time::timeout(briefly, verifier.warm_up()).await;
+        assert!(warmed.is_err());
+    });
+    fetcher.then(Next::Answer(mint.jwks().to_string()));
+    clock.advance(Duration::from_secs(20));
+    runtime().block_on(async {
+        verifier.warm_up().await.unwrap();
+        assert_eq!(reason(verifier.verify(&token(&mint)).await), "accepted");
+    });
+    gate.add_permits(1);
+    stalled.block_on(async { tokio::time::sleep(briefly).await });
+    runtime().block_on(async {
+        assert_eq!(reason(verifier.verify(&token(&mint)).await), "accepted");
+        assert_ne!(reason(verifier.verify(&token(&retired)).await), "accepted");
+    });
+    let refreshed = |e: &&String| e.starts_with("keys_refreshed ");
+    assert_eq!(seen.lock().unwrap().iter().filter(refreshed).count(), 1);
 }
 
 #[tokio::test]

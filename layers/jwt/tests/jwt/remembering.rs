@@ -147,6 +147,7 @@ async fn a_remembered_token_does_not_outlast_keys_that_are_too_old() {
     assert_eq!(refused(&verifier, &token).await, DOWN);
     fetcher.then(Next::Answer(mint.jwks().to_string()));
     clock.advance(seconds(60));
+    verifier.warm_up().await.unwrap();
     assert_eq!(refused(&verifier, &token).await, "accepted");
 }
 
