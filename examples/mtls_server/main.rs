@@ -49,8 +49,7 @@ async fn main() -> Result<(), AnyError> {
         let key = write(&folder, &format!("{name}.key"), &client.key)?;
         println!("curl -si --cacert {root} --cert {certificate} --key {key} {url}  # {answer}");
     }
-    tls::serve(listener, authority.server()?, app).await?;
-    Ok(())
+    match tls::serve(listener, authority.server()?, app, tls::Limits::default()).await {}
 }
 
 async fn hello(caller: Caller) -> String {

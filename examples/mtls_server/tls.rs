@@ -1,6 +1,7 @@
 //! TLS that asks clients for a certificate, and tells each request which one its connection has.
 
 use std::{
+    convert::Infallible,
     io,
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
@@ -10,7 +11,10 @@ use std::{
 use axum::Router;
 use bartizan::{ClientCertificate, network::PeerAddr};
 use hyper::{body::Incoming, server::conn::http1};
-use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     SanType,
@@ -20,28 +24,73 @@ use rustls::{
     pki_types::{CertificateDer, PrivatePkcs8KeyDer},
     server::WebPkiClientVerifier,
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
 use tokio_rustls::TlsAcceptor;
 use tower::{ServiceExt, service_fn};
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A client that does not finish its handshake holds a task and a socket for no longer.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+/// What a client may hold without showing that it is one.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    /// How long the handshake may take.
+    pub(crate) handshake: Duration,
+    /// How long the head of a request may take, and a connection be idle before it.
+    pub(crate) request_head: Duration,
+    /// How many connections are held; others wait in the system's queue. Each takes a file descriptor, so
+    /// it has to be less than the process may open.
+    pub(crate) connections: usize,
+}
 
-/// Serves until the listener fails.
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            handshake: Duration::from_secs(10),
+            request_head: Duration::from_secs(30),
+            connections: 512,
+        }
+    }
+}
+
+/// Serves for good: nothing that a client does ends it.
 pub(crate) async fn serve(
     listener: TcpListener,
     config: Arc<ServerConfig>,
     app: Router,
-) -> io::Result<()> {
+    limits: Limits,
+) -> Infallible {
     let acceptor = TlsAcceptor::from(config);
+    let places = Arc::new(Semaphore::new(limits.connections));
     loop {
-        let (stream, peer) = listener.accept().await?;
-        let connection = connection(acceptor.clone(), stream, PeerAddr(peer), app.clone());
+        // It is never closed, so there is a place in the end.
+        let place = Arc::clone(&places).acquire_owned().await;
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                sleep(pause_after(&error)).await;
+                continue;
+            }
+        };
+        let (acceptor, app) = (acceptor.clone(), app.clone());
         tokio::spawn(async move {
-            let _ = connection.await; // which concerns this client alone
+            let _place = place;
+            // Its end concerns this client alone.
+            let _ = connection(acceptor, stream, PeerAddr(peer), app, limits).await;
         });
+    }
+}
+
+/// A client that went away while it was queued is no reason to wait. Whatever else may last, as when the
+/// process has no file descriptor left, and would keep a processor busy.
+pub(crate) fn pause_after(error: &io::Error) -> Duration {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    match error.kind() {
+        ConnectionAborted | ConnectionRefused | ConnectionReset => Duration::ZERO,
+        _ => Duration::from_millis(500),
     }
 }
 
@@ -50,8 +99,9 @@ async fn connection(
     stream: TcpStream,
     peer: PeerAddr,
     app: Router,
+    limits: Limits,
 ) -> Result<(), AnyError> {
-    let stream = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await??;
+    let stream = timeout(limits.handshake, acceptor.accept(stream)).await??;
     // rustls has verified the chain; its first is the client's own.
     let (_, session) = stream.get_ref();
     let certificate = session.peer_certificates().and_then(<[_]>::first);
@@ -64,6 +114,8 @@ async fn connection(
         app.clone().oneshot(request.map(axum::body::Body::new))
     });
     http1::Builder::new()
+        .timer(TokioTimer::new()) // without which no limit of time holds
+        .header_read_timeout(limits.request_head)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
         .await?;
     Ok(())

@@ -1,24 +1,39 @@
 //! Client certificates over real TLS, through the acceptor of the example.
 
-use axum::{Router, routing::get};
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::Form,
+    routing::{get, post},
+};
 use bartizan::{
-    AuthLayer, Caller, JwtLayer, JwtVerifier, NetworkLayer,
+    AuthLayer, Caller, JwtLayer, JwtVerifier, NetworkLayer, OpaqueVerifier,
     network::{CertificateName, MtlsVerifier},
+    oauth::{ClientAuth, Introspection},
 };
 use bartizan_kit::TokenMint;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use tokio::net::TcpListener;
+use tokio::{
+    io::AsyncReadExt as _,
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
 
 #[path = "../../examples/mtls_server/tls.rs"]
 mod tls;
 
-use tls::{Authority, Credential};
+use tls::{Authority, Credential, Limits};
 
 const BILLING: &str = "spiffe://example.org/billing";
 
 async fn serve(authority: &Authority, auth: AuthLayer) -> String {
+    serve_within(authority, auth, Limits::default()).await
+}
+
+async fn serve_within(authority: &Authority, auth: AuthLayer, limits: Limits) -> String {
     let app = Router::new()
         .route("/", get(async |caller: Caller| caller.subject().to_owned()))
         .layer(auth)
@@ -26,7 +41,7 @@ async fn serve(authority: &Authority, auth: AuthLayer) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}/", listener.local_addr().unwrap());
     let config = authority.server().unwrap();
-    tokio::spawn(tls::serve(listener, config, app));
+    tokio::spawn(tls::serve(listener, config, app, limits));
     url
 }
 
@@ -73,32 +88,151 @@ async fn a_certificate_of_another_authority_ends_the_handshake() {
     assert!(answer.is_err());
 }
 
-#[tokio::test]
-async fn dp_5_a_stolen_token_is_worth_nothing_without_its_certificate() {
-    const ISSUER: &str = "https://auth.example.com";
-    const RESOURCE: &str = "https://mcp.example.com/mcp";
-    let authority = Authority::new().unwrap();
-    let mint = TokenMint::new(ISSUER, RESOURCE);
-    let verifier = JwtVerifier::builder()
+const ISSUER: &str = "https://auth.example.com";
+const RESOURCE: &str = "https://mcp.example.com/mcp";
+
+fn tokens(mint: &TokenMint) -> JwtVerifier {
+    JwtVerifier::builder()
         .issuer(ISSUER)
         .audience(RESOURCE)
         .jwk_set(mint.jwks().to_string())
         .build()
-        .unwrap();
-    let url = serve(&authority, JwtLayer::new(verifier).into()).await;
-    let (own, thief) = (
-        authority.client(BILLING).unwrap(),
-        authority.client("spiffe://example.org/thief").unwrap(),
-    );
+        .unwrap()
+}
+
+/// A token of Ann's that is bound to this certificate.
+fn bound_to(mint: &TokenMint, own: &Credential) -> String {
     let pem = own.certificate.as_bytes();
     let der: rustls::pki_types::CertificateDer<'_> =
         rustls::pki_types::pem::PemObject::from_pem_slice(pem).unwrap();
     let thumbprint = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&der));
     let token = mint.token().claim("cnf", json!({ "x5t#S256": thumbprint }));
-    let token = token.encode();
+    token.encode()
+}
+
+#[tokio::test]
+async fn dp_5_a_stolen_token_is_worth_nothing_without_its_certificate() {
+    let authority = Authority::new().unwrap();
+    let mint = TokenMint::new(ISSUER, RESOURCE);
+    let url = serve(&authority, JwtLayer::new(tokens(&mint)).into()).await;
+    let (own, thief) = (
+        authority.client(BILLING).unwrap(),
+        authority.client("spiffe://example.org/thief").unwrap(),
+    );
+    let token = bound_to(&mint, &own);
     for (credential, expected) in [(Some(&own), 200), (Some(&thief), 401), (None, 401)] {
         let request = client(&authority, credential).get(&url).bearer_auth(&token);
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), expected);
     }
+}
+
+/// Asks a provider of opaque tokens that knows one, `opaque`, of Olga's.
+async fn opaque_tokens() -> OpaqueVerifier {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let issuer = format!("http://{}", listener.local_addr().unwrap());
+    let knows = |form: Form<std::collections::HashMap<String, String>>| async move {
+        Json(match form["token"].as_str() {
+            "opaque" => json!({ "active": true, "sub": "olga", "aud": RESOURCE }),
+            _ => json!({ "active": false }),
+        })
+    };
+    let provider = Router::new().route("/introspect", post(knows));
+    tokio::spawn(axum::serve(listener, provider).into_future());
+    let auth = ClientAuth::basic("secret".to_owned());
+    let endpoint = format!("{issuer}/introspect");
+    let server = Introspection::new(&issuer, endpoint, "mcp", auth).audience(RESOURCE);
+    let verifier = OpaqueVerifier::builder(server).leave_others();
+    verifier.build().unwrap()
+}
+
+#[tokio::test]
+async fn certificates_jwts_and_opaque_tokens_are_judged_at_one_endpoint_each_by_its_own() {
+    let authority = Authority::new().unwrap();
+    let mint = TokenMint::new(ISSUER, RESOURCE);
+    let auth = AuthLayer::new(opaque_tokens().await)
+        .or(tokens(&mint))
+        .or(programs());
+    let url = serve(&authority, auth).await;
+    let billing = authority.client(BILLING).unwrap();
+    let thief = authority.client("spiffe://example.org/thief").unwrap();
+    let (ann, bound) = (mint.token().encode(), bound_to(&mint, &billing));
+    let expired = mint.token().expires_in(-300).encode();
+    // With Billing's certificate, with one that is nobody's here, and without.
+    for (token, expected) in [
+        (None, [BILLING, "401", "401"]),
+        (Some(&*ann), ["ann", "ann", "ann"]),
+        (Some(&bound), ["ann", "401", "401"]),
+        (Some("opaque"), ["olga", "olga", "olga"]),
+        (Some("unknown"), ["401", "401", "401"]),
+        (Some(&expired), ["401", "401", "401"]),
+    ] {
+        for (own, expected) in [Some(&billing), Some(&thief), None]
+            .into_iter()
+            .zip(expected)
+        {
+            let mut request = client(&authority, own).get(&url);
+            if let Some(token) = token {
+                request = request.bearer_auth(token);
+            }
+            let answer = request.send().await.unwrap();
+            let caller = match answer.status().as_u16() {
+                200 => answer.text().await.unwrap(),
+                status => status.to_string(),
+            };
+            assert_eq!(caller, expected, "{token:?}");
+        }
+    }
+}
+
+/// What the server leaves of a connection that says nothing more: how long until it is closed.
+async fn closes(mut connection: impl tokio::io::AsyncRead + Unpin) -> bool {
+    let mut rest = Vec::new();
+    let end = timeout(Duration::from_secs(20), connection.read_to_end(&mut rest));
+    end.await.is_ok()
+}
+
+#[tokio::test]
+async fn a_client_that_says_nothing_is_disconnected_and_holds_no_place_of_others() {
+    let authority = Authority::new().unwrap();
+    let limits = Limits {
+        handshake: Duration::from_millis(300),
+        request_head: Duration::from_millis(300),
+        connections: 1,
+    };
+    let url = serve_within(&authority, AuthLayer::new(programs()), limits).await;
+    let address = url.trim_start_matches("https://").trim_end_matches('/');
+    // Before its handshake.
+    let silent = TcpStream::connect(address).await.unwrap();
+    assert!(closes(silent).await);
+    // After it.
+    let mut roots = rustls::RootCertStore::empty();
+    let root: rustls::pki_types::CertificateDer<'_> =
+        rustls::pki_types::pem::PemObject::from_pem_slice(authority.pem.as_bytes()).unwrap();
+    roots.add(root).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let stream = TcpStream::connect(address).await.unwrap();
+    let silent = connector.connect("127.0.0.1".try_into().unwrap(), stream);
+    assert!(closes(silent.await.unwrap()).await);
+    // The only place is free again, while another holds it only so long.
+    let _waiting = TcpStream::connect(address).await.unwrap();
+    let billing = authority.client(BILLING).unwrap();
+    assert_eq!(status(&client(&authority, Some(&billing)), &url).await, 200);
+}
+
+#[test]
+fn nothing_that_accepting_may_fail_at_ends_the_server_or_keeps_a_processor_busy() {
+    use std::io::{Error, ErrorKind};
+    for errno in [23, 24, 105, 12] {
+        let pause = tls::pause_after(&Error::from_raw_os_error(errno));
+        assert!(pause >= Duration::from_millis(100), "{errno}");
+    }
+    let aborted = Error::from(ErrorKind::ConnectionAborted);
+    assert_eq!(tls::pause_after(&aborted), Duration::ZERO);
 }

@@ -1,15 +1,12 @@
 use std::{
+    fmt,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-
-use crate::Clock;
 
 pin_project! {
     /// A request body on its way inwards: untouched, or the bytes that were inspected.
@@ -57,21 +54,17 @@ impl<B> ResponseBody<B> {
         }
     }
 
-    /// The same body, which passes nothing on from this time of the wall clock: an event stream that
-    /// must not outlive its credential (TV-20).
+    /// The same body, which passes nothing on from its end: an event stream that must not outlive its
+    /// credential (TV-20).
     ///
     /// No timer runs: a stream on which nothing happens ends when something would.
     #[cfg(feature = "auth")]
-    pub(crate) fn until(self, at: Duration, clock: Arc<dyn Clock>) -> Self {
-        let end = Box::new(End {
-            at,
-            clock,
-            is_over: false,
-        });
+    pub(crate) fn until(self, end: Box<dyn End>) -> Self {
         let held = match self.held {
-            Held::Theirs { body } => Held::Until { body, end },
-            Held::Until { body, end: first } if first.at <= at => Held::Until { body, end: first },
-            Held::Until { body, .. } => Held::Until { body, end },
+            Held::Theirs { body } => Held::until(body, end),
+            Held::Until {
+                body, end: first, ..
+            } => Held::until(body, Box::new((first, end))),
             ours @ Held::Ours { .. } => ours,
         };
         Self { held }
@@ -99,25 +92,21 @@ pin_project! {
     enum Held<B> {
         Theirs { #[pin] body: B },
         Ours { bytes: Option<Bytes> },
-        // In a box: few bodies end by the clock.
-        Until { #[pin] body: B, end: Box<End> },
+        // In a box: few bodies end before their service says so.
+        Until { #[pin] body: B, end: Box<dyn End>, is_over: bool },
     }
 }
 
-/// When a body ends, whatever its service goes on to say.
-#[derive(Debug)]
-struct End {
-    /// By the wall clock.
-    at: Duration,
-    clock: Arc<dyn Clock>,
-    is_over: bool,
+/// What ends a body, whatever its service goes on to say.
+pub(crate) trait End: fmt::Debug + Send + Sync {
+    /// Asked before each frame.
+    fn has_come(&mut self) -> bool;
 }
 
-impl End {
+/// Whichever comes first.
+impl End for (Box<dyn End>, Box<dyn End>) {
     fn has_come(&mut self) -> bool {
-        // Once over it stays so, though the clock may be set back.
-        self.is_over = self.is_over || self.clock.wall() >= self.at;
-        self.is_over
+        self.0.has_come() || self.1.has_come()
     }
 }
 
@@ -125,6 +114,15 @@ impl<B> Held<B> {
     fn ours(bytes: Bytes) -> Self {
         Self::Ours {
             bytes: (!bytes.is_empty()).then_some(bytes),
+        }
+    }
+
+    #[cfg(feature = "auth")]
+    fn until(body: B, end: Box<dyn End>) -> Self {
+        Self::Until {
+            body,
+            end,
+            is_over: false,
         }
     }
 }
@@ -139,8 +137,10 @@ impl<B: Body<Data = Bytes>> Body for Held<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         match self.project() {
             HeldProj::Theirs { body } => body.poll_frame(cx),
-            HeldProj::Until { body, end } => {
-                if end.has_come() {
+            HeldProj::Until { body, end, is_over } => {
+                // Once over it stays so, though a clock may be set back.
+                *is_over = *is_over || end.has_come();
+                if *is_over {
                     return Poll::Ready(None);
                 }
                 body.poll_frame(cx)
@@ -154,7 +154,7 @@ impl<B: Body<Data = Bytes>> Body for Held<B> {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Theirs { body } => body.is_end_stream(),
-            Self::Until { body, end } => end.is_over || body.is_end_stream(),
+            Self::Until { body, is_over, .. } => *is_over || body.is_end_stream(),
             Self::Ours { bytes } => bytes.is_none(),
         }
     }

@@ -21,6 +21,7 @@ struct Inner {
     roles: Vec<Box<str>>,
     scopes: Vec<Box<str>>,
     expires_at: Option<Duration>,
+    leeway: Duration,
     #[cfg(feature = "auth")]
     claims: serde_json::Map<String, serde_json::Value>,
 }
@@ -119,6 +120,13 @@ impl Principal {
         self.0.expires_at
     }
 
+    /// Until when the credential is accepted, since the Unix epoch: its end, and what the authenticator
+    /// allows for clocks that differ.
+    pub fn accepted_until(&self) -> Option<Duration> {
+        let end = self.0.expires_at?;
+        Some(end.saturating_add(self.0.leeway))
+    }
+
     /// The claims the credential was read from; empty for credentials that carry none.
     #[cfg(feature = "auth")]
     pub fn claims(&self) -> &serde_json::Map<String, serde_json::Value> {
@@ -148,6 +156,7 @@ impl Principal {
             && self.0.roles == other.0.roles
             && self.0.scopes == other.0.scopes
             && self.0.expires_at == other.0.expires_at
+            && self.0.leeway == other.0.leeway
     }
 }
 
@@ -195,6 +204,7 @@ impl PrincipalBuilder {
             roles: Vec::new(),
             scopes: Vec::new(),
             expires_at: None,
+            leeway: Duration::ZERO,
             #[cfg(feature = "auth")]
             claims: serde_json::Map::new(),
         })
@@ -233,6 +243,12 @@ impl PrincipalBuilder {
     /// When the credential ends, since the Unix epoch.
     pub fn expires_at(mut self, at: Duration) -> Self {
         self.0.expires_at = Some(at);
+        self
+    }
+
+    /// How long past its end the credential is accepted, since clocks differ; not at all by default.
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.0.leeway = leeway;
         self
     }
 

@@ -24,6 +24,9 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, header::AUTHORIZATION};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
+#[path = "auth/connection.rs"]
+mod connection;
+
 /// Knows the token `good` of one scheme; `cold` is good after a wait, `down` fails.
 struct Scheme {
     scheme: &'static str,

@@ -253,7 +253,10 @@ impl JwtVerifierBuilder {
     }
 
     /// Refuses what this list revokes, from the next request on, remembered or not: a token by its
-    /// `jti`, a session by its `sid`, a subject's tokens by their `iat`.
+    /// `jti`, a session by its `sid`, a subject's tokens by their `iat`. Open event streams end with it.
+    ///
+    /// The issuer's clock may be ahead by the leeway, if that is more than the list's
+    /// [`skew`](Revocations::skew): so long a subject that was revoked stays locked out.
     pub fn revocations(mut self, revocations: Revocations) -> Self {
         self.revocations = Some(revocations);
         self
@@ -306,13 +309,16 @@ impl JwtVerifierBuilder {
         let remembered = Remembered::new(
             config.token_cache_capacity,
             Duration::from_secs(config.token_cache_age_seconds),
-            config.leeway(),
         )?;
         Ok(JwtVerifier::new(Inner {
             issuers,
             max_token_bytes: config.max_token_bytes,
             remembered,
-            revocations: self.revocations.clone(),
+            // Who accepts a token of the future has to take it for one of before a revocation.
+            revocations: self.revocations.clone().map(|list| {
+                let skew = list.skew().max(config.leeway());
+                list.with_skew(skew)
+            }),
             clock,
             metadata: ProtectedResourceMetadata::new(&resource, &config.metadata())?,
             offered: offered(&challenges, proofs.as_ref(), dpop.as_ref()),

@@ -234,7 +234,8 @@ impl Issuer {
         let principal = self
             .claim_map
             .principal(&self.rules.issuer, judged.subject, &claims)?
-            .expires_at(judged.expires_at);
+            .expires_at(judged.expires_at)
+            .leeway(self.rules.leeway);
         Ok(Verified {
             binding: judged.binding,
             principal: principal.claims(claims).build("jwt"),

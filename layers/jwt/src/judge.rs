@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use bartizan_core::{Denial, DenialKind, Principal, auth::Identified};
+use bartizan_core::{
+    Denial, DenialKind, Principal,
+    auth::{Distrust, Identified},
+};
 use bartizan_token::{Fault, Fingerprint};
 use http::{HeaderValue, header::CACHE_CONTROL};
 use serde_json::Value;
@@ -32,6 +35,8 @@ pub(crate) enum Refusal {
     Fault(Fault),
     /// Its issuer's keys cannot be had now, and when to come back.
     Down(Duration),
+    /// Whether it was revoked is not known.
+    OutOfTouch,
     /// It is a token, and not shown to be its user's.
     Unproven(Unproven),
 }
@@ -104,10 +109,22 @@ impl Inner {
     }
 
     fn unless_revoked(&self, known: Known) -> Result<Known, Refusal> {
-        let list = self.revocations.as_ref();
-        match list.and_then(|list| list.find(&known.principal)) {
-            Some(fault) => Err(Refusal::Fault(fault)),
-            None => Ok(known),
+        let Some(list) = &self.revocations else {
+            return Ok(known);
+        };
+        match list.judge(&known.principal) {
+            Ok(()) => Ok(known),
+            Err(Distrust::Revoked(fault)) => Err(Refusal::Fault(fault)),
+            Err(_) => Err(Refusal::OutOfTouch),
+        }
+    }
+
+    /// What a token proves, for as long as it is not revoked.
+    pub(crate) fn identified(&self, principal: Principal) -> Identified {
+        let identified = Identified::new(principal);
+        match &self.revocations {
+            Some(list) => identified.with_revocations(list.clone()),
+            None => identified,
         }
     }
 
@@ -122,7 +139,7 @@ impl Inner {
         let next = presented
             .judge(token, known.binding.as_deref(), dpop)
             .map_err(Refusal::Unproven)?;
-        let identified = Identified::new(known.principal);
+        let identified = self.identified(known.principal);
         Ok(match next {
             // Whoever keeps the answer must not keep the nonce (SH-3).
             Some(nonce) => identified
@@ -182,6 +199,10 @@ impl Inner {
             // (AC-16).
             Refusal::Down(after) => {
                 Denial::new(DenialKind::Unavailable, "no verification keys").with_retry_after(after)
+            }
+            Refusal::OutOfTouch => {
+                let reason = "what was revoked elsewhere is not known";
+                Denial::new(DenialKind::Unavailable, reason).with_retry_after(SHORTLY)
             }
         }
     }

@@ -10,7 +10,6 @@ use crate::{JwtConfigError, dpop::Binding, keys::Generation};
 pub(crate) struct Remembered {
     cache: TokenCache<Entry>,
     max_age: Duration,
-    leeway: Duration,
 }
 
 /// A token that verified: whom it stands for, and with whose keys, which and when that was found.
@@ -51,16 +50,8 @@ impl From<Verified> for Known {
 
 impl Remembered {
     /// Room for so many tokens; none for zero.
-    pub(crate) fn new(
-        capacity: usize,
-        max_age: Duration,
-        leeway: Duration,
-    ) -> Result<Option<Self>, JwtConfigError> {
-        let with_limits = |cache| Self {
-            cache,
-            max_age,
-            leeway,
-        };
+    pub(crate) fn new(capacity: usize, max_age: Duration) -> Result<Option<Self>, JwtConfigError> {
+        let with_limits = |cache| Self { cache, max_age };
         Ok(TokenCache::new(capacity)?.map(with_limits))
     }
 
@@ -77,14 +68,11 @@ impl Remembered {
     }
 
     pub(crate) fn remember(&self, token: Fingerprint, bytes: usize, verified: &Verified) {
-        let expiry = verified.principal.expires_at().unwrap_or_default();
+        let end = verified.principal.accepted_until().unwrap_or_default();
         let entry = Entry {
             issuer: verified.issuer,
             verified_at: verified.at,
-            until: verified
-                .at
-                .saturating_add(self.max_age)
-                .min(expiry.saturating_add(self.leeway)),
+            until: verified.at.saturating_add(self.max_age).min(end),
             keys: verified.keys,
             known: Known {
                 principal: verified.principal.clone(),
@@ -117,9 +105,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn cache(capacity: usize) -> Remembered {
-        Remembered::new(capacity, 5 * MINUTE, MINUTE)
-            .unwrap()
-            .unwrap()
+        Remembered::new(capacity, 5 * MINUTE).unwrap().unwrap()
     }
 
     fn generation() -> Generation {
@@ -128,8 +114,9 @@ mod tests {
 
     fn verified(keys: Generation, expires_in: Duration) -> Verified {
         let principal = Principal::user("https://a.example", "ann");
+        let principal = principal.expires_at(NOW + expires_in).leeway(MINUTE);
         Verified {
-            principal: principal.expires_at(NOW + expires_in).build("jwt"),
+            principal: principal.build("jwt"),
             binding: None,
             issuer: 0,
             keys,

@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc};
 
 use bartizan_core::{
     Authenticator, Clock, Denial, Principal, SecurityContext,
-    auth::{CredentialPlace, Credentials, Identified, Revocations, Verification},
+    auth::{CredentialPlace, Credentials, Revocations, Verification},
 };
 use bartizan_token::Challenges;
 use http::HeaderValue;
@@ -133,7 +133,7 @@ impl Authenticator for JwtVerifier {
                 };
                 let result = result.and_then(|known| {
                     if is_bearers(&known) {
-                        return Ok(Identified::new(known.principal));
+                        return Ok(self.inner.identified(known.principal));
                     }
                     self.inner.identify(known, token, &presented())
                 });

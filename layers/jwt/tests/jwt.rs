@@ -53,6 +53,8 @@ mod revoking;
 mod rotation;
 #[path = "jwt/secret.rs"]
 mod secret;
+#[path = "jwt/streams.rs"]
+mod streams;
 #[path = "jwt/vectors.rs"]
 mod vectors;
 

@@ -117,7 +117,8 @@ impl NetworkLayer {
     /// proxy: as [`ClientCertificate`](bartizan_core::ClientCertificate) among the request's extensions.
     ///
     /// The proxy must have verified it, and must replace what its client sent under that name, or the
-    /// client chooses its certificate. The field and `Client-Cert-Chain` are removed from every request,
+    /// client chooses its certificate. It must also say that its client came over TLS, by
+    /// `X-Forwarded-Proto: https` or `proto=https`, or the certificate is not believed. The field and `Client-Cert-Chain` are removed from every request,
     /// whoever sent them; one that is no certificate, or came from elsewhere, leaves a finding.
     ///
     /// # Errors

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use bartizan_core::{
     Authenticator, Challenge, ClientCertificate, Clock, Denial, DenialKind, Principal,
     SecurityContext, SystemClock,
-    auth::{CredentialPlace, Credentials, Identified, Verification},
+    auth::{CredentialPlace, Credentials, Distrust, Identified, Revocations, Verification},
 };
 use http::HeaderValue;
 use x509_parser::{
@@ -18,8 +18,11 @@ use crate::NetworkConfigError;
 ///
 /// It reads [`ClientCertificate`] from the request's extensions, and believes whoever put it there: the
 /// acceptor, which verified the chain, or [`NetworkLayer::client_cert_header`]. What is judged here is
-/// whose it is, its time, and that it is a client's. A request with a certificate *and* a token is
-/// refused as one of two credentials; a certificate that binds a token needs no such verifier.
+/// whose it is, its time, and that it is a client's. A request that presents a token is judged by that
+/// alone, whatever its connection has; a certificate that binds a token needs no such verifier.
+///
+/// The principal's credential id is the certificate's serial number, in hexadecimal as
+/// `openssl x509 -serial` prints it: `4F9B01`.
 ///
 /// ```
 /// use bartizan_core::AuthLayer;
@@ -46,6 +49,7 @@ struct Inner {
     identities: BTreeMap<String, Vec<String>>,
     challenge: [HeaderValue; 1],
     clock: Arc<dyn Clock>,
+    revocations: Option<Revocations>,
 }
 
 /// Where in a certificate its holder's name stands. It has to stand there once.
@@ -64,6 +68,9 @@ type Fault = &'static str;
 
 /// Names are compared, and shown.
 const MAX_NAME_BYTES: usize = 1024;
+
+/// When a request may come back while revocations are not known.
+const SHORTLY: Duration = Duration::from_secs(1);
 
 impl MtlsVerifier {
     /// A verifier that admits nobody yet.
@@ -89,6 +96,7 @@ impl MtlsVerifier {
                 identities: BTreeMap::new(),
                 challenge: [challenge],
                 clock: Arc::new(SystemClock::new()),
+                revocations: None,
             }),
         })
     }
@@ -125,6 +133,18 @@ impl MtlsVerifier {
         self
     }
 
+    /// Refuses what this list revokes, from the next request on, also on connections that are open: one
+    /// certificate by its serial number, as [`MtlsVerifier`] spells it, or a subject by its name.
+    ///
+    /// Both are of the verifier's issuer. A certificate does not say when it was signed, so a subject that
+    /// is revoked stays out until then, with whatever certificate. Serial numbers of two authorities may
+    /// coincide, and are then both revoked. There is no revoking by thumbprint: a certificate that is signed
+    /// with ECDSA has two, both of which verify, and whoever has stolen it may choose.
+    pub fn revocations(mut self, revocations: Revocations) -> Self {
+        Arc::make_mut(&mut self.inner).revocations = Some(revocations);
+        self
+    }
+
     fn identify(&self, certificate: &ClientCertificate) -> Result<Principal, Fault> {
         let (rest, certificate) = X509Certificate::from_der(certificate.der())
             .map_err(|_| "the certificate can't be read")?;
@@ -137,7 +157,7 @@ impl MtlsVerifier {
         let known = self.inner.identities.get_key_value(&*name);
         let (name, roles) = known.ok_or("the certificate's name is not admitted")?;
         Ok(Principal::service(&self.inner.issuer, name)
-            .credential_id(&certificate.raw_serial_as_string())
+            .credential_id(&serial_number(&certificate))
             .roles(roles.iter().map(String::as_str))
             .expires_at(expires_at)
             .build("mtls"))
@@ -150,12 +170,47 @@ impl MtlsVerifier {
         if now < validity.not_before.timestamp() {
             return Err("the certificate is not valid yet");
         }
-        let end = validity.not_after.timestamp();
-        if now > end {
+        let last = validity.not_after.timestamp();
+        if now > last {
             return Err("the certificate has expired");
         }
-        Ok(Duration::from_secs(u64::try_from(end).unwrap_or_default()))
+        // It is still good in its last second (RFC 5280 §4.1.2.5).
+        let end = u64::try_from(last).unwrap_or_default().saturating_add(1);
+        Ok(Duration::from_secs(end))
     }
+
+    fn judge(&self, certificate: &ClientCertificate) -> Result<Identified, Denial> {
+        let invalid = |fault| {
+            let denial = Denial::new(DenialKind::CredentialsInvalid, fault);
+            denial.with_challenges(self.inner.challenge.to_vec())
+        };
+        let principal = self.identify(certificate).map_err(invalid)?;
+        let Some(list) = &self.inner.revocations else {
+            return Ok(Identified::new(principal));
+        };
+        match list.judge(&principal) {
+            Ok(()) => Ok(Identified::new(principal).with_revocations(list.clone())),
+            Err(Distrust::Revoked(fault)) => Err(invalid(fault)),
+            Err(_) => {
+                let reason = "what was revoked elsewhere is not known";
+                Err(Denial::new(DenialKind::Unavailable, reason).with_retry_after(SHORTLY))
+            }
+        }
+    }
+}
+
+fn serial_number(certificate: &X509Certificate<'_>) -> String {
+    use std::fmt::Write as _;
+    let bytes = certificate.raw_serial();
+    // A number whose first bit is set has a zero before it in DER.
+    let bytes = match bytes {
+        [0, rest @ ..] if !rest.is_empty() => rest,
+        bytes => bytes,
+    };
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02X}");
+        text
+    })
 }
 
 /// It is an end entity's, for clients.
@@ -231,11 +286,7 @@ impl Authenticator for MtlsVerifier {
             let denial = Denial::new(DenialKind::CredentialsMissing, "no client certificate");
             return Verification::Refused(denial);
         };
-        let identified = self.identify(certificate).map(Identified::new);
-        let challenge = || self.inner.challenge.to_vec();
-        let refused =
-            |fault| Denial::new(DenialKind::CredentialsInvalid, fault).with_challenges(challenge());
-        identified.map_err(refused).into()
+        self.judge(certificate).into()
     }
 
     /// A scheme that nobody registered, since a 401 has to have one: no field can carry what is missing.

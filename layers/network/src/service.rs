@@ -77,13 +77,18 @@ impl Settings {
         if !self.client_cert {
             return;
         }
+        // Where the client's own hop was not TLS nobody has proved to hold anything.
+        let is_tls = context.transport() == Some(Transport::Tls);
         let given = certificate::read(request.headers());
         certificate::remove(request.headers_mut());
         let ignored = match (given, origin) {
             (None, _) => return,
-            (Some(Ok(certificate)), Origin::Proxied) => {
+            (Some(Ok(certificate)), Origin::Proxied) if is_tls => {
                 request.extensions_mut().insert(certificate);
                 return;
+            }
+            (Some(Ok(_)), Origin::Proxied) => {
+                "a client certificate came over a hop that is not TLS"
             }
             (Some(Err(problem)), Origin::Proxied) => problem,
             (Some(_), _) => "a client certificate came by no way that is trusted",

@@ -8,7 +8,7 @@
 use std::{convert::Infallible, net::SocketAddr};
 
 use bartizan_core::{ClientCertificate, SecurityContext};
-use bartizan_network::{NetworkLayer, PeerAddr};
+use bartizan_network::{ForwardedHeader, NetworkLayer, PeerAddr};
 use http::{Request, Response};
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -68,11 +68,13 @@ fn layer() -> NetworkLayer {
 const CERT: (&str, &str) = ("client-cert", ":MAA=:");
 const CHAIN: (&str, &str) = ("client-cert-chain", ":MAA=:");
 const FOR: (&str, &str) = ("x-forwarded-for", "203.0.113.9");
+const TLS: (&str, &str) = ("x-forwarded-proto", "https");
+const PLAIN: (&str, &str) = ("x-forwarded-proto", "http");
 
 #[tokio::test]
 async fn dp_5_a_trusted_proxys_field_is_the_clients_certificate_and_does_not_travel_on() {
     assert_eq!(
-        seen(layer(), from(PROXY, &[CERT, CHAIN, FOR])).await,
+        seen(layer(), from(PROXY, &[CERT, CHAIN, FOR, TLS])).await,
         Seen {
             certificate: Some(vec![0x30, 0]),
             has_field: false,
@@ -84,12 +86,21 @@ async fn dp_5_a_trusted_proxys_field_is_the_clients_certificate_and_does_not_tra
 #[tokio::test]
 async fn dp_5_anybody_elses_field_is_nobodys_certificate() {
     for (request, why) in [
-        (from(STRANGER, &[CERT]), "from a stranger"),
-        (from(PROXY, &[("client-cert", "x"), FOR]), "no certificate"),
-        (from(PROXY, &[CERT, CERT, FOR]), "two of them"),
+        (from(STRANGER, &[CERT, TLS]), "from a stranger"),
         (
-            from(PROXY, &[CERT, ("x-forwarded-for", "not an address")]),
+            from(PROXY, &[("client-cert", "x"), FOR, TLS]),
+            "no certificate",
+        ),
+        (from(PROXY, &[CERT, CERT, FOR, TLS]), "two of them"),
+        (
+            from(PROXY, &[CERT, ("x-forwarded-for", "not an address"), TLS]),
             "by a way that is in doubt",
+        ),
+        (from(PROXY, &[CERT, FOR, PLAIN]), "over a plain hop"),
+        (from(PROXY, &[CERT, FOR]), "over a hop of no known kind"),
+        (
+            from(PROXY, &[CERT, FOR, TLS, PLAIN]),
+            "over a hop of two kinds",
         ),
     ] {
         let expected = Seen {
@@ -103,6 +114,27 @@ async fn dp_5_anybody_elses_field_is_nobodys_certificate() {
     let mut nowhere = nowhere.header(CERT.0, CERT.1).body(()).unwrap();
     SecurityContext::of(&mut nowhere).open_trail();
     assert_eq!(seen(layer(), nowhere).await.certificate, None);
+}
+
+#[tokio::test]
+async fn dp_5_a_certificate_of_a_hop_that_was_not_tls_by_forwarded_is_not_the_clients() {
+    for (hops, is_believed) in [
+        ("for=203.0.113.9;proto=https", true),
+        ("for=203.0.113.9;proto=http", false),
+        ("for=203.0.113.9", false),
+        // The client's own hop counts, and not that between two proxies.
+        (
+            "for=203.0.113.9;proto=http, for=10.0.0.1;proto=https",
+            false,
+        ),
+    ] {
+        let layer = layer()
+            .forwarded_header(ForwardedHeader::Forwarded)
+            .unwrap();
+        let seen = seen(layer, from(PROXY, &[CERT, ("forwarded", hops)])).await;
+        assert_eq!(seen.certificate.is_some(), is_believed, "{hops}");
+        assert!(!seen.has_field);
+    }
 }
 
 #[tokio::test]
@@ -120,7 +152,7 @@ async fn the_certificate_of_a_proxys_connection_is_not_the_clients() {
         let direct = seen(layer, with_own(STRANGER, &[])).await;
         assert_eq!(direct.certificate.unwrap(), b"the connection's");
     }
-    let both = seen(layer(), with_own(PROXY, &[CERT, FOR])).await;
+    let both = seen(layer(), with_own(PROXY, &[CERT, FOR, TLS])).await;
     assert_eq!(both.certificate.unwrap(), [0x30, 0]);
 }
 

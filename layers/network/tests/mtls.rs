@@ -9,6 +9,7 @@ use std::{convert::Infallible, time::Duration};
 
 use bartizan_core::{
     AuthLayer, ClientCertificate, Denial, FakeClock, PrincipalKind, SecurityContext,
+    auth::Revocations,
 };
 use bartizan_network::{CertificateName, MtlsVerifier};
 use http::{Request, Response};
@@ -158,14 +159,17 @@ async fn certificates_of_others_and_for_other_things_are_refused() {
 }
 
 #[tokio::test]
-async fn no_certificate_is_401_and_one_beside_a_token_is_two_credentials() {
+async fn no_certificate_is_401_and_one_beside_a_token_that_nobody_judges_is_too() {
     let none = caller(verifier(CertificateName::Uri), Request::new(())).await;
     assert_eq!(none, "401: no credential");
     let mut both = with(certificate(|_| {}));
     let token = "Bearer x".parse().unwrap();
     both.headers_mut().insert("authorization", token);
     let both = caller(verifier(CertificateName::Uri), both).await;
-    assert_eq!(both, "400: credentials in two places");
+    assert_eq!(
+        both,
+        "401: an authorization scheme that is not accepted here"
+    );
 }
 
 #[test]
@@ -183,4 +187,59 @@ fn what_admits_nobody_or_everybody_does_not_build() {
     assert!(error(twice).unwrap_err().contains("`a` is admitted twice"));
     let dns = new("https://pki.example.org", CertificateName::Dns).unwrap();
     assert!(error(dns.identity("A.example", ["x"])).is_err());
+}
+
+#[tokio::test]
+async fn a_certificate_is_revoked_by_its_serial_number_and_its_holder_by_name() {
+    let serial = |bytes: &'static [u8]| {
+        move |params: &mut CertificateParams| {
+            params.serial_number = Some(rcgen::SerialNumber::from_slice(bytes));
+        }
+    };
+    let clock = FakeClock::at(Duration::from_secs(NOW));
+    let list = Revocations::with_clock(10, clock.clone());
+    let verifier = verifier(CertificateName::Uri).revocations(list.clone());
+    let one = certificate(serial(&[0xab, 0x0c]));
+    let two = certificate(serial(&[0x0c]));
+    let until = list.now() + Duration::from_secs(3600);
+    let issuer = "https://pki.example.org";
+    assert_eq!(caller(verifier.clone(), with(one.clone())).await, BILLING);
+    // As `openssl x509 -serial` prints them.
+    list.revoke_credential(issuer, "AB0C", until).unwrap();
+    let refused = caller(verifier.clone(), with(one)).await;
+    assert_eq!(refused, "401: the credential is revoked");
+    assert_eq!(caller(verifier.clone(), with(two.clone())).await, BILLING);
+    list.revoke_subject("elsewhere", BILLING, until).unwrap();
+    assert_eq!(caller(verifier.clone(), with(two.clone())).await, BILLING);
+    list.revoke_subject(issuer, BILLING, until).unwrap();
+    let refused = "401: what the subject was issued until then is revoked";
+    assert_eq!(caller(verifier.clone(), with(two)).await, refused);
+    let newer = certificate(|p| p.not_before = rcgen::date_time_ymd(2026, 11, 23));
+    assert_eq!(caller(verifier, with(newer)).await, refused);
+}
+
+#[tokio::test]
+async fn a_list_that_is_out_of_touch_is_503_for_certificates_too() {
+    let clock = FakeClock::at(Duration::from_secs(NOW));
+    let list = Revocations::with_clock(10, clock);
+    let verifier = verifier(CertificateName::Uri).revocations(list.clone());
+    let feed = list.depend_on_feed(Duration::from_secs(10)).unwrap();
+    let ask = async || caller(verifier.clone(), with(certificate(|_| {}))).await;
+    assert_eq!(ask().await, "503: what was revoked elsewhere is not known");
+    feed.touch();
+    assert_eq!(ask().await, BILLING);
+}
+
+#[tokio::test]
+async fn a_certificate_is_good_and_its_streams_are_in_its_last_second() {
+    let last = Duration::from_secs(1_796_083_200); // 2026-12-01T00:00:00Z
+    let at = async |after: Duration| {
+        let clock = FakeClock::at(last + after);
+        let verifier = verifier(CertificateName::Uri).clock(clock.clone());
+        caller(verifier, with(certificate(|_| {}))).await
+    };
+    let tick = Duration::from_nanos(1);
+    assert_eq!(at(Duration::from_secs(1) - tick).await, BILLING);
+    let after = at(Duration::from_secs(1)).await;
+    assert_eq!(after, "401: the certificate has expired");
 }

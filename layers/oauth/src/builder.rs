@@ -126,7 +126,8 @@ impl OpaqueVerifierBuilder {
         self.with(|c| c.allow_private_issuer = true)
     }
 
-    /// Asks this list on every request whether a token was revoked, remembered or not.
+    /// Asks this list on every request whether a token was revoked, remembered or not. Open event streams
+    /// end with it.
     pub fn revocations(mut self, revocations: Revocations) -> Self {
         self.revocations = Some(revocations);
         self

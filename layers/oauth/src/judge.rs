@@ -4,7 +4,10 @@ use std::{
     time::Duration,
 };
 
-use bartizan_core::{Clock, Event, Events, Principal, Severity, auth::Revocations};
+use bartizan_core::{
+    Clock, Event, Events, Principal, Severity,
+    auth::{Distrust, Identified, Revocations},
+};
 use bartizan_token::{Fault, Fingerprint};
 use tokio::time::timeout;
 
@@ -170,10 +173,22 @@ impl Judge {
     }
 
     fn unless_revoked(&self, principal: Principal) -> Verdict {
-        let list = self.revocations.as_ref();
-        match list.and_then(|list| list.find(&principal)) {
-            Some(fault) => Err(Refusal::Fault(fault)),
-            None => Ok(principal),
+        let Some(list) = &self.revocations else {
+            return Ok(principal);
+        };
+        match list.judge(&principal) {
+            Ok(()) => Ok(principal),
+            Err(Distrust::Revoked(fault)) => Err(Refusal::Fault(fault)),
+            Err(_) => Err(Refusal::shortly("what was revoked elsewhere is not known")),
+        }
+    }
+
+    /// What a token proves, for as long as it is not revoked.
+    pub(crate) fn identified(&self, principal: Principal) -> Identified {
+        let identified = Identified::new(principal);
+        match &self.revocations {
+            Some(list) => identified.with_revocations(list.clone()),
+            None => identified,
         }
     }
 

@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc};
 
 use bartizan_core::{
     Authenticator, Denial, DenialKind, Principal, SecurityContext,
-    auth::{CredentialPlace, Credentials, Identified, Verification},
+    auth::{CredentialPlace, Credentials, Verification},
 };
 use bartizan_token::{Challenges, ProtectedResourceMetadata};
 use http::HeaderValue;
@@ -124,11 +124,12 @@ impl Authenticator for OpaqueVerifier {
         let inner = Arc::clone(&self.inner);
         match inner.judge.judge(token) {
             Judgement::Done(result) => {
-                let result = result.map(Identified::new);
+                let result = result.map(|principal| inner.judge.identified(principal));
                 result.map_err(|refusal| inner.denial(refusal)).into()
             }
             Judgement::Wait(waiter) => Verification::Pending(Box::pin(async move {
-                let result = inner.judge.settled(waiter).await.map(Identified::new);
+                let result = inner.judge.settled(waiter).await;
+                let result = result.map(|principal| inner.judge.identified(principal));
                 result.map_err(|refusal| inner.denial(refusal))
             })),
         }

@@ -2,7 +2,7 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use http::{HeaderName, HeaderValue};
 
-use super::{CredentialPlace, Credentials};
+use super::{CredentialPlace, Credentials, Revocations};
 use crate::{Denial, Principal, SecurityContext};
 
 /// Judges one kind of credential.
@@ -104,6 +104,7 @@ impl fmt::Debug for Verification {
 pub struct Identified {
     pub(super) principal: Principal,
     pub(super) response_headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) revocations: Option<Revocations>,
 }
 
 impl Identified {
@@ -112,7 +113,16 @@ impl Identified {
         Self {
             principal,
             response_headers: Vec::new(),
+            revocations: None,
         }
+    }
+
+    /// The list that the authenticator asked: an event stream that answers the request goes on only
+    /// while the principal is not in it.
+    #[must_use]
+    pub fn with_revocations(mut self, list: Revocations) -> Self {
+        self.revocations = Some(list);
+        self
     }
 
     /// A header for the answer, whatever the inner service says: `DPoP-Nonce`.

@@ -3,16 +3,24 @@ use std::{borrow::Cow, sync::Arc};
 use http::{HeaderName, HeaderValue, request::Parts};
 
 use super::{
-    Authenticator, CredentialPlace, Credentials, Identified, PendingVerification, Verification,
+    Authenticator, CredentialPlace, Credentials, Identified, PendingVerification, Revocations,
+    Verification,
     layer::{Shared, bearer_first},
 };
 use crate::{Denial, DenialKind, Principal, SecurityContext, admit};
 
 /// What becomes of a request.
 pub(super) enum Decision {
-    Forward(Vec<(HeaderName, HeaderValue)>),
+    Forward(Admission),
     Refuse(Denial),
     Wait(usize, PendingVerification),
+}
+
+/// What a request that goes on leaves for its answer.
+#[derive(Default)]
+pub(super) struct Admission {
+    pub(super) response_headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) revocations: Option<Revocations>,
 }
 
 impl Shared {
@@ -39,12 +47,16 @@ impl Shared {
             Verification::Pending(pending) => return Decision::Wait(judge, pending),
         };
         match self.conclude(judge, result, parts, context) {
-            Ok(headers) => Decision::Forward(headers),
+            Ok(admission) => Decision::Forward(admission),
             Err(denial) => Decision::Refuse(denial),
         }
     }
 
     /// The authenticator for the request's one credential; an error if there are two.
+    ///
+    /// What a request presents is judged, and what its connection has is not a second credential beside
+    /// it: a client does not choose anew for each request whether to show its certificate. Nor does a
+    /// request fall back to that if what it presents is worth nothing.
     fn choose(
         &self,
         credentials: &Credentials<'_>,
@@ -54,6 +66,9 @@ impl Shared {
             let Some(place) = authenticator.recognizes(credentials) else {
                 continue;
             };
+            if place == CredentialPlace::Connection && self.presented(credentials).is_some() {
+                continue;
+            }
             match &chosen {
                 None => chosen = Some((index, authenticator, place)),
                 Some((_, _, first)) if *first == place => {}
@@ -97,7 +112,7 @@ impl Shared {
     ) -> Decision {
         if context.principal().is_some_and(|p| !p.is_anonymous()) {
             admit!("auth", context, "identified_outside");
-            return Decision::Forward(Vec::new());
+            return Decision::Forward(Admission::default());
         }
         let presented = self.presented(credentials);
         if self.allow_anonymous && presented.is_none() {
@@ -105,7 +120,7 @@ impl Shared {
             return match context.set_principal(Principal::anonymous()) {
                 Ok(()) => {
                     admit!("auth", context, "anonymous");
-                    Decision::Forward(Vec::new())
+                    Decision::Forward(Admission::default())
                 }
                 Err(taken) => Decision::Refuse(self.malformed(taken.to_string())),
             };
@@ -130,10 +145,11 @@ impl Shared {
         result: Result<Identified, Denial>,
         parts: &mut Parts,
         context: &SecurityContext,
-    ) -> Result<Vec<(HeaderName, HeaderValue)>, Denial> {
+    ) -> Result<Admission, Denial> {
         let Identified {
             principal,
             response_headers,
+            revocations,
         } = result.map_err(|denial| self.challenged(judge, denial))?;
         context
             .set_principal(principal)
@@ -142,7 +158,10 @@ impl Shared {
         let name = self.authenticators.get(judge).map_or("", |a| a.name());
         admit!("auth", context, "identified", name);
         self.remove_credentials(parts);
-        Ok(response_headers)
+        Ok(Admission {
+            response_headers,
+            revocations,
+        })
     }
 
     fn remove_credentials(&self, parts: &mut Parts) {

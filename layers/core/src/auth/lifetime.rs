@@ -1,15 +1,16 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::{Method, Response, header::CONTENT_TYPE};
 
-use super::layer::Shared;
-use crate::{ResponseBody, SecurityContext};
+use super::{Distrust, Revocations, layer::Shared};
+use crate::{Clock, Principal, ResponseBody, SecurityContext, body};
 
 /// How long an answer may go on: an event stream outlives its request, and must not outlive what
 /// authorized it (TV-20).
 pub(super) struct Lifetime {
     context: SecurityContext,
     shared: Arc<Shared>,
+    revocations: Option<Revocations>,
     is_post: bool,
 }
 
@@ -19,27 +20,42 @@ impl Lifetime {
         method: &Method,
         context: &SecurityContext,
         shared: &Arc<Shared>,
+        revocations: Option<Revocations>,
     ) -> Option<Self> {
-        context.principal()?.expires_at()?;
-        Some(Self {
+        let principal = context.principal()?;
+        (revocations.is_some() || principal.accepted_until().is_some()).then(|| Self {
             context: context.clone(),
             shared: Arc::clone(shared),
+            revocations,
             is_post: method == Method::POST,
         })
     }
 
     /// The answer, which ends in time if it is an event stream.
     pub(super) fn bound<B>(self, answer: Response<ResponseBody<B>>) -> Response<ResponseBody<B>> {
-        let expires_at = self.context.principal().and_then(|p| p.expires_at());
-        let Some(expires_at) = expires_at.filter(|_| is_event_stream(&answer)) else {
+        let principal = self.context.principal();
+        let Some(principal) = principal.filter(|_| is_event_stream(&answer)) else {
             return answer;
         };
-        let end = if self.is_call() {
-            expires_at.saturating_add(self.shared.call_grace)
+        let is_call = self.is_call();
+        let grace = if is_call {
+            self.shared.call_grace
         } else {
-            expires_at
+            Duration::ZERO
         };
-        answer.map(|body| body.until(end, Arc::clone(&self.shared.clock)))
+        let end = End {
+            at: principal
+                .accepted_until()
+                .map(|at| at.saturating_add(grace)),
+            clock: Arc::clone(&self.shared.clock),
+            watch: self.revocations.clone().map(|list| Watch {
+                list,
+                principal: principal.clone(),
+                seen: None,
+                is_call,
+            }),
+        };
+        answer.map(|body| body.until(Box::new(end)))
     }
 
     /// Whether the stream is a running call's answer, rather than one that a caller listens on.
@@ -52,6 +68,53 @@ impl Lifetime {
         #[cfg(not(feature = "call"))]
         let listens = false;
         self.is_post && !listens
+    }
+}
+
+/// When a stream ends.
+#[derive(Debug)]
+struct End {
+    /// By the wall clock.
+    at: Option<Duration>,
+    clock: Arc<dyn Clock>,
+    watch: Option<Watch>,
+}
+
+impl body::End for End {
+    fn has_come(&mut self) -> bool {
+        self.at.is_some_and(|at| self.clock.wall() >= at)
+            || self.watch.as_mut().is_some_and(Watch::is_over)
+    }
+}
+
+/// Looks whether what identified a stream's caller was revoked since.
+#[derive(Debug)]
+struct Watch {
+    list: Revocations,
+    principal: Principal,
+    /// The state of the list in which it was not revoked; at first none, since a revocation may have
+    /// come between the request's judgement and its answer.
+    seen: Option<u64>,
+    is_call: bool,
+}
+
+impl Watch {
+    fn is_over(&mut self) -> bool {
+        // Read first: what comes in between is seen at the next frame.
+        let state = self.list.state();
+        let is_known = self.is_call || self.list.is_in_touch();
+        if is_known && self.seen == Some(state) {
+            return false;
+        }
+        match self.list.judge(&self.principal) {
+            Err(Distrust::Revoked(_)) => true,
+            // What a call does was decided when it began.
+            Err(Distrust::OutOfTouch) => !self.is_call,
+            Ok(()) => {
+                self.seen = Some(state);
+                false
+            }
+        }
     }
 }
 

@@ -4,19 +4,23 @@ use std::{
     fmt,
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
+use super::{
+    Feed, FeedTaken,
+    revoked::{self, OfIssuer, What},
+};
 use crate::{Clock, Principal, SystemClock};
 
 /// Credentials that are not to be believed any more though they have not expired.
 ///
 /// A local list that authenticators look into on every request, also where they remember what they
-/// verified, so a revocation holds from the next request on. What fills it is the application's
-/// affair: an administrator's command, the issuer's logout notices, a channel between its nodes.
-/// Clones share the list.
+/// verified, so a revocation holds from the next request on, and from the next event of a stream that is
+/// open. What fills it is the application's affair: an administrator's command, the issuer's logout
+/// notices; `bartizan-redis` shares it between nodes. Clones share the list.
 ///
 /// ```
 /// use std::time::Duration;
@@ -26,46 +30,43 @@ use crate::{Clock, Principal, SystemClock};
 /// let token = Principal::user("https://auth.example.com", "ann")
 ///     .credential_id("token-17")
 ///     .build("jwt");
-/// assert!(revocations.find(&token).is_none());
+/// assert!(revocations.judge(&token).is_ok());
 ///
 /// let in_an_hour = revocations.now() + Duration::from_secs(3600);
 /// revocations.revoke_credential("https://auth.example.com", "token-17", in_an_hour)?;
-/// assert!(revocations.find(&token).is_some());
+/// assert!(revocations.judge(&token).is_err());
 /// # Ok::<(), bartizan_core::auth::RevocationsFull>(())
 /// ```
 #[derive(Clone)]
-pub struct Revocations(Arc<Shared>);
+pub struct Revocations {
+    shared: Arc<Shared>,
+    skew: Duration,
+}
 
 struct Shared {
     capacity: usize,
     clock: Arc<dyn Clock>,
     /// While there are none, nobody takes the lock.
     count: AtomicUsize,
+    /// Grows with each change.
+    state: AtomicU64,
+    /// Until when the list is in touch with others, in nanoseconds of the monotonic clock.
+    in_touch_until: AtomicU64,
     issuers: RwLock<HashMap<Box<str>, OfIssuer>>,
 }
 
-/// What is revoked of one issuer's, each with the time at which it may be forgotten.
-#[derive(Default)]
-struct OfIssuer {
-    credentials: HashMap<Box<str>, Duration>,
-    sessions: HashMap<Box<str>, Duration>,
-    subjects: HashMap<Box<str>, Cut>,
-}
+/// Of a list that needs not be in touch with any other.
+const ALWAYS: u64 = u64::MAX;
 
-/// Everything issued until then is revoked.
-#[derive(Default, Clone, Copy)]
-struct Cut {
-    at: Duration,
-    until: Duration,
-}
-
-/// What is revoked.
-#[derive(Clone, Copy)]
-enum What<'a> {
-    Credential(&'a str),
-    Session(&'a str),
-    /// Up to a time.
-    Subject(&'a str, Duration),
+/// Why a credential that verifies is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Distrust {
+    /// It is revoked; why, for the operator. Refused as invalid.
+    Revoked(&'static str),
+    /// Whether it is revoked is not known: the list depends on a [`Feed`], which has been silent for too
+    /// long. Refused as 503, for the credential may be good.
+    OutOfTouch,
 }
 
 /// The list is full, and nothing in it may be forgotten yet: the revocation has **no effect**.
@@ -73,12 +74,12 @@ enum What<'a> {
 #[non_exhaustive]
 pub struct RevocationsFull;
 
-/// How long something stays beyond its time: as far as clocks may differ.
-const SLACK: Duration = Duration::from_secs(300);
-
 impl Revocations {
     /// Revocations that are held unless [`with_capacity`](Self::with_capacity) says otherwise.
     pub const DEFAULT_CAPACITY: usize = 100_000;
+
+    /// How far an issuer's clock may be ahead of ours unless [`with_skew`](Self::with_skew) says otherwise.
+    pub const DEFAULT_SKEW: Duration = Duration::from_secs(60);
 
     /// An empty list.
     pub fn new() -> Self {
@@ -92,17 +93,59 @@ impl Revocations {
 
     /// The same by another clock.
     pub fn with_clock(revocations: usize, clock: impl Clock) -> Self {
-        Self(Arc::new(Shared {
-            capacity: revocations,
-            clock: Arc::new(clock),
-            count: AtomicUsize::new(0),
-            issuers: RwLock::default(),
-        }))
+        Self {
+            shared: Arc::new(Shared {
+                capacity: revocations,
+                clock: Arc::new(clock),
+                count: AtomicUsize::new(0),
+                state: AtomicU64::new(0),
+                in_touch_until: AtomicU64::new(ALWAYS),
+                issuers: RwLock::default(),
+            }),
+            skew: Self::DEFAULT_SKEW,
+        }
+    }
+
+    /// The same list, seen by whom an issuer's clock may be ahead by so much: what a subject was issued
+    /// within this time after it was revoked counts as issued before.
+    ///
+    /// An authenticator takes the longer of this and the leeway that it grants.
+    #[must_use]
+    pub fn with_skew(mut self, skew: Duration) -> Self {
+        self.skew = skew;
+        self
+    }
+
+    /// How far an issuer's clock may be ahead.
+    pub fn skew(&self) -> Duration {
+        self.skew
+    }
+
+    /// How many revocations there is room for.
+    pub fn capacity(&self) -> usize {
+        self.shared.capacity
     }
 
     /// The time since the Unix epoch, by the list's clock.
     pub fn now(&self) -> Duration {
-        self.0.clock.wall()
+        self.shared.clock.wall()
+    }
+
+    /// From now on the list believes nobody unless its feed was heard of within `patience`, which means
+    /// at once that it has to speak first.
+    ///
+    /// Where others revoke too, and a credential had better be refused than be believed without knowing
+    /// what they have revoked.
+    ///
+    /// # Errors
+    ///
+    /// If the list has, or ever had, a feed.
+    pub fn depend_on_feed(&self, patience: Duration) -> Result<Feed, FeedTaken> {
+        let in_touch_until = &self.shared.in_touch_until;
+        in_touch_until
+            .compare_exchange(ALWAYS, 0, Ordering::AcqRel, Ordering::Acquire)
+            .map_err(|_| FeedTaken)?;
+        Ok(Feed::new(self.clone(), patience))
     }
 
     /// Revokes one credential by its id: a token by its `jti`, a key by its id.
@@ -139,8 +182,11 @@ impl Revocations {
     }
 
     /// Revokes whatever a subject, person or program, was issued until now, by the claim `iat`; what
-    /// does not tell when it was issued counts as older. What it is issued from the next second on
-    /// is good.
+    /// does not tell when it was issued counts as older.
+    ///
+    /// The issuer's clock may be ahead, so what it issues within the [`skew`](Self::skew) after now, a
+    /// minute by default, is refused too: so long the subject stays locked out. What it issues after
+    /// that is good.
     ///
     /// `until` is when the last of it has expired.
     ///
@@ -153,37 +199,79 @@ impl Revocations {
         subject: &str,
         until: Duration,
     ) -> Result<(), RevocationsFull> {
-        self.put(issuer, What::Subject(subject, self.now()), until)
+        self.revoke_subject_at(issuer, subject, self.now(), until)
     }
 
-    /// Whether the principal's credential is revoked; why, for the operator.
-    pub fn find(&self, principal: &Principal) -> Option<&'static str> {
-        if self.is_empty() || principal.is_anonymous() {
+    /// The same of what it was issued until `at`, since the Unix epoch: for a revocation that was made
+    /// earlier, or elsewhere. Making it again changes nothing; of several the latest counts.
+    ///
+    /// # Errors
+    ///
+    /// If there is no room. Then the subject's credentials are still good.
+    pub fn revoke_subject_at(
+        &self,
+        issuer: &str,
+        subject: &str,
+        at: Duration,
+        until: Duration,
+    ) -> Result<(), RevocationsFull> {
+        self.put(issuer, What::Subject(subject, at), until)
+    }
+
+    /// Whether the principal's credential is to be believed; if not, why.
+    ///
+    /// # Errors
+    ///
+    /// If it is revoked, or if that can't be known.
+    pub fn judge(&self, principal: &Principal) -> Result<(), Distrust> {
+        if principal.is_anonymous() {
+            return Ok(());
+        }
+        if let Some(why) = self.find(principal) {
+            return Err(Distrust::Revoked(why));
+        }
+        if self.is_in_touch() {
+            Ok(())
+        } else {
+            Err(Distrust::OutOfTouch)
+        }
+    }
+
+    fn find(&self, principal: &Principal) -> Option<&'static str> {
+        if self.is_empty() {
             return None;
         }
-        let issuers = self.0.issuers.read();
+        let issuers = self.shared.issuers.read();
         let issuers = issuers.unwrap_or_else(PoisonError::into_inner);
-        let list = issuers.get(principal.issuer())?;
-        if let Some(id) = principal.credential_id()
-            && list.credentials.contains_key(id)
-        {
-            return Some("the credential is revoked");
+        issuers.get(principal.issuer())?.find(principal, self.skew)
+    }
+
+    /// Another one after each change.
+    pub(super) fn state(&self) -> u64 {
+        self.shared.state.load(Ordering::Acquire)
+    }
+
+    pub(super) fn is_in_touch(&self) -> bool {
+        match self.shared.in_touch_until.load(Ordering::Acquire) {
+            ALWAYS => true,
+            until => nanos(self.monotonic()) < until,
         }
-        let claims = principal.claims();
-        if let Some(session) = claims.get("sid").and_then(serde_json::Value::as_str)
-            && list.sessions.contains_key(session)
-        {
-            return Some("the session is revoked");
-        }
-        let cut = list.subjects.get(principal.subject())?;
-        let issued_at = claims.get("iat").and_then(serde_json::Value::as_f64);
-        let is_newer = issued_at.is_some_and(|at| at > cut.at.as_secs_f64());
-        (!is_newer).then_some("what the subject was issued until then is revoked")
+    }
+
+    pub(super) fn monotonic(&self) -> Duration {
+        self.shared.clock.monotonic()
+    }
+
+    pub(super) fn stay_in_touch_until(&self, until: Duration) {
+        // Never for good: that is for lists without a feed.
+        let until = nanos(until).min(ALWAYS - 1);
+        let in_touch_until = &self.shared.in_touch_until;
+        in_touch_until.store(until, Ordering::Release);
     }
 
     /// How many revocations are held.
     pub fn len(&self) -> usize {
-        self.0.count.load(Ordering::Acquire)
+        self.shared.count.load(Ordering::Acquire)
     }
 
     /// Whether none is held.
@@ -193,65 +281,34 @@ impl Revocations {
 
     fn put(&self, issuer: &str, what: What<'_>, until: Duration) -> Result<(), RevocationsFull> {
         let now = self.now();
-        if is_past(until, now) {
+        if revoked::is_past(until, now) {
             return Ok(());
         }
-        let issuers = self.0.issuers.write();
+        let shared = &*self.shared;
+        let issuers = shared.issuers.write();
         let mut issuers = issuers.unwrap_or_else(PoisonError::into_inner);
-        if self.len() >= self.0.capacity {
+        if self.len() >= shared.capacity {
             issuers.retain(|_, list| list.forget(now) > 0);
         }
         let count: usize = issuers.values().map(OfIssuer::len).sum();
         let is_known = issuers.get(issuer).is_some_and(|list| list.knows(what));
-        if count >= self.0.capacity && !is_known {
-            self.0.count.store(count, Ordering::Release);
+        if count >= shared.capacity && !is_known {
+            shared.count.store(count, Ordering::Release);
             return Err(RevocationsFull);
         }
-        issuers.entry(issuer.into()).or_default().put(what, until);
+        let list = issuers.entry(issuer.into()).or_default();
+        let is_changed = list.put(what, until);
         let count = count + usize::from(!is_known);
-        self.0.count.store(count, Ordering::Release);
+        shared.count.store(count, Ordering::Release);
+        if is_changed {
+            shared.state.fetch_add(1, Ordering::AcqRel);
+        }
         Ok(())
     }
 }
 
-impl OfIssuer {
-    fn len(&self) -> usize {
-        self.credentials.len() + self.sessions.len() + self.subjects.len()
-    }
-
-    fn knows(&self, what: What<'_>) -> bool {
-        match what {
-            What::Credential(id) => self.credentials.contains_key(id),
-            What::Session(id) => self.sessions.contains_key(id),
-            What::Subject(subject, _) => self.subjects.contains_key(subject),
-        }
-    }
-
-    /// Revokes; what is known already is revoked for as long as either says.
-    fn put(&mut self, what: What<'_>, until: Duration) {
-        let known = match what {
-            What::Credential(id) => self.credentials.entry(id.into()).or_default(),
-            What::Session(id) => self.sessions.entry(id.into()).or_default(),
-            What::Subject(subject, at) => {
-                let cut = self.subjects.entry(subject.into()).or_default();
-                cut.at = at.max(cut.at);
-                &mut cut.until
-            }
-        };
-        *known = until.max(*known);
-    }
-
-    /// Forgets what has expired by itself; how many are left.
-    fn forget(&mut self, now: Duration) -> usize {
-        self.credentials.retain(|_, until| !is_past(*until, now));
-        self.sessions.retain(|_, until| !is_past(*until, now));
-        self.subjects.retain(|_, cut| !is_past(cut.until, now));
-        self.len()
-    }
-}
-
-fn is_past(until: Duration, now: Duration) -> bool {
-    until.saturating_add(SLACK) <= now
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Default for Revocations {
@@ -264,7 +321,7 @@ impl fmt::Debug for Revocations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Revocations")
             .field("len", &self.len())
-            .field("capacity", &self.0.capacity)
+            .field("capacity", &self.shared.capacity)
             .finish_non_exhaustive()
     }
 }
@@ -282,7 +339,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::FakeClock;
+    use crate::{FakeClock, auth::revoked::SLACK};
 
     const I: &str = "https://a.example";
     const HOUR: Duration = Duration::from_secs(3600);
@@ -328,6 +385,7 @@ mod tests {
     #[test]
     fn a_subject_is_revoked_up_to_now_and_what_tells_no_time_counts_as_older() {
         let (list, clock) = list(10);
+        let list = list.with_skew(Duration::ZERO);
         let now = clock.wall().as_secs();
         list.revoke_subject(I, "ann", clock.wall() + HOUR).unwrap();
         for (claims, revoked) in [
@@ -347,6 +405,42 @@ mod tests {
                 .is_some()
         );
         assert_eq!(list.len(), 1);
+    }
+
+    #[test]
+    fn what_an_issuer_ahead_of_us_issued_before_the_cut_is_revoked_as_far_as_it_may_be_ahead() {
+        let (list, clock) = list(10);
+        let now = clock.wall().as_secs();
+        list.revoke_subject(I, "ann", clock.wall() + HOUR).unwrap();
+        let is_revoked = |list: &Revocations, iat| list.find(&token(I, "ann", json!({"iat": iat})));
+        assert!(is_revoked(&list, now + 60).is_some());
+        assert!(is_revoked(&list, now + 61).is_none());
+        let patient = list.with_skew(Duration::from_secs(300));
+        assert!(is_revoked(&patient, now + 300).is_some());
+        assert!(is_revoked(&patient, now + 301).is_none());
+    }
+
+    #[test]
+    fn a_revocation_that_is_made_again_moves_no_cut_and_is_no_change() {
+        let (list, clock) = list(10);
+        let list = list.with_skew(Duration::ZERO);
+        let (made, until) = (clock.wall(), clock.wall() + HOUR);
+        list.revoke_subject(I, "ann", until).unwrap();
+        list.revoke_credential(I, "t9", until).unwrap();
+        let newer = token(I, "ann", json!({"iat": made.as_secs() + 5}));
+        assert!(list.find(&newer).is_none());
+        clock.advance(Duration::from_secs(10));
+        let state = list.state();
+        list.revoke_subject_at(I, "ann", made, until).unwrap();
+        list.revoke_credential(I, "t9", until).unwrap();
+        assert_eq!(list.state(), state);
+        assert!(list.find(&newer).is_none());
+        list.revoke_subject(I, "ann", until).unwrap();
+        assert_ne!(list.state(), state);
+        assert!(list.find(&newer).is_some());
+        // An older one, which comes late, does not take it back.
+        list.revoke_subject_at(I, "ann", made, until).unwrap();
+        assert!(list.find(&newer).is_some());
     }
 
     #[test]

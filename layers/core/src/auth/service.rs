@@ -50,10 +50,11 @@ where
         let (mut parts, body) = request.into_parts();
         let context = SecurityContext::of_parts(&mut parts);
         match self.shared.decide(&mut parts, &context) {
-            Decision::Forward(response_headers) => {
-                let lifetime = Lifetime::of(&parts.method, &context, &self.shared);
+            Decision::Forward(admission) => {
+                let list = admission.revocations;
+                let lifetime = Lifetime::of(&parts.method, &context, &self.shared, list);
                 let inner = self.inner.call(Request::from_parts(parts, body));
-                AuthFuture::forward(inner, response_headers, lifetime)
+                AuthFuture::forward(inner, admission.response_headers, lifetime)
             }
             Decision::Refuse(denial) => AuthFuture::refuse(&context, denial),
             Decision::Wait(judge, verification) => {
@@ -100,10 +101,12 @@ where
             .shared
             .conclude(self.judge, result, &mut parts, &self.context)
         {
-            Ok(headers) => {
-                let lifetime = Lifetime::of(&parts.method, &self.context, &self.shared);
+            Ok(admission) => {
+                let list = admission.revocations;
+                let lifetime = Lifetime::of(&parts.method, &self.context, &self.shared, list);
                 let request = Request::from_parts(parts, body);
-                Ok((self.service.call(request), headers, lifetime))
+                let answer = self.service.call(request);
+                Ok((answer, admission.response_headers, lifetime))
             }
             Err(denial) => Err((self.context, denial)),
         }
