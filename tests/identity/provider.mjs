@@ -1,6 +1,6 @@
 // An OpenID provider on loopback: oidc-provider, with one person who agrees to everything.
 //
-// PORT: where it listens, 0 for any. Says `ready <issuer>` once it does. Its keys are made anew at each start.
+// PORT: where it listens, 0 for any. CLIENT_JWKS: public keys of a client that signs assertions, if any. Says `ready <issuer>` once it does. Its keys are made anew at each start.
 // Tokens for a resource that ends in `/opaque` are opaque, those for any other are JWTs.
 
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
@@ -37,6 +37,26 @@ const provider = new Provider(issuer, {
       redirect_uris: [],
       response_types: [],
     },
+    {
+      client_id: 'mcp-server-by-form',
+      client_secret: 'a secret: of the form & 100 %',
+      token_endpoint_auth_method: 'client_secret_post',
+      grant_types: [],
+      redirect_uris: [],
+      response_types: [],
+    },
+    ...(process.env.CLIENT_JWKS
+      ? [
+          {
+            client_id: 'mcp-server-by-key',
+            token_endpoint_auth_method: 'private_key_jwt',
+            jwks: JSON.parse(process.env.CLIENT_JWKS),
+            grant_types: [],
+            redirect_uris: [],
+            response_types: [],
+          },
+        ]
+      : []),
   ],
   scopes: ['openid', 'offline_access', 'tools:call', 'reports.read'],
   cookies: { keys: [randomUUID()] },

@@ -14,9 +14,9 @@ use std::{
 use bartizan::{
     Denial, DenialKind, JwtLayer, JwtVerifier, OpaqueVerifier, SecurityContext,
     jwt::DpopConfig,
-    oauth::{ClientAuth, Introspection},
+    oauth::{AssertionAlgorithm, ClientAuth, Introspection},
 };
-use bartizan_kit::{Algorithm, SigningKey};
+use bartizan_kit::{Algorithm, Jwks, SigningKey};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -73,17 +73,27 @@ struct Provider {
 impl Provider {
     async fn start() -> Option<Self> {
         if is_installed() {
-            Some(Self::at("0").await)
+            Some(Self::at("0", "").await)
         } else {
             None
         }
     }
 
-    async fn at(port: &str) -> Self {
+    /// One that knows a client by these keys.
+    async fn with_client_of(keys: &Jwks) -> Option<Self> {
+        if is_installed() {
+            Some(Self::at("0", &keys.to_string()).await)
+        } else {
+            None
+        }
+    }
+
+    async fn at(port: &str, client_keys: &str) -> Self {
         let mut process = Command::new("node")
             .arg("provider.mjs")
             .current_dir(folder())
             .env("PORT", port)
+            .env("CLIENT_JWKS", client_keys)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .kill_on_drop(true)
@@ -109,7 +119,7 @@ impl Provider {
     async fn restart(&mut self) {
         self.kill().await;
         let port = self.issuer.rsplit(':').next().unwrap().to_owned();
-        *self = Self::at(&port).await;
+        *self = Self::at(&port, "").await;
     }
 
     /// A token of the program's own.
@@ -230,6 +240,45 @@ async fn an_opaque_token_is_introspected_and_ends_when_it_is_revoked() {
     provider.kill().await;
     let down = verifier.verify("another").await.unwrap_err();
     assert_eq!(down.kind(), DenialKind::Unavailable);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_proves_itself_to_the_provider_by_form_and_by_assertion() {
+    let keys = Algorithm::ALL.map(SigningKey::generate);
+    let Some(provider) = Provider::with_client_of(&Jwks::of(&keys)).await else {
+        return;
+    };
+    let token = provider.token(OPAQUE).await;
+    let endpoint = format!("{}/token/introspection", provider.issuer);
+    let ask = async |client: &str, auth: ClientAuth| {
+        let server = Introspection::new(&provider.issuer, &endpoint, client, auth);
+        let verifier = OpaqueVerifier::builder(server.audience(OPAQUE)).build();
+        reason(verifier.unwrap().verify(&token).await)
+    };
+    let by_form = "mcp-server-by-form";
+    let good = ClientAuth::post("a secret: of the form & 100 %".to_owned());
+    assert_eq!(ask(by_form, good).await, "accepted");
+    let unauthorized = "Unavailable: nothing is known of the token: status 401";
+    let bad = ClientAuth::post("another secret".to_owned());
+    assert_eq!(ask(by_form, bad).await, unauthorized);
+    let by_key = "mcp-server-by-key";
+    let sign = |algorithm, key: &SigningKey| {
+        let kid = Some(key.kid());
+        ClientAuth::private_key_jwt(algorithm, kid, &key.private_pem()).unwrap()
+    };
+    for (algorithm, key) in [
+        (AssertionAlgorithm::RS256, &keys[0]),
+        (AssertionAlgorithm::ES256, &keys[1]),
+        (AssertionAlgorithm::EdDSA, &keys[2]),
+    ] {
+        assert_eq!(
+            ask(by_key, sign(algorithm, key)).await,
+            "accepted",
+            "{algorithm:?}"
+        );
+        let thief = SigningKey::generate(key.algorithm());
+        assert_eq!(ask(by_key, sign(algorithm, &thief)).await, unauthorized);
+    }
 }
 
 /// A proof for a request, by RFC 9449's own words.

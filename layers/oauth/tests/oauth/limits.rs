@@ -144,3 +144,13 @@ async fn a_token_that_the_provider_chokes_on_is_not_shown_again_at_once() {
     provider.behave(|_| Answer::json(&ann()));
     assert_eq!(reason(verifier.verify("choke").await), "accepted");
 }
+
+#[tokio::test]
+async fn questions_share_a_connection_rather_than_make_one_each() {
+    let provider = Provider::keeping_alive(|_| Answer::json(&ann())).await;
+    let verifier = builder(&provider, &clock()).build().unwrap();
+    for n in 0..20 {
+        assert!(verifier.verify(&format!("token-{n}")).await.is_ok());
+    }
+    assert_eq!((provider.count(), provider.connections()), (20, 1));
+}

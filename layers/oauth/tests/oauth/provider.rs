@@ -1,8 +1,11 @@
 //! A provider on loopback that answers as it is told, and remembers what it was asked.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
-use axum::{Router, body::Body, extract::Request as Incoming};
+use axum::{Router, body::Body, extract::Request as Incoming, serve::ListenerExt as _};
 use http::{HeaderMap, Method, Uri};
 use http_body_util::BodyExt as _;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -74,22 +77,48 @@ type Script = Arc<dyn Fn(&Asked) -> Answer + Send + Sync>;
 
 pub(crate) struct Provider {
     address: SocketAddr,
+    shared: Shared,
+    server: JoinHandle<()>,
+}
+
+#[derive(Clone)]
+struct Shared {
     script: Arc<Mutex<Script>>,
     log: Arc<Mutex<Vec<Asked>>>,
-    server: JoinHandle<()>,
+    connections: Arc<AtomicUsize>,
+    keeps_alive: bool,
 }
 
 impl Provider {
     pub(crate) async fn start(script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
+        // A connection that outlives its server would not notice that it was killed.
+        Self::with(script, false).await
+    }
+
+    /// One that leaves connections open.
+    pub(crate) async fn keeping_alive(
+        script: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(script, true).await
+    }
+
+    async fn with(
+        script: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+        keeps_alive: bool,
+    ) -> Self {
         let script: Script = Arc::new(script);
-        let (script, log) = (Arc::new(Mutex::new(script)), Arc::default());
+        let shared = Shared {
+            script: Arc::new(Mutex::new(script)),
+            log: Arc::default(),
+            connections: Arc::default(),
+            keeps_alive,
+        };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let server = serve(listener, Arc::clone(&script), Arc::clone(&log));
+        let server = serve(listener, shared.clone());
         Self {
             address,
-            script,
-            log,
+            shared,
             server,
         }
     }
@@ -104,15 +133,20 @@ impl Provider {
 
     /// Answers otherwise from now on.
     pub(crate) fn behave(&self, script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) {
-        *self.script.lock().unwrap() = Arc::new(script);
+        *self.shared.script.lock().unwrap() = Arc::new(script);
     }
 
     pub(crate) fn asked(&self) -> Vec<Asked> {
-        self.log.lock().unwrap().clone()
+        self.shared.log.lock().unwrap().clone()
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.log.lock().unwrap().len()
+        self.shared.log.lock().unwrap().len()
+    }
+
+    /// How many connections were made.
+    pub(crate) fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::SeqCst)
     }
 
     /// Nothing listens any more.
@@ -124,7 +158,7 @@ impl Provider {
     /// Listens again, where it did.
     pub(crate) async fn restart(&mut self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
-        self.server = serve(listener, Arc::clone(&self.script), Arc::clone(&self.log));
+        self.server = serve(listener, self.shared.clone());
     }
 }
 
@@ -134,13 +168,13 @@ impl Drop for Provider {
     }
 }
 
-fn serve(
-    listener: TcpListener,
-    script: Arc<Mutex<Script>>,
-    log: Arc<Mutex<Vec<Asked>>>,
-) -> JoinHandle<()> {
+fn serve(listener: TcpListener, shared: Shared) -> JoinHandle<()> {
+    let connections = Arc::clone(&shared.connections);
+    let listener = listener.tap_io(move |_| {
+        connections.fetch_add(1, Ordering::SeqCst);
+    });
     let app = Router::new().fallback(move |request: Incoming| {
-        let (script, log) = (Arc::clone(&script), Arc::clone(&log));
+        let shared = shared.clone();
         async move {
             let (parts, body) = request.into_parts();
             let body = body.collect().await.unwrap().to_bytes();
@@ -150,16 +184,17 @@ fn serve(
                 headers: parts.headers,
                 body: String::from_utf8(body.to_vec()).unwrap(),
             };
-            log.lock().unwrap().push(asked.clone());
-            let script = Arc::clone(&script.lock().unwrap());
+            shared.log.lock().unwrap().push(asked.clone());
+            let script = Arc::clone(&shared.script.lock().unwrap());
             let answer = script(&asked);
             tokio::time::sleep(answer.after).await;
             let mut response = Response::builder().status(answer.status);
             for (name, value) in answer.headers {
                 response = response.header(name, value);
             }
-            // A connection that outlives its server would not notice that it was killed.
-            response = response.header("connection", "close");
+            if !shared.keeps_alive {
+                response = response.header("connection", "close");
+            }
             response.body(Body::from(answer.body)).unwrap()
         }
     });
