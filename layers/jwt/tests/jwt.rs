@@ -23,6 +23,8 @@ use http::{Request, Response, StatusCode, header::AUTHORIZATION};
 use http_body_util::{BodyExt as _, Full};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
+#[path = "jwt/authorization.rs"]
+mod authorization;
 #[path = "jwt/construction.rs"]
 mod construction;
 #[path = "jwt/contract.rs"]
