@@ -2,7 +2,7 @@
 //! verifier.
 
 use bartizan_core::PrincipalKind;
-use bartizan_jwt::{IssuerConfig, RequiredClaim, WorkosWebhooks};
+use bartizan_jwt::{IssuerConfig, WorkosWebhooks};
 use bartizan_kit::Algorithm as Alg;
 use serde::Deserialize;
 
@@ -398,6 +398,7 @@ fn a_required_claim_that_names_none_does_not_build() {
 #[cfg(feature = "serde")]
 #[test]
 fn required_claims_are_read_from_a_file() {
+    use bartizan_jwt::RequiredClaim;
     let text = r#"{"issuer": "https://a.example", "credential_id_claim": "uti", "required_claims": [
         {"claims": ["azp", "client_id"]}, {"claims": ["typ"], "values": ["Bearer"]}]}"#;
     let config: IssuerConfig = serde_json::from_str(text).unwrap();
