@@ -26,6 +26,9 @@ pub use bartizan_ratelimit::{self as ratelimit, AddressLimitLayer, RateLimitLaye
 #[cfg(feature = "rbac")]
 #[doc(inline)]
 pub use bartizan_rbac::{self as rbac, RbacLayer};
+#[cfg(feature = "session")]
+#[doc(inline)]
+pub use bartizan_session::{self as session, SessionLayer};
 
 pub mod guide;
 

@@ -8,6 +8,7 @@ mod call_body;
 mod call_headers;
 mod challenge;
 mod claims;
+mod event_stream;
 mod forwarded;
 mod host;
 mod json;
@@ -16,17 +17,20 @@ mod lines;
 mod origin;
 mod proof;
 mod send;
+mod session_id;
 mod token;
 
 pub use call_body::call_body;
 pub use call_headers::call_headers;
 pub use challenge::challenge;
 pub use claims::claims;
+pub use event_stream::event_stream;
 pub use forwarded::forwarded;
 pub use host::host;
 pub use jwks::jwks;
 pub use origin::origin;
 pub use proof::proof;
+pub use session_id::session_id;
 pub use token::token;
 
 /// An oracle: it panics if a layer broke a promise.
@@ -38,10 +42,12 @@ pub const TARGETS: &[(&str, Oracle)] = &[
     ("call_headers", call_headers),
     ("challenge", challenge),
     ("claims", claims),
+    ("event_stream", event_stream),
     ("forwarded", forwarded),
     ("host", host),
     ("jwks", jwks),
     ("origin", origin),
     ("proof", proof),
+    ("session_id", session_id),
     ("token", token),
 ];

@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use bartizan_core::{ResponseBody, SecurityContext};
+use bartizan_core::SecurityContext;
 use bytes::Bytes;
 use futures_executor::block_on;
 use http::{Request, Response};
@@ -32,11 +32,11 @@ impl Sent {
 }
 
 /// Sends one request through a layer around a service that answers 200 with an empty body.
-pub(crate) fn send<L, B>(layer: &L, mut request: Request<B>) -> Sent
+pub(crate) fn send<L, B, R>(layer: &L, mut request: Request<B>) -> Sent
 where
     L: Layer<Inner>,
-    L::Service:
-        Service<Request<B>, Response = Response<ResponseBody<Empty<Bytes>>>, Error = Infallible>,
+    L::Service: Service<Request<B>, Response = Response<R>, Error = Infallible>,
+    R: Body<Data = Bytes, Error = Infallible>,
 {
     let context = SecurityContext::of(&mut request);
     // So that reasons, which only a trail wants, are written too.

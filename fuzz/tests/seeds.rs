@@ -105,4 +105,4 @@ macro_rules! hold {
     };
 }
 
-hold! { call_body call_headers challenge claims forwarded host jwks origin proof token }
+hold! { call_body call_headers challenge claims event_stream forwarded host jwks origin proof session_id token }

@@ -93,6 +93,7 @@ async fn al_4_each_request_leaves_one_record_whoever_decided_it() {
         "cors",
         "address_limit",
         "auth",
+        "session",
         "call",
         "ratelimit",
         "rbac",

@@ -4,11 +4,12 @@ use std::sync::{Arc, LazyLock};
 
 use bartizan::{
     AddressLimitLayer, AuditLayer, AuthLayer, CallLayer, CorsLayer, JwtLayer, JwtVerifier,
-    NetworkLayer, Principal, RateLimitLayer, RbacLayer, SecurityHeadersLayer,
+    NetworkLayer, Principal, RateLimitLayer, RbacLayer, SecurityHeadersLayer, SessionLayer,
     audit::Records,
     identify,
     ratelimit::{AddressLimits, Quota, RateLimits},
     rbac::{Policy, Rule},
+    session::SessionKeys,
 };
 use bartizan_kit::{Algorithm, Revision, SigningKey, TokenMint, call_tool, layer_contract};
 use http::Request;
@@ -77,6 +78,12 @@ layer_contract!(ratelimit, || RateLimitLayer::new(limits(PLENTY)), || {
     admitted()
 });
 layer_contract!(
+    session,
+    || SessionLayer::new(session_keys()),
+    || by("ann", "viewer"),
+    || in_session("bob", "ann")
+);
+layer_contract!(
     rbac,
     || RbacLayer::new(Arc::clone(&POLICY)),
     || by("ann", "viewer"),
@@ -113,6 +120,63 @@ fn by(subject: &str, role: &str) -> Request<Full<bytes::Bytes>> {
     let principal = Principal::user(ISSUER, subject).roles([role]);
     identify(&mut request, principal.build("test")).unwrap();
     request
+}
+
+fn session_keys() -> SessionKeys {
+    let secret: Vec<u8> = (0..32).collect();
+    SessionKeys::new(secret).unwrap()
+}
+
+/// By one, in a session of another's.
+fn in_session(subject: &str, owner: &str) -> Request<Full<bytes::Bytes>> {
+    let owner = Principal::user(ISSUER, owner).build("test");
+    let id = session_keys().wrap(&owner, b"inner").unwrap();
+    let mut request = call_tool(Revision::V2025_11_25, "whoami", json!({}))
+        .session(&id)
+        .build();
+    let principal = Principal::user(ISSUER, subject).build("test");
+    identify(&mut request, principal).unwrap();
+    request
+}
+
+/// The streams of a session, whose event ids are wrapped, are streams as any other.
+mod in_a_session {
+    use bartizan_kit::contract;
+
+    use super::*;
+
+    fn layer() -> SessionLayer {
+        SessionLayer::new(session_keys())
+    }
+
+    fn admitted() -> Request<Full<bytes::Bytes>> {
+        in_session("ann", "ann")
+    }
+
+    #[test]
+    fn frames_pass_one_by_one() {
+        contract::run(async { contract::frames(layer(), admitted).await });
+    }
+
+    #[test]
+    fn a_broken_body_stays_broken() {
+        contract::run(async { contract::broken_body(layer(), admitted).await });
+    }
+
+    #[test]
+    fn a_dropped_body_drops_the_inner_body() {
+        contract::run(async { contract::dropped_body(layer(), admitted).await });
+    }
+
+    #[test]
+    fn the_inner_head_passes_untouched() {
+        contract::run(async { contract::head(layer(), admitted).await });
+    }
+
+    #[test]
+    fn it_works_under_bare_hyper_over_http_1() {
+        contract::run(async { contract::bare_hyper_1(layer(), layer(), admitted).await });
+    }
 }
 
 /// Limits that are used up refuse in the common form.

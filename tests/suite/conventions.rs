@@ -63,6 +63,7 @@ fn the_tree_is_complete() {
         "ratelimit",
         "jwt",
         "oauth",
+        "session",
         "rbac",
     ] {
         assert!(root().join("layers").join(name).exists(), "`{name}`");

@@ -24,5 +24,6 @@ mod order;
 mod roles;
 mod secrecy;
 mod server;
+mod sessions;
 mod streams;
 mod workspace;

@@ -43,6 +43,7 @@ fn each_layers_verdicts_are_counted_and_the_requests_are_measured() {
     let expected = [
         ("auth allowed", 2),
         ("auth refused", 1),
+        ("session allowed", 2),
         ("call allowed", 2),
         ("cors allowed", 3),
         ("network allowed", 3),

@@ -5,12 +5,13 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use axum::Router;
 use bartizan::{
     AddressLimitLayer, AuditLayer, CallLayer, Caller, CorsLayer, JwtLayer, JwtVerifier, Need,
-    NetworkLayer, RateLimitLayer, RbacLayer, SecurityHeadersLayer,
+    NetworkLayer, RateLimitLayer, RbacLayer, SecurityHeadersLayer, SessionLayer,
     audit::Records,
     auth::Revocations,
     jwt::IssuerConfig,
     ratelimit::{AddressLimits, Quota, RateLimits},
     rbac::{Policy, Preset, Rule},
+    session::SessionKeys,
 };
 use bartizan_kit::{Issuer, Token, TokenMint};
 use rmcp::{
@@ -172,6 +173,7 @@ fn app(jwt: JwtVerifier, mode: Mode, burst: u32, probe: Arc<Probe>, records: Rec
         .layer(cors)
         .layer(AddressLimitLayer::new(by_address.build().unwrap()))
         .layer(JwtLayer::new(jwt.clone()))
+        .layer(SessionLayer::new(SessionKeys::until_restart().unwrap()))
         .layer(CallLayer::new())
         .layer(RateLimitLayer::new(by_account.build().unwrap()))
         .layer(RbacLayer::new(policy()));

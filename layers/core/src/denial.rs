@@ -94,6 +94,10 @@ kinds! {
     HeaderMismatch: "header_mismatch", BAD_REQUEST, -32020, "headers and body do not agree";
     /// A protocol version that is not spoken here (N-3, PH-1).
     VersionUnsupported: "version_unsupported", BAD_REQUEST, -32022, "protocol version not supported";
+    /// A session that is not known, or is somebody else's: nobody can tell which (SE-2, SE-3).
+    SessionUnknown: "session_unknown", NOT_FOUND, 404, "session not found";
+    /// A task that is not known, or is somebody else's: nobody can tell which (SE-6, TA-9).
+    TaskUnknown: "task_unknown", BAD_REQUEST, -32602, "unknown task";
     /// An HTTP method that MCP does not use.
     MethodNotAllowed: "method_not_allowed", METHOD_NOT_ALLOWED, 405, "method not allowed";
     /// A media type or encoding that cannot be inspected (PH-7).

@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+
+mod binding;
+mod body;
+#[cfg(feature = "serde")]
+mod config;
+mod error;
+mod events;
+mod incoming;
+mod keys;
+mod layer;
+mod outgoing;
+mod service;
+
+pub use body::SessionBody;
+#[cfg(feature = "serde")]
+pub use config::{SessionConfig, SessionSecret};
+pub use error::SessionConfigError;
+pub use keys::SessionKeys;
+pub use layer::SessionLayer;
+pub use service::{ResponseFuture, Session};
