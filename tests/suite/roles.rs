@@ -1,7 +1,16 @@
 //! Who may do what, at the real server.
 
+use axum::{Router, routing};
+use bartizan::{
+    AuditLayer, CallLayer, Caller, CallerRejection, Need, Principal, RbacLayer,
+    audit::Records,
+    identify,
+    rbac::{Policy, Preset, Rule},
+};
 use bartizan_kit::{McpRequest, Revision, call_tool, post};
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use tower::{ServiceBuilder, ServiceExt};
 
 use crate::{
     answers::send,
@@ -54,6 +63,67 @@ async fn sc_1_sc_2_a_scope_that_would_help_is_asked_for_with_the_metadata() {
     let response = send(&server, report().bearer(unhelped.encode())).await;
     assert_eq!(response.status(), 403);
     assert!(!response.headers().contains_key("www-authenticate"), "SC-5");
+}
+
+/// Where rmcp answers in streams, whose status is sent before the tool runs.
+#[tokio::test]
+async fn sc_6_too_few_scopes_are_403_before_a_stream_begins() {
+    let server = Server::start(Mode::Streams).await;
+    let report = || call_tool(Revision::V2025_11_25, "report", json!({}));
+    let content_type = |response: &reqwest::Response| {
+        let value = &response.headers()["content-type"];
+        value.to_str().unwrap().to_owned()
+    };
+    let response = send(&server, report().bearer(token(&server, "viewer"))).await;
+    assert_eq!(response.status(), 403);
+    assert_eq!(content_type(&response), "application/json");
+    let challenge = response.headers()["www-authenticate"].to_str().unwrap();
+    assert!(challenge.contains("insufficient_scope"), "{challenge}");
+    let scoped = server.token("vera").claim("roles", json!(["viewer"]));
+    let scoped = scoped.claim("scope", json!("reports.read")).encode();
+    let response = send(&server, report().bearer(scoped)).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(content_type(&response), "text/event-stream");
+}
+
+/// In axum a handler's refusal is a whole answer.
+#[tokio::test]
+async fn what_an_axum_handler_requires_is_403_with_one_text_and_a_finding() {
+    async fn publish(caller: Caller) -> Result<&'static str, CallerRejection> {
+        caller.require(Need::role("developer"))?;
+        Ok("published")
+    }
+    let records = Records::new();
+    let policy = Policy::builder()
+        .preset(Preset::Enterprise)
+        .rule(Rule::tool("publish").identified());
+    let guards = ServiceBuilder::new()
+        .layer(AuditLayer::new(records.clone()))
+        .layer(CallLayer::new())
+        .layer(RbacLayer::new(policy.build().unwrap()));
+    let app = Router::new().route("/mcp", routing::post(publish));
+    let app = app.route_layer(guards);
+    for (role, status, said) in [
+        ("developer", 200, "published"),
+        ("viewer", 403, "not permitted"),
+    ] {
+        let request = call_tool(Revision::V2025_11_25, "publish", json!({}));
+        let mut request = request.build_axum();
+        let vera = Principal::user("https://auth.example.com", "vera").roles([role]);
+        identify(&mut request, vera.build("jwt")).unwrap();
+        let answer = app.clone().oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), status, "{role}");
+        assert!(!answer.headers().contains_key("www-authenticate"), "SC-5");
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        assert!(text.contains(said) && !text.contains("developer"), "{text}");
+    }
+    let record = records.all().pop().unwrap();
+    let findings = record["findings"].as_array().unwrap();
+    let finding = findings.iter().find(|finding| finding["layer"] == "caller");
+    let finding = finding.unwrap_or_else(|| panic!("{record}"));
+    assert_eq!(finding["verdict"], "refused");
+    assert!(finding["reason"].as_str().unwrap().contains("developer"));
 }
 
 #[tokio::test]

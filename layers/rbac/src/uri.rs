@@ -93,12 +93,7 @@ fn check_path(scheme: &str, path: &str) -> Result<(), &'static str> {
     }
     let mut segments = path.split('/').peekable();
     while let Some(segment) = segments.next() {
-        // `..;x` is two dots to servers that know path parameters.
-        let is_dots = matches!(
-            segment.as_bytes(),
-            [b'.'] | [b'.', b'.'] | [b'.', b';', ..] | [b'.', b'.', b';', ..]
-        );
-        if is_dots {
+        if is_dots(segment) {
             return Err("has a segment of dots");
         }
         if scheme == "file" && (segment.ends_with('.') || segment.ends_with("%20")) {
@@ -114,14 +109,24 @@ fn check_path(scheme: &str, path: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// `..;x` is two dots to servers that know path parameters.
+fn is_dots(segment: &str) -> bool {
+    matches!(
+        segment.as_bytes(),
+        [b'.'] | [b'.', b'.'] | [b'.', b';', ..] | [b'.', b'.', b';', ..]
+    )
+}
+
 /// Rules do not look at the query, so a server that takes it for more of the path must not get
 /// anywhere by it.
 fn check_query(scheme: &str, query: &str) -> Result<(), &'static str> {
     if scheme == "file" {
         return Err("has a query, which files do not have");
     }
-    let query = query.to_ascii_lowercase().replace("%2f", "/");
-    let is_dots = |segment: &str| matches!(segment, "." | "..");
+    let query = query
+        .to_ascii_lowercase()
+        .replace("%2f", "/")
+        .replace("%3b", ";");
     let hidden = ["%2e", "%5c", "%25", "%00"];
     if query.split('/').any(is_dots) || hidden.iter().any(|code| query.contains(code)) {
         return Err("has a query that can be read as a path");

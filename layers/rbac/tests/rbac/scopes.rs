@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use bartizan_core::{Denial, DenialKind};
 use bartizan_rbac::{Policy, Rule};
+use serde_json::json;
 
 use crate::common::{BEARER, Caller, notes};
 
@@ -67,6 +68,27 @@ async fn sc_2_scopes_of_every_covering_rule_are_in_the_one_challenge() {
         .await;
     let line = answer.challenges().join("\n");
     assert!(line.contains(r#"scope="three one two four""#), "{line}");
+}
+
+#[tokio::test]
+async fn sc_8_a_token_with_fewer_scopes_does_what_they_cover_and_no_more() {
+    let policy = Policy::builder()
+        .rule(Rule::tool("read_note").scope("notes.read"))
+        .rule(
+            Rule::tool("edit_note")
+                .scope("notes.read")
+                .scope("notes.write"),
+        )
+        .build();
+    let policy = Arc::new(policy.unwrap());
+    let narrow = Caller::user(&[], &["notes.read"]);
+    assert_eq!(
+        narrow.call(&policy, "tools/list", json!({})).await.status(),
+        200
+    );
+    assert_eq!(narrow.tool(&policy, "read_note").await.status(), 200);
+    let answer = narrow.tool(&policy, "edit_note").await;
+    assert_eq!(answer.denial().kind(), DenialKind::ScopeInsufficient);
 }
 
 #[tokio::test]
