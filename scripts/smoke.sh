@@ -117,6 +117,7 @@ wrong_audience=$(told .tokens.wrong_audience)
 developer=$(told .tokens.developer)
 viewer=$(told .tokens.viewer)
 burst=$(told .limits.burst)
+failed=$(told .limits.failures)
 echo "server: $url"
 
 # --- requests
@@ -201,6 +202,9 @@ if most=$(told .limits.body_bytes); then
   want 413
 fi
 
+ask "what follows the question mark" "${legacy[@]:0:${#legacy[@]}-1}" -H "$(bearer "$admin")" "$url?note=s3cret"
+want 200
+
 # --- roles
 
 destructive=("${post[@]}" -H 'MCP-Protocol-Version: 2025-11-25' --data
@@ -272,6 +276,24 @@ for granted in "${asked[@]}"; do
   check "$granted is granted" lists access-control-allow-headers "$granted"
 done
 
+# --- guessing; last, since afterwards the whole address has to wait
+
+for _ in $(seq $((failed * 2))); do
+  ask "more than $failed bad tokens from one address" -H "$(bearer bad)" "${legacy[@]}"
+  [ "$status" = 401 ] || break
+done
+want 429
+wait=$(header retry-after)
+check "Retry-After is whole seconds, at least 1" grep -qxE '[1-9][0-9]*' <<<"$wait"
+check "the limit is named" header_matches ratelimit '^"failed_authentication";r=0'
+
+ask "a good token from that address then" -H "$(bearer "$admin")" "${legacy[@]}"
+want 429
+
+sleep "$wait"
+ask "after Retry-After" -H "$(bearer "$admin")" "${legacy[@]}"
+want 200
+
 # --- the end
 
 name="SIGTERM"
@@ -308,6 +330,9 @@ check "the admin's call" recorded 200 '.user_id == "ada" and .tool_name == "'"$d
 check "the limit" recorded 429 '.user_id == "dan"'
 check "server/discover" recorded 200 '.user_id == "dan" and .action == "server/discover"'
 check "the missing token" recorded 401 '.user_id == null'
+check "bad tokens" recorded 429 '.user_id == null and (.findings | last.layer) == "address_limit"'
+check "the path" recorded 200 '.metadata.http_path == "/mcp"'
+check "and nothing of what follows it" bash -c '! grep -qF s3cret "$1"' _ "$work/log"
 
 name="logs"
 tail -n +2 "$work/out" >>"$work/log"

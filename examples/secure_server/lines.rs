@@ -1,58 +1,6 @@
-//! What the example prints: a line for scripts, or a text with curl lines to paste.
+//! The commands that the example prints, to be pasted.
 
-use std::fmt;
-
-use bartizan::CallLimits;
-use serde_json::{Value, json};
-
-use crate::{
-    ALLOWED_ORIGIN,
-    notes::{DESTRUCTIVE_TOOL, READ_TOOL, TOOLS},
-    policy,
-    tokens::Tokens,
-};
-
-/// What a demonstration needs to know of the running server.
-pub(crate) struct Demo {
-    pub(crate) url: String,
-    pub(crate) issuer: String,
-    pub(crate) audience: String,
-    pub(crate) metadata: String,
-    pub(crate) limits: CallLimits,
-    pub(crate) tokens: Option<Tokens>,
-}
-
-impl Demo {
-    pub(crate) fn to_json(&self) -> Value {
-        let tokens = self.tokens.as_ref().map(|tokens| {
-            json!({
-                "admin": tokens.admin,
-                "developer": tokens.developer,
-                "viewer": tokens.viewer,
-                "expired": tokens.expired,
-                "wrong_audience": tokens.wrong_audience,
-            })
-        });
-        json!({
-            "url": self.url,
-            "issuer": self.issuer,
-            "audience": self.audience,
-            "metadata": self.metadata,
-            "allowed_origin": ALLOWED_ORIGIN,
-            "tools": TOOLS,
-            "read_tool": READ_TOOL,
-            "destructive_tool": DESTRUCTIVE_TOOL,
-            "limits": {
-                "body_bytes": self.limits.body_bytes(),
-                "depth": self.limits.depth(),
-                "upload_seconds": self.limits.upload_time().as_secs(),
-                "burst": policy::BURST,
-                "requests_per_minute": policy::PER_MINUTE,
-            },
-            "tokens": tokens.unwrap_or_else(|| json!({})),
-        })
-    }
-}
+use crate::{ALLOWED_ORIGIN, demo::Demo, policy};
 
 const POST: &str = "curl -si -X POST -H 'Content-Type: application/json' \
                     -H 'Accept: application/json, text/event-stream'";
@@ -66,12 +14,39 @@ const LIST: &str =
 const DISCOVER: &str = r#"-H 'MCP-Protocol-Version: 2026-07-28' -H 'Mcp-Method: server/discover' -d '{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}'"#;
 const TWICE: &str = r#"'{"jsonrpc":"2.0","id":1,"method":"tools/list","method":"tools/call","params":{"name":"delete_note"}}'"#;
 
+const LEVEL: &str =
+    r#"'{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{"level":"info"}}'"#;
+
+type Line = (&'static str, String);
+
 impl Demo {
-    /// A yes and a no of each layer, outermost first: what to expect, and the command.
-    fn lines(&self) -> Vec<(&'static str, String)> {
-        let (url, metadata) = (&self.url, &self.metadata);
-        let admin = |rest: &str| format!("{POST} {ADMIN} {rest} -d {CALL} {url}");
-        let mut lines = vec![
+    /// A yes and a no of each layer, outermost first: what to expect, and the command. What uses up
+    /// a limit comes last.
+    pub(crate) fn lines(&self) -> Vec<Line> {
+        let mut lines = self.outer();
+        lines.extend(self.authentication());
+        lines.extend(self.calls());
+        lines.extend(match self.tokens {
+            Some(_) => self.roles_and_limits(),
+            None => self.roles_and_limits_of_one(),
+        });
+        lines.extend(self.address_limit());
+        lines
+    }
+
+    /// A call that is as a rule admitted.
+    fn admin(&self, rest: &str) -> String {
+        format!("{POST} {ADMIN} {rest} -d {CALL} {}", self.url)
+    }
+
+    fn by(&self, token: &str, body: &str) -> String {
+        let url = &self.url;
+        format!("{POST} -H \"Authorization: Bearer ${token}\" -d {body} {url}")
+    }
+
+    fn outer(&self) -> Vec<Line> {
+        let (url, admin) = (&self.url, |rest| self.admin(rest));
+        vec![
             (
                 "headers, yes: a policy on the answer",
                 admin("") + " | grep -i '^content-security-policy'",
@@ -79,6 +54,14 @@ impl Demo {
             (
                 "headers, no: 0 lines that name the server, or promise TLS over plain HTTP",
                 admin("") + " | grep -ciE '^(server|x-powered-by|strict-transport-security)'",
+            ),
+            (
+                "audit, yes: each request leaves one line on the server's standard error; this one's id is in it",
+                admin("") + " | grep -i '^x-request-id'",
+            ),
+            (
+                "audit, no: what follows the ? may be a secret, and is not in its line",
+                admin("") + "'?note=s3cret' | grep -i '^x-request-id'",
             ),
             (
                 "network, yes: 200, a host name of this machine",
@@ -96,105 +79,139 @@ impl Demo {
                 "cors, no: 403, any other page may not, whatever it knows",
                 admin("-H 'Origin: https://evil.example'"),
             ),
-            ("jwt, yes: 200, and the tool says who is calling", admin("")),
+        ]
+    }
+
+    fn authentication(&self) -> Vec<Line> {
+        let (url, metadata) = (&self.url, &self.metadata);
+        let mut lines = vec![
+            (
+                "jwt, yes: 200, and the tool says who is calling",
+                self.admin(""),
+            ),
             (
                 "jwt, no: 401 without a token, and where to get one",
                 format!("{POST} -d {CALL} {url}"),
             ),
         ];
         if self.tokens.is_some() {
-            let bearer =
-                |token| format!("{POST} -H \"Authorization: Bearer ${token}\" -d {CALL} {url}");
-            lines.push((
-                "jwt, yes: 200, another token is another caller",
-                bearer("VIEWER"),
-            ));
-            lines.push(("jwt, no: 401 invalid_token, expired", bearer("EXPIRED")));
-            lines.push((
-                "jwt, no: 401 invalid_token, for another server",
-                bearer("WRONG_AUDIENCE"),
-            ));
+            lines.extend([
+                (
+                    "jwt, yes: 200, another token is another caller",
+                    self.by("VIEWER", CALL),
+                ),
+                (
+                    "jwt, no: 401 invalid_token, expired",
+                    self.by("EXPIRED", CALL),
+                ),
+                (
+                    "jwt, no: 401 invalid_token, for another server",
+                    self.by("WRONG_AUDIENCE", CALL),
+                ),
+            ]);
         }
+        let origin = url.trim_end_matches("/mcp");
         lines.extend([
             (
                 "metadata, yes: 200 without a token",
                 format!("curl -si {metadata}"),
             ),
             (
+                "metadata, no: 404, this is no authorization server",
+                format!("curl -si {origin}/.well-known/oauth-authorization-server"),
+            ),
+        ]);
+        lines
+    }
+
+    fn calls(&self) -> Vec<Line> {
+        vec![
+            (
                 "call, yes: 200, headers that tell the truth about the body",
-                admin("-H 'Mcp-Method: tools/call' -H 'Mcp-Name: whoami'"),
+                self.admin("-H 'Mcp-Method: tools/call' -H 'Mcp-Name: whoami'"),
             ),
             (
                 "call, no: 400, a header that lies about the body",
-                admin("-H 'Mcp-Name: list_notes'"),
+                self.admin("-H 'Mcp-Name: list_notes'"),
             ),
             (
                 "call, no: 400, a body that two parsers read differently",
-                format!("{POST} {ADMIN} -d {TWICE} {url}"),
+                self.by("ADMIN", TWICE),
             ),
-        ]);
-        if self.tokens.is_some() {
-            let delete =
-                |token| format!("{POST} -H \"Authorization: Bearer ${token}\" -d {DELETE} {url}");
-            lines.extend([
-                ("rbac, yes: 200, an admin may delete", delete("ADMIN")),
-                (
-                    "rbac, no: 403 without a challenge, a viewer may not",
-                    delete("VIEWER"),
-                ),
-                (
-                    "rbac, yes: 200, but reading is a viewer's",
-                    format!("{POST} -H \"Authorization: Bearer $VIEWER\" -d {LIST} {url}"),
-                ),
-                (
-                    "ratelimit, no: 200 at first, then 429 with Retry-After; each account counts for itself",
-                    format!(
-                        "for i in $(seq {}); do {POST} -H \"Authorization: Bearer $DEVELOPER\" -d {LIST} {url} \\\n  \
-                         | grep -iE '^(HTTP|retry-after|ratelimit:)'; done | tail -3",
-                        policy::BURST + 5
-                    ),
-                ),
-                (
-                    "ratelimit, yes: 200, asking what the server speaks has its own bucket",
-                    format!("{POST} -H \"Authorization: Bearer $DEVELOPER\" {DISCOVER} {url}"),
-                ),
-            ]);
-        }
-        lines.push((
-            "audit: each of these requests left one line on the server's standard error; this one's id is in it",
-            admin("") + " | grep -i '^x-request-id'",
-        ));
-        lines
+        ]
     }
-}
 
-impl fmt::Display for Demo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "A secured MCP server listens on {}", self.url)?;
-        writeln!(
-            f,
-            "It trusts {} for the audience {}",
-            self.issuer, self.audience
-        )?;
-        writeln!(f, "Tools: {}\n", TOOLS.join(", "))?;
-        match &self.tokens {
-            Some(tokens) => {
-                writeln!(f, "Paste these first:\n")?;
-                for (name, token) in [
-                    ("ADMIN", &tokens.admin),
-                    ("DEVELOPER", &tokens.developer),
-                    ("VIEWER", &tokens.viewer),
-                    ("EXPIRED", &tokens.expired),
-                    ("WRONG_AUDIENCE", &tokens.wrong_audience),
-                ] {
-                    writeln!(f, "{name}={token}")?;
-                }
-            }
-            None => writeln!(f, "Set ADMIN to a token of your issuer.")?,
-        }
-        for (what, command) in self.lines() {
-            writeln!(f, "\n# {what}\n{command}")?;
-        }
-        write!(f, "\nCtrl-c stops it.")
+    fn roles_and_limits(&self) -> Vec<Line> {
+        vec![
+            (
+                "rbac, yes: 200, an admin may delete",
+                self.by("ADMIN", DELETE),
+            ),
+            (
+                "rbac, no: 403 without a challenge, a viewer may not",
+                self.by("VIEWER", DELETE),
+            ),
+            (
+                "rbac, yes: 200, but reading is a viewer's",
+                self.by("VIEWER", LIST),
+            ),
+            self.used_up("DEVELOPER", LIST),
+            self.discovery("DEVELOPER"),
+        ]
+    }
+
+    /// Of a token whose roles we do not know.
+    fn roles_and_limits_of_one(&self) -> Vec<Line> {
+        vec![
+            (
+                "rbac, yes: 200, whoever is somebody may ask who",
+                self.by("ADMIN", CALL),
+            ),
+            (
+                "rbac, no: 403 without a challenge, no rule speaks of it",
+                self.by("ADMIN", LEVEL),
+            ),
+            self.used_up("ADMIN", CALL),
+            self.discovery("ADMIN"),
+        ]
+    }
+
+    fn used_up(&self, token: &str, body: &str) -> Line {
+        (
+            "ratelimit, no: 200 at first, then 429 with Retry-After; each account counts for itself",
+            format!(
+                "for i in $(seq {}); do {} \\\n  \
+                 | grep -iE '^(HTTP|retry-after|ratelimit:)'; done | tail -3",
+                policy::BURST + 5,
+                self.by(token, body)
+            ),
+        )
+    }
+
+    fn discovery(&self, token: &str) -> Line {
+        let url = &self.url;
+        (
+            "ratelimit, yes: 200, asking what the server speaks has its own bucket",
+            format!("{POST} -H \"Authorization: Bearer ${token}\" {DISCOVER} {url}"),
+        )
+    }
+
+    /// Afterwards the whole address has to wait.
+    fn address_limit(&self) -> Vec<Line> {
+        let url = &self.url;
+        vec![
+            (
+                "address limit, no: 401 for a bad token at first, then 429 with Retry-After, whatever the address sends",
+                format!(
+                    "for i in $(seq {}); do {POST} -H 'Authorization: Bearer bad' -d {CALL} {url} \\\n  \
+                     | grep -iE '^(HTTP|retry-after)'; done | tail -2",
+                    policy::FAILURES + 5
+                ),
+            ),
+            (
+                "address limit, yes: 200, after Retry-After",
+                format!("sleep 3; {}", self.admin("")),
+            ),
+        ]
     }
 }

@@ -14,6 +14,7 @@
     reason = "an example talks to its terminal"
 )]
 
+mod demo;
 mod lines;
 mod notes;
 mod options;
@@ -34,7 +35,7 @@ use rmcp::transport::streamable_http_server::{
 use tokio::{net::TcpListener, signal, sync::Notify, time::sleep};
 use tower::ServiceBuilder;
 
-use crate::{lines::Demo, notes::Notes, options::Options, tokens::Tokens};
+use crate::{demo::Demo, notes::Notes, options::Options, tokens::Tokens};
 
 const ALLOWED_ORIGIN: &str = "https://app.example.com";
 

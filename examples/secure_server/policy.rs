@@ -10,6 +10,8 @@ use bartizan::{
 /// Calls that one account may make at once, and then one each second.
 pub(crate) const BURST: u32 = 40;
 pub(crate) const PER_MINUTE: u32 = 60;
+/// Bad tokens that one address may send at once, and then one every two seconds.
+pub(crate) const FAILURES: u32 = 30;
 
 /// Everybody may ask who they are; viewers read, developers write, admins delete.
 pub(crate) fn policy() -> Result<Policy, RbacConfigError> {
@@ -27,7 +29,7 @@ pub(crate) fn address_limits() -> Result<AddressLimits, Box<dyn Error>> {
     Ok(AddressLimits::builder()
         .address(Quota::per_minute(1200)?.burst(600)?)
         .discovery(Quota::per_minute(120)?.burst(60)?)
-        .failed_authentication(Quota::per_minute(30)?.burst(60)?)
+        .failed_authentication(Quota::per_minute(30)?.burst(FAILURES)?)
         .build()?)
 }
 
