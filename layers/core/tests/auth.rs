@@ -612,3 +612,38 @@ async fn tv_20_an_event_stream_ends_with_the_credential_and_a_running_call_has_t
         assert_eq!(passed, Some(outlives > 11), "{method} {kind}");
     }
 }
+
+#[tokio::test]
+async fn tv_20_a_stream_by_a_credential_without_an_end_ends_all_the_same() {
+    const SECOND: std::time::Duration = std::time::Duration::from_secs(1);
+    let ann = || Principal::user("https://a.example", "ann").build("other");
+    for (method, principal, outlives) in [
+        ("GET", ann(), 60),
+        ("POST", ann(), 70),
+        ("GET", Principal::anonymous(), u64::MAX),
+    ] {
+        let clock = bartizan_core::FakeClock::at(1_800_000_000 * SECOND);
+        let stream = Stream::default();
+        let body = stream.clone();
+        let inner = service_fn(move |_: Request<()>| {
+            let answer = Response::builder().header("content-type", "text/event-stream");
+            let answer = answer.body(body.clone()).unwrap();
+            async move { Ok::<_, Infallible>(answer) }
+        });
+        let layer = bearer().call_grace(10 * SECOND).max_stream_age(60 * SECOND);
+        let layer = layer.allow_anonymous().clock(clock.clone());
+        let mut request = Request::builder().method(method).body(()).unwrap();
+        if !principal.is_anonymous() {
+            bartizan_core::identify(&mut request, principal).unwrap();
+        }
+        let answer = layer.layer(inner).oneshot(request).await.unwrap();
+        let mut body = Box::pin(answer.into_body());
+        let mut at = 0;
+        for passed in [0, 59, 1, 9, 1] {
+            clock.advance(passed * SECOND);
+            at += u64::from(passed);
+            let passes = passes(&stream, &mut body).await;
+            assert_eq!(passes, Some(at < outlives), "{method} {at}");
+        }
+    }
+}

@@ -95,6 +95,11 @@ impl OAuthLayer {
         Self(self.0.call_grace(grace))
     }
 
+    /// How long an event stream may go on by a token that tells no expiry; an hour by default (TV-20).
+    pub fn max_stream_age(self, age: Duration) -> Self {
+        Self(self.0.max_stream_age(age))
+    }
+
     /// Leaves the token on the request that goes on (TV-15). Only right where the inner service
     /// is itself the token's audience.
     pub fn danger_forward_credentials(self) -> Self {

@@ -9,6 +9,9 @@ use crate::{Clock, SystemClock};
 /// What a tool that runs when a token ends is given to finish.
 const CALL_GRACE: Duration = Duration::from_secs(300);
 
+/// How long a stream goes on by a credential that tells no end.
+const MAX_STREAM_AGE: Duration = Duration::from_secs(3600);
+
 /// Authenticates requests by one or several [`Authenticator`]s, and refuses the rest.
 ///
 /// See the [module](super) for what it decides. It goes inside CORS and the first place of rate
@@ -30,6 +33,8 @@ pub(super) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
     /// How long a call's answer may go on past its credential.
     pub(super) call_grace: Duration,
+    /// How long a stream may go on by a credential that tells no end.
+    pub(super) max_stream_age: Duration,
 }
 
 impl AuthLayer {
@@ -44,6 +49,7 @@ impl AuthLayer {
                 forward_credentials: false,
                 clock: Arc::new(SystemClock::new()),
                 call_grace: CALL_GRACE,
+                max_stream_age: MAX_STREAM_AGE,
             }),
         }
         .or(authenticator)
@@ -77,6 +83,12 @@ impl AuthLayer {
     /// `subscriptions/listen`) end with it (TV-20).
     pub fn call_grace(self, grace: Duration) -> Self {
         self.with(|shared| shared.call_grace = grace)
+    }
+
+    /// How long an event stream may go on by a credential that tells no end, such as an opaque token
+    /// without expiry; an hour by default. Whoever wants more connects again, and is judged again (TV-20).
+    pub fn max_stream_age(self, age: Duration) -> Self {
+        self.with(|shared| shared.max_stream_age = age)
     }
 
     /// Where the layer gets the time at which streams end; by default from the operating system.

@@ -15,7 +15,7 @@ pub(super) struct Lifetime {
 }
 
 impl Lifetime {
-    /// That of a request that goes on; none if what identified its caller does not end.
+    /// That of a request that goes on; none if nothing identified its caller.
     pub(super) fn of(
         method: &Method,
         context: &SecurityContext,
@@ -23,7 +23,7 @@ impl Lifetime {
         revocations: Option<Revocations>,
     ) -> Option<Self> {
         let principal = context.principal()?;
-        (revocations.is_some() || principal.accepted_until().is_some()).then(|| Self {
+        (!principal.is_anonymous()).then(|| Self {
             context: context.clone(),
             shared: Arc::clone(shared),
             revocations,
@@ -43,10 +43,14 @@ impl Lifetime {
         } else {
             Duration::ZERO
         };
+        // A credential without an end may have been withdrawn meanwhile where nobody tells us.
+        let unlimited = || {
+            let now = self.shared.clock.wall();
+            now.saturating_add(self.shared.max_stream_age)
+        };
+        let at = principal.accepted_until().unwrap_or_else(unlimited);
         let end = End {
-            at: principal
-                .accepted_until()
-                .map(|at| at.saturating_add(grace)),
+            at: at.saturating_add(grace),
             clock: Arc::clone(&self.shared.clock),
             watch: self.revocations.clone().map(|list| Watch {
                 list,
@@ -75,15 +79,14 @@ impl Lifetime {
 #[derive(Debug)]
 struct End {
     /// By the wall clock.
-    at: Option<Duration>,
+    at: Duration,
     clock: Arc<dyn Clock>,
     watch: Option<Watch>,
 }
 
 impl body::End for End {
     fn has_come(&mut self) -> bool {
-        self.at.is_some_and(|at| self.clock.wall() >= at)
-            || self.watch.as_mut().is_some_and(Watch::is_over)
+        self.clock.wall() >= self.at || self.watch.as_mut().is_some_and(Watch::is_over)
     }
 }
 

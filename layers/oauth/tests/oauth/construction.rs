@@ -142,6 +142,16 @@ fn github_and_google_need_what_makes_them_safe() {
         (
             GitHub::new("app", secret())
                 .allowed_orgs(["acme"])
+                .check_age(Duration::from_secs(3601)),
+            "check_age",
+        ),
+        (
+            GitHub::new("app", secret()).allowed_orgs(["acme#x"]),
+            "allowed_orgs",
+        ),
+        (
+            GitHub::new("app", secret())
+                .allowed_orgs(["acme"])
                 .server("http://ghe.example", "https://ghe.example"),
             "api",
         ),
