@@ -34,6 +34,7 @@ command -v curl >/dev/null || missing+=(curl ca-certificates)
 command -v jq >/dev/null || missing+=(jq)
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
 command -v valgrind >/dev/null || missing+=(valgrind)
+command -v redis-server >/dev/null || missing+=(redis-server)
 has_node || missing+=(nodejs npm)
 if [ "${#missing[@]}" -gt 0 ]; then
   command -v apt-get >/dev/null || die "no apt-get here; please install: ${missing[*]}"

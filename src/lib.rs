@@ -30,6 +30,10 @@ pub use bartizan_rbac::{self as rbac, RbacLayer};
 #[doc(inline)]
 pub use bartizan_session::{self as session, SessionLayer};
 
+#[cfg(feature = "redis")]
+#[doc(inline)]
+pub use bartizan_redis::{self as redis, SharedRevocations};
+
 pub mod guide;
 
 #[cfg(any(feature = "axum", feature = "rmcp"))]

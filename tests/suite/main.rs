@@ -21,6 +21,7 @@ mod metrics;
 mod mtls;
 mod openid;
 mod order;
+mod redis;
 mod roles;
 mod secrecy;
 mod server;

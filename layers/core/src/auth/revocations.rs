@@ -287,14 +287,15 @@ impl Revocations {
         let shared = &*self.shared;
         let issuers = shared.issuers.write();
         let mut issuers = issuers.unwrap_or_else(PoisonError::into_inner);
-        if self.len() >= shared.capacity {
-            issuers.retain(|_, list| list.forget(now) > 0);
-        }
-        let count: usize = issuers.values().map(OfIssuer::len).sum();
         let is_known = issuers.get(issuer).is_some_and(|list| list.knows(what));
+        let mut count = self.len();
         if count >= shared.capacity && !is_known {
+            issuers.retain(|_, list| list.forget(now) > 0);
+            count = issuers.values().map(OfIssuer::len).sum();
             shared.count.store(count, Ordering::Release);
-            return Err(RevocationsFull);
+            if count >= shared.capacity {
+                return Err(RevocationsFull);
+            }
         }
         let list = issuers.entry(issuer.into()).or_default();
         let is_changed = list.put(what, until);

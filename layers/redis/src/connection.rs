@@ -1,0 +1,266 @@
+use std::{
+    fmt,
+    ops::RangeInclusive,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, Pipeline, RedisResult, Value,
+    aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection},
+};
+use tokio::time::timeout;
+
+use crate::{RedisConfigError, RedisFault};
+
+/// A Redis server: one connection that all clones share, made when it is first used, and made again
+/// when it broke. Every wait is bounded.
+///
+/// ```
+/// use bartizan_redis::Redis;
+///
+/// let redis = Redis::builder("redis://127.0.0.1:6379/").build()?;
+/// let error = Redis::builder("http://127.0.0.1/").build().unwrap_err();
+/// assert_eq!(error.setting(), "url");
+/// # Ok::<(), bartizan_redis::RedisConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct Redis {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    client: Client,
+    name: String,
+    connect_timeout: Duration,
+    response_timeout: Duration,
+    /// Made at first use, since it starts a task.
+    manager: OnceLock<ConnectionManager>,
+}
+
+/// Builds a [`Redis`]; made by [`Redis::builder`].
+#[derive(Clone)]
+#[must_use]
+pub struct RedisBuilder {
+    url: String,
+    connect_timeout: Duration,
+    response_timeout: Duration,
+}
+
+const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(60);
+
+impl Redis {
+    /// Starts a connection to this server: `redis://[user:password@]host[:port]/[database]`, or
+    /// `unix:///path`.
+    ///
+    /// What travels to a host goes in the clear, so that should be a network of your own, or a tunnel.
+    pub fn builder(url: &str) -> RedisBuilder {
+        RedisBuilder {
+            url: url.to_owned(),
+            connect_timeout: Duration::from_secs(2),
+            response_timeout: Duration::from_secs(1),
+        }
+    }
+
+    /// Sends a command on the shared connection; it must not be one that blocks.
+    ///
+    /// # Errors
+    ///
+    /// If there is no answer within the time to connect and to respond, or it is an error.
+    pub async fn run(&self, command: &Cmd) -> Result<Value, RedisFault> {
+        let mut manager = self.manager()?;
+        let answer = manager.send_packed_command(command);
+        self.within_limits(answer).await
+    }
+
+    /// Sends several commands at once; the answers in the same order.
+    ///
+    /// # Errors
+    ///
+    /// As of [`run`](Self::run), or if any of them is refused.
+    pub async fn run_all(&self, commands: &Pipeline) -> Result<Vec<Value>, RedisFault> {
+        let mut manager = self.manager()?;
+        let answer = commands.query_async(&mut manager);
+        self.within_limits(answer).await
+    }
+
+    /// A connection of one's own, for commands that block up to this time.
+    pub(crate) async fn dedicated(
+        &self,
+        block: Duration,
+    ) -> Result<MultiplexedConnection, RedisFault> {
+        let Inner {
+            connect_timeout,
+            response_timeout,
+            ..
+        } = *self.inner;
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(connect_timeout))
+            .set_response_timeout(Some(block.saturating_add(response_timeout)));
+        let client = &self.inner.client;
+        let connecting = client.get_multiplexed_async_connection_with_config(&config);
+        self.within_limits(connecting).await
+    }
+
+    fn manager(&self) -> Result<ConnectionManager, RedisFault> {
+        if let Some(manager) = self.inner.manager.get() {
+            return Ok(manager.clone());
+        }
+        let config = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(self.inner.connect_timeout))
+            .set_response_timeout(Some(self.inner.response_timeout))
+            .set_number_of_retries(1);
+        let client = self.inner.client.clone();
+        let manager = ConnectionManager::new_lazy_with_config(client, config)?;
+        Ok(self.inner.manager.get_or_init(|| manager).clone())
+    }
+
+    async fn within_limits<T>(
+        &self,
+        answer: impl Future<Output = RedisResult<T>>,
+    ) -> Result<T, RedisFault> {
+        let most = self.inner.connect_timeout + self.inner.response_timeout;
+        match timeout(most, answer).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(RedisFault::timed_out()),
+        }
+    }
+}
+
+impl RedisBuilder {
+    /// How long connecting may take, name lookup included; 2 s by default, 10 ms to 60 s.
+    pub fn connect_timeout(mut self, time: Duration) -> Self {
+        self.connect_timeout = time;
+        self
+    }
+
+    /// How long an answer may take; 1 s by default, 10 ms to 60 s.
+    pub fn response_timeout(mut self, time: Duration) -> Self {
+        self.response_timeout = time;
+        self
+    }
+
+    /// The server. Nothing is connected yet.
+    ///
+    /// # Errors
+    ///
+    /// If the URL is none of a Redis server, or a time is out of range.
+    pub fn build(self) -> Result<Redis, RedisConfigError> {
+        let Self {
+            url,
+            connect_timeout,
+            response_timeout,
+        } = self;
+        let times = [
+            ("connect_timeout", connect_timeout),
+            ("response_timeout", response_timeout),
+        ];
+        for (setting, time) in times {
+            if !TIMEOUTS.contains(&time) {
+                let value = format!("{time:?}");
+                let problem = "is not between 10 ms and 60 s";
+                return Err(RedisConfigError::new(setting, value, problem));
+            }
+        }
+        let (client, name) = open(&url)?;
+        Ok(Redis {
+            inner: Arc::new(Inner {
+                client,
+                name,
+                connect_timeout,
+                response_timeout,
+                manager: OnceLock::new(),
+            }),
+        })
+    }
+}
+
+/// The client, and the server's name without a password.
+fn open(url: &str) -> Result<(Client, String), RedisConfigError> {
+    // What can't be read may hold a password anywhere.
+    let error = |problem| RedisConfigError::new("url", "(hidden)", problem);
+    let parsed = redis::parse_redis_url(url).ok_or_else(|| error("is no URL of a Redis server"))?;
+    let name = format!(
+        "{}://{}{}",
+        parsed.scheme(),
+        parsed.host_str().unwrap_or_default(),
+        parsed.port().map_or_else(String::new, |p| format!(":{p}")),
+    );
+    let error = |problem| RedisConfigError::new("url", &name, problem);
+    if !["redis", "unix", "redis+unix"].contains(&parsed.scheme()) {
+        return Err(error("is neither `redis` nor `unix`"));
+    }
+    // By which the client switches checks off.
+    if parsed.fragment().is_some() {
+        return Err(error("has a fragment"));
+    }
+    match Client::open(parsed.clone()) {
+        Ok(client) => Ok((client, name)),
+        Err(_) => Err(error("is no URL of a Redis server")),
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Redis").field(&self.inner.name).finish()
+    }
+}
+
+impl fmt::Debug for RedisBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisBuilder").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_redis_server_does_not_build_and_no_error_shows_a_password() {
+        for bad in [
+            "",
+            "redis",
+            "http://h/",
+            "rediss://:secret@h/#insecure",
+            "rediss://:secret@h/",
+            "redis://:secret@h/#insecure",
+            "redis://:secret@h/database",
+            "redis://:secret@h:port/",
+            "redis://:secret@/",
+            ":secret@h",
+        ] {
+            let error = Redis::builder(bad).build().unwrap_err();
+            assert_eq!(error.setting(), "url", "{bad}");
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_password() {
+        let builder = Redis::builder("redis://ann:secret@h:6380/1");
+        let shown = format!("{builder:?} {:?}", builder.clone().build().unwrap());
+        assert!(
+            !shown.contains("secret") && shown.contains("h:6380"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn a_wait_without_a_bound_does_not_build() {
+        let redis = || Redis::builder("redis://h/");
+        let second = Duration::from_secs(1);
+        for time in [
+            Duration::ZERO,
+            Duration::from_millis(9),
+            61 * second,
+            Duration::MAX,
+        ] {
+            let connect = redis().connect_timeout(time).build().unwrap_err();
+            assert_eq!(connect.setting(), "connect_timeout");
+            let response = redis().response_timeout(time).build().unwrap_err();
+            assert_eq!(response.setting(), "response_timeout");
+        }
+        assert!(redis().connect_timeout(60 * second).build().is_ok());
+    }
+}

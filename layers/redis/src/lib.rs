@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod config_error;
+mod connection;
+mod entry;
+mod fault;
+mod follower;
+mod log;
+mod page;
+mod shared;
+
+pub use config_error::RedisConfigError;
+pub use connection::{Redis, RedisBuilder};
+pub use fault::{RedisFault, RedisFaultKind};
+pub use redis::{Cmd, Pipeline, Value};
+pub use shared::{NotLoaded, NotShared, OutOfTouch, SharedRevocations, SharedRevocationsBuilder};
