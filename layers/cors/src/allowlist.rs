@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{error::CorsConfigError, host::Host, origin::Origin};
 
@@ -7,16 +7,16 @@ use crate::{error::CorsConfigError, host::Host, origin::Origin};
 pub(crate) struct Allowlist {
     exact: BTreeSet<Origin<'static>>,
     /// The same as browsers spell them, to be found without parsing.
-    spelled: BTreeSet<Box<[u8]>>,
+    spelled: BTreeMap<Box<[u8]>, Box<str>>,
     /// Each stands for every origin below its host, never for itself.
     parents: BTreeSet<Origin<'static>>,
     loopback: bool,
 }
 
 impl Allowlist {
-    /// Whether a field is, byte for byte, what a listed origin serializes to.
-    pub(crate) fn spells(&self, field: &[u8]) -> bool {
-        self.spelled.contains(field)
+    /// The listed origin that a field is, byte for byte, the serialization of.
+    pub(crate) fn spelled(&self, field: &[u8]) -> Option<&str> {
+        self.spelled.get(field).map(|origin| &**origin)
     }
 
     pub(crate) fn contains(&self, origin: &Origin<'_>) -> bool {
@@ -33,7 +33,9 @@ impl Allowlist {
         }
         let Some((scheme, parent)) = entry.split_once("://*.") else {
             let origin = Origin::parse(entry.as_bytes()).map_err(error)?;
-            self.spelled.insert(origin.to_string().into_bytes().into());
+            let spelled = origin.to_string();
+            let bytes = spelled.as_bytes().into();
+            self.spelled.insert(bytes, spelled.into());
             self.exact.insert(origin.into_owned());
             return Ok(());
         };

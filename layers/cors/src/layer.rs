@@ -311,6 +311,6 @@ mod tests {
             .unwrap();
         let text = layer.policy.exposed.to_str().unwrap();
         assert!(text.starts_with("WWW-Authenticate, "));
-        assert!(text.ends_with("RateLimit-Policy, x-cost"), "{text}");
+        assert!(text.ends_with("X-Request-Id, x-cost"), "{text}");
     }
 }

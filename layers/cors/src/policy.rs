@@ -23,7 +23,8 @@ impl Default for Policy {
             extra_headers: Vec::new(),
             exposed: HeaderValue::from_static(
                 "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, DPoP-Nonce, Retry-After, \
-                 RateLimit, RateLimit-Policy",
+                 RateLimit, RateLimit-Policy, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, \
+                 X-Request-Id",
             ),
             max_age: HeaderValue::from_static("3600"),
             credentials: false,
@@ -45,7 +46,7 @@ impl Policy {
         if fields.next().is_some() {
             return Err("the Origin field is repeated".to_owned());
         }
-        if self.origins.spells(field.as_bytes()) {
+        if self.origins.spelled(field.as_bytes()).is_some() {
             return Ok(Some(field));
         }
         let problem = match Origin::parse(field.as_bytes()) {
@@ -54,6 +55,12 @@ impl Policy {
             Err(problem) => problem,
         };
         Err(format!("origin `{}` {problem}", shown(field)))
+    }
+
+    /// An allowed origin, fit for a record.
+    pub(crate) fn shown(&self, origin: &HeaderValue) -> String {
+        let spelled = self.origins.spelled(origin.as_bytes());
+        spelled.map_or_else(|| shown(origin), str::to_owned)
     }
 
     pub(crate) fn set_methods<I>(&mut self, methods: I) -> Result<(), CorsConfigError>

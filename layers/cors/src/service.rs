@@ -12,11 +12,7 @@ use http::{HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::{
-    policy::{Policy, shown},
-    preflight::is_preflight,
-    response::vary_by_origin,
-};
+use crate::{policy::Policy, preflight::is_preflight, response::vary_by_origin};
 
 /// The service of [`CorsLayer`](crate::CorsLayer).
 #[derive(Debug, Clone)]
@@ -54,11 +50,11 @@ where
         let context = SecurityContext::find(request.extensions());
         if let Some(origin) = &origin {
             if is_preflight(request.method(), request.headers()) {
-                admit!("cors", context, "preflight", shown(origin));
+                admit!("cors", context, "preflight", self.policy.shown(origin));
                 let answer = self.policy.preflight(origin.clone(), request.headers());
                 return ResponseFuture::answer(answer);
             }
-            admit!("cors", context, "origin_allowed", shown(origin));
+            admit!("cors", context, "origin_allowed", self.policy.shown(origin));
         } else {
             admit!("cors", context, "no_origin");
         }

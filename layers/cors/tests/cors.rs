@@ -219,7 +219,8 @@ async fn seed_c3_scripts_can_read_what_mcp_answers_with_on_every_status() {
         assert_eq!(
             response.headers()[EXPOSE],
             "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, DPoP-Nonce, Retry-After, \
-             RateLimit, RateLimit-Policy"
+             RateLimit, RateLimit-Policy, X-RateLimit-Limit, X-RateLimit-Remaining, \
+             X-RateLimit-Reset, X-Request-Id"
         );
     }
 }

@@ -3,7 +3,7 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE, STRICT_TRANSPORT_SECURITY},
 };
 
-use crate::{cache, rules::Rules};
+use crate::{cache, index::Known, rules::Rules};
 
 /// What is known about the request when its answer leaves.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +21,9 @@ impl Rules {
     pub(crate) fn apply(&self, headers: &mut HeaderMap, asked: Asked) -> Result<(), TooMany> {
         let inner = Survey::of(headers, self);
         if inner.fingerprint {
-            remove_all(headers, |name| self.removed.contains(name));
+            remove_all(headers, |name| {
+                self.index.find(name) == Some(Known::Removed)
+            });
         }
         let unshared = asked.authorized || inner.nonce;
         let targeted = inner.targeted && unshared;
@@ -45,7 +47,14 @@ impl Rules {
         if streams {
             put_missing(headers, &X_ACCEL_BUFFERING, &NO)?;
         }
-        let shared = asked.authorized && (targeted || cache::is_shared(headers));
+        let is_shared = || {
+            if inner.caching {
+                cache::is_shared(headers)
+            } else {
+                self.sets_shared
+            }
+        };
+        let shared = asked.authorized && (targeted || is_shared());
         if shared || inner.nonce && !cache::is_unstored(headers) {
             put(headers, &CACHE_CONTROL, &NO_STORE)?;
         }
@@ -59,6 +68,7 @@ struct Survey {
     fingerprint: bool,
     targeted: bool,
     nonce: bool,
+    caching: bool,
     /// A bit for each of the first rules whose header is there.
     present: u64,
 }
@@ -67,11 +77,15 @@ impl Survey {
     fn of(headers: &HeaderMap, rules: &Rules) -> Self {
         let mut found = Self::default();
         for name in headers.keys() {
-            found.fingerprint |= rules.removed.contains(name);
             found.targeted |= cache::is_targeted(name);
-            found.nonce |= *name == DPOP_NONCE;
-            if let Some(index) = rules.place_of(name) {
-                found.present |= 1_u64.checked_shl(index).unwrap_or_default();
+            found.caching |= *name == CACHE_CONTROL;
+            match rules.index.find(name) {
+                None => {}
+                Some(Known::Removed) => found.fingerprint = true,
+                Some(Known::Nonce) => found.nonce = true,
+                Some(Known::Set(place)) => {
+                    found.present |= 1_u64.checked_shl(place).unwrap_or_default();
+                }
             }
         }
         found
@@ -111,14 +125,18 @@ fn put(headers: &mut HeaderMap, name: &HeaderName, value: &HeaderValue) -> Resul
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {
+    const EVENT_STREAM: &[u8] = b"text/event-stream";
     let Some(media_type) = headers.get(CONTENT_TYPE) else {
         return false;
     };
-    let essence = media_type.as_bytes().split(|b| *b == b';').next();
-    essence.is_some_and(|e| e.trim_ascii().eq_ignore_ascii_case(b"text/event-stream"))
+    let media_type = media_type.as_bytes().trim_ascii_start();
+    let Some((essence, rest)) = media_type.split_at_checked(EVENT_STREAM.len()) else {
+        return false;
+    };
+    let is_over = || matches!(rest.trim_ascii_start().first(), None | Some(b';'));
+    essence.eq_ignore_ascii_case(EVENT_STREAM) && is_over()
 }
 
-static DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 static X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 static NO: HeaderValue = HeaderValue::from_static("no");
 static NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -246,6 +264,21 @@ mod tests {
         let headers = left(&mcp(), &[sse, ("x-accel-buffering", "yes")], PLAIN);
         assert_eq!(headers["cache-control"], "no-store");
         assert_eq!(headers["x-accel-buffering"], "yes");
+        for (media_type, streams) in [
+            ("text/event-stream", true),
+            (" TEXT/EVENT-STREAM ; charset=utf-8", true),
+            ("text/event-streams", false),
+            ("text/event-stream x", false),
+            ("text/event-strea;", false),
+            ("", false),
+        ] {
+            let headers = left(&mcp(), &[("content-type", media_type)], PLAIN);
+            assert_eq!(
+                headers.contains_key("x-accel-buffering"),
+                streams,
+                "{media_type}"
+            );
+        }
         let json = [("content-type", "application/json")];
         assert!(!left(&mcp(), &json, PLAIN).contains_key("x-accel-buffering"));
     }

@@ -7,6 +7,7 @@ mod config;
 mod csp;
 mod error;
 mod hsts;
+mod index;
 mod layer;
 mod panics;
 mod profile;

@@ -1,7 +1,11 @@
-use http::{HeaderName, HeaderValue, header::STRICT_TRANSPORT_SECURITY};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{CACHE_CONTROL, STRICT_TRANSPORT_SECURITY},
+};
 
 use crate::{
     HeadersConfigError, Hsts, cache,
+    index::{Index, Known},
     profile::{CLASSIC, FINGERPRINTS, HTML, MCP, Preset},
     values,
 };
@@ -10,9 +14,11 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct Rules {
     pub(crate) set: Vec<Set>,
-    /// A bit for the looks of each name that is or was in `set`.
-    set_looks: u64,
-    pub(crate) removed: Removed,
+    removed: Vec<HeaderName>,
+    /// What is known of a name, whichever list it is in.
+    pub(crate) index: Index,
+    /// Whether the rule for `Cache-Control` lets shared caches keep what belongs to one caller.
+    pub(crate) sets_shared: bool,
     pub(crate) hsts: Option<HeaderValue>,
     pub(crate) tls_terminated_here: bool,
     pub(crate) keep_inner_5xx_bodies: bool,
@@ -37,17 +43,29 @@ impl Rules {
             overriding: false,
             targeted: false,
         };
-        Self {
+        let mut rules = Self {
             set: presets.iter().map(set).collect(),
-            set_looks: presets
-                .iter()
-                .fold(0, |looks, (name, _)| looks | looks_of(name)),
-            removed: Removed::new(&FINGERPRINTS),
+            removed: FINGERPRINTS.to_vec(),
+            index: Index::default(),
+            sets_shared: false,
             hsts: Some(hsts.clone()),
             tls_terminated_here: false,
             keep_inner_5xx_bodies: false,
             chosen: Vec::new(),
-        }
+        };
+        rules.look_up();
+        rules
+    }
+
+    /// Makes anew what answers are looked up in.
+    fn look_up(&mut self) {
+        let removed = self.removed.iter().map(|name| (name, Known::Removed));
+        let set = (0..).zip(&self.set);
+        let set = set.map(|(place, set)| (&set.name, Known::Set(place)));
+        self.index = removed.chain(set).collect();
+        let caching = self.set.iter().filter(|set| set.name == CACHE_CONTROL);
+        let caching = caching.map(|set| (set.name.clone(), set.value.clone()));
+        self.sets_shared = cache::is_shared(&caching.collect::<HeaderMap>());
     }
 
     pub(crate) fn set(
@@ -66,7 +84,6 @@ impl Rules {
         }
         let value = HeaderValue::from_str(text).map_err(|_| error("is not a header value"))?;
         self.set.retain(|set| set.name != header);
-        self.set_looks |= looks_of(&header);
         let targeted = cache::is_targeted(&header);
         self.set.push(Set {
             name: header,
@@ -74,16 +91,8 @@ impl Rules {
             overriding,
             targeted,
         });
+        self.look_up();
         Ok(())
-    }
-
-    /// The place of the rule that sets a header.
-    pub(crate) fn place_of(&self, name: &HeaderName) -> Option<u32> {
-        if self.set_looks & looks_of(name) == 0 {
-            return None;
-        }
-        let place = self.set.iter().position(|set| set.name == *name)?;
-        u32::try_from(place).ok()
     }
 
     pub(crate) fn remove(&mut self, name: &str) -> Result<(), HeadersConfigError> {
@@ -92,18 +101,21 @@ impl Rules {
             let problem = "protects the caller and can't be removed from what inner services set";
             return Err(HeadersConfigError::name(name, problem));
         }
-        self.removed.add(header);
+        if !self.removed.contains(&header) {
+            self.removed.push(header);
+        }
+        self.look_up();
         Ok(())
     }
 
     pub(crate) fn leave(&mut self, name: &str) -> Result<(), HeadersConfigError> {
         let header = self.choose(name)?;
         let rules = |rules: &Self| {
-            rules.set.len() + rules.removed.names.len() + usize::from(rules.hsts.is_some())
+            rules.set.len() + rules.removed.len() + usize::from(rules.hsts.is_some())
         };
         let before = rules(self);
         self.set.retain(|set| set.name != header);
-        self.removed.names.retain(|removed| *removed != header);
+        self.removed.retain(|removed| *removed != header);
         if header == STRICT_TRANSPORT_SECURITY {
             self.hsts = None;
         }
@@ -113,6 +125,7 @@ impl Rules {
                 "has no rule that could be dropped",
             ));
         }
+        self.look_up();
         Ok(())
     }
 
@@ -135,43 +148,6 @@ impl Rules {
         self.chosen.push(header.clone());
         Ok(header)
     }
-}
-
-/// Names that answers lose.
-#[derive(Debug, Clone)]
-pub(crate) struct Removed {
-    names: Vec<HeaderName>,
-    /// A bit for the looks of each name that is or was here; most headers are told apart by it.
-    looks: u64,
-}
-
-impl Removed {
-    fn new(names: &[HeaderName]) -> Self {
-        let mut removed = Self {
-            names: Vec::new(),
-            looks: 0,
-        };
-        names.iter().cloned().for_each(|name| removed.add(name));
-        removed
-    }
-
-    fn add(&mut self, name: HeaderName) {
-        self.looks |= looks_of(&name);
-        if !self.contains(&name) {
-            self.names.push(name);
-        }
-    }
-
-    pub(crate) fn contains(&self, name: &HeaderName) -> bool {
-        self.looks & looks_of(name) != 0 && self.names.contains(name)
-    }
-}
-
-fn looks_of(name: &HeaderName) -> u64 {
-    let name = name.as_str().as_bytes();
-    let ends = name.first().zip(name.last());
-    let ends = ends.map_or(0, |(first, last)| usize::from(first ^ last.rotate_left(2)));
-    1 << ((name.len() ^ ends) % 64)
 }
 
 fn is_protective(header: &HeaderName) -> bool {
@@ -280,7 +256,7 @@ mod tests {
             rules.leave(name).unwrap();
         }
         assert_eq!(rules.hsts, None);
-        assert_eq!(rules.removed.names.len(), FINGERPRINTS.len() - 1);
+        assert_eq!(rules.removed.len(), FINGERPRINTS.len() - 1);
         assert_eq!(rules.set.len(), MCP.len() - 1);
         assert!(rules.leave("x-unknown").is_err());
         assert!(rules.set_hsts(&Hsts::new()).is_err());

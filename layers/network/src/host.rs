@@ -46,6 +46,16 @@ impl<'a> Host<'a> {
         }
     }
 
+    /// The only field that names the request's host, or `None` where there may be another one.
+    pub(crate) fn only<'r>(headers: &'r HeaderMap, uri: &'r Uri) -> Option<&'r [u8]> {
+        let mut lines = headers.get_all(HOST).iter();
+        match (lines.next(), lines.next(), uri.authority()) {
+            (Some(line), None, None) => Some(line.as_bytes()),
+            (None, None, Some(authority)) => Some(authority.as_str().as_bytes()),
+            _ => None,
+        }
+    }
+
     /// Reads `name`, `1.2.3.4` or `[::1]`, each perhaps with `:port`.
     pub(crate) fn parse(text: &'a str) -> Result<Self, &'static str> {
         let (name, port) = match text.strip_prefix('[') {
@@ -116,7 +126,7 @@ fn is_number(label: &str) -> bool {
     }
 }
 
-fn parse_port(digits: &str) -> Option<u16> {
+pub(crate) fn parse_port(digits: &str) -> Option<u16> {
     let plain = digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
     plain.then(|| digits.parse().ok()).flatten()
 }

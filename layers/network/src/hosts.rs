@@ -1,8 +1,11 @@
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::{
+    net::{Ipv4Addr, Ipv6Addr},
+    str,
+};
 
 use crate::{
     NetworkConfigError,
-    host::{Host, Name},
+    host::{Host, Name, parse_port},
 };
 
 /// The hosts that requests may name.
@@ -18,7 +21,11 @@ pub(crate) enum Hosts {
 pub(crate) struct Pattern {
     name: PatternName,
     port: Option<u16>,
+    /// The name as it was listed; `None` of a wildcard.
+    spelled: Option<Box<str>>,
 }
+
+const SPELLED_LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum PatternName {
@@ -48,6 +55,21 @@ impl Hosts {
         }
         *self = Self::Any;
         Ok(())
+    }
+
+    /// Whether a field is, byte for byte, one of these hosts with or without a port that may be there:
+    /// what clients send, told without parsing. `false` says nothing.
+    pub(crate) fn spell(&self, field: &[u8]) -> bool {
+        match self {
+            Self::Loopback => SPELLED_LOOPBACK
+                .iter()
+                .any(|name| spells(name, None, field)),
+            Self::Listed(patterns) => patterns.iter().any(|pattern| {
+                let name = pattern.spelled.as_deref();
+                name.is_some_and(|name| spells(name, pattern.port, field))
+            }),
+            Self::Any => false,
+        }
     }
 
     pub(crate) fn admit(&self, host: &Host<'_>) -> bool {
@@ -96,7 +118,16 @@ impl Pattern {
             Name::V6(v6) => PatternName::V6(v6),
         };
         let port = host.port;
-        Ok(Self { name, port })
+        let spelled = match port {
+            Some(_) => rest.rsplit_once(':').map(|(name, _)| name),
+            None => Some(rest),
+        };
+        let spelled = spelled.filter(|_| !wildcard).map(Box::from);
+        Ok(Self {
+            name,
+            port,
+            spelled,
+        })
     }
 
     fn admits(&self, host: &Host<'_>) -> bool {
@@ -110,6 +141,19 @@ impl Pattern {
             _ => false,
         };
         name && (self.port.is_none() || self.port == host.port)
+    }
+}
+
+/// Whether a field is this name alone or with the port, where one is asked for.
+fn spells(name: &str, port: Option<u16>, field: &[u8]) -> bool {
+    match field.strip_prefix(name.as_bytes()) {
+        None => false,
+        Some([]) => port.is_none(),
+        Some([b':', digits @ ..]) => match str::from_utf8(digits).ok().and_then(parse_port) {
+            Some(stated) => port.is_none_or(|port| port == stated),
+            None => false,
+        },
+        Some(_) => false,
     }
 }
 
@@ -180,7 +224,49 @@ mod tests {
         assert!(!listed(&["a.example"]).admit(&local));
     }
 
+    #[test]
+    fn what_clients_send_is_told_without_parsing() {
+        let hosts = listed(&[
+            "mcp.example.com",
+            "a.example:8443",
+            "[2001:db8::1]",
+            "*.b.example",
+        ]);
+        for (hosts, text, spelled) in [
+            (&hosts, "mcp.example.com", true),
+            (&hosts, "mcp.example.com:443", true),
+            (&hosts, "mcp.example.com:0443", false),
+            (&hosts, "mcp.example.com:", false),
+            (&hosts, "mcp.example.com.", false),
+            (&hosts, "a.example:8443", true),
+            (&hosts, "a.example", false),
+            (&hosts, "a.example:443", false),
+            (&hosts, "[2001:db8::1]:80", true),
+            (&hosts, "c.b.example", false),
+            (&hosts, "localhost", false),
+            (&Hosts::Loopback, "localhost:8080", true),
+            (&Hosts::Loopback, "[::1]", true),
+            (&Hosts::Loopback, "localhosts", false),
+            (&Hosts::Any, "localhost", false),
+        ] {
+            assert_eq!(hosts.spell(text.as_bytes()), spelled, "{text}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn oh_3_what_is_told_without_parsing_is_admitted_when_parsed(
+            entry in "[aA]{1,2}(\\.b)?(:80)?|\\[::1\\]|127\\.0\\.0\\.1(:80)?|\\*\\.a\\.b",
+            text in "([aA]{1,2}(\\.b)?|\\[::1\\]|127\\.0\\.0\\.1|localhost)(:[0-9x]{0,6})?[.:]?",
+        ) {
+            for hosts in [listed(&[&entry]), Hosts::Loopback, Hosts::Any] {
+                if hosts.spell(text.as_bytes()) {
+                    let host = Host::parse(&text);
+                    prop_assert!(host.is_ok_and(|host| hosts.admit(&host)), "{text} {hosts:?}");
+                }
+            }
+        }
+
         #[test]
         fn oh_3_no_neighbour_of_a_listed_name_is_admitted(
             before in "[a-z0-9-]{1,5}",

@@ -176,6 +176,9 @@ impl Settings {
     }
 
     fn judge_host(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), Denial> {
+        if Host::only(headers, uri).is_some_and(|field| self.hosts.spell(field)) {
+            return Ok(());
+        }
         let host = Host::of(headers, uri).map_err(|problem| {
             let reason = format!("host `{}` {problem}", stated(headers, uri));
             Denial::new(DenialKind::HostMalformed, reason)

@@ -2,34 +2,78 @@ use bartizan_core::{Finding, Verdict};
 
 use super::Text;
 
-const MAX_LAYER: usize = 16;
-const MAX_KIND: usize = 32;
-const MAX_REASON: usize = 512;
+const MAX_LAYER: u32 = 16;
+const MAX_KIND: u32 = 32;
+const MAX_REASON: u32 = 512;
 
 /// What the reasons of one record take together: of what was refused, and of everything else.
-const REFUSALS: usize = 1024;
-const OTHERS: usize = 1536;
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Budget {
+    refusals: u32,
+    others: u32,
+}
+
+impl Budget {
+    pub(crate) fn new() -> Self {
+        Self {
+            refusals: 1024,
+            others: 1536,
+        }
+    }
+
+    fn left(&mut self, verdict: Verdict) -> &mut u32 {
+        if verdict == Verdict::Refused {
+            &mut self.refusals
+        } else {
+            &mut self.others
+        }
+    }
+
+    /// The part of a reason that may be shown, before it is encoded, which never makes it shorter.
+    pub(crate) fn portable<'a>(&mut self, verdict: Verdict, reason: &'a str) -> &'a str {
+        let left = self.left(verdict);
+        let reason = Text::new(reason, MAX_REASON.min(*left)).portable();
+        *left = left.saturating_sub(u32::try_from(reason.len()).unwrap_or(u32::MAX));
+        reason
+    }
+}
+
+/// A finding, wherever its parts are kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry<'a> {
+    pub(crate) layer: &'a str,
+    pub(crate) verdict: Verdict,
+    pub(crate) kind: &'a str,
+    pub(crate) reason: &'a str,
+}
+
+impl<'a> From<&'a Finding> for Entry<'a> {
+    fn from(finding: &'a Finding) -> Self {
+        Self {
+            layer: finding.layer,
+            verdict: finding.verdict,
+            kind: finding.kind,
+            reason: &finding.reason,
+        }
+    }
+}
 
 /// Appends the findings of all guards, in order. When their reasons exceed the record's bound the
 /// later ones are cut, those of refusals last.
-pub(crate) fn write_json(findings: &[Finding], out: &mut Vec<u8>) {
-    let (mut refusals, mut others) = (REFUSALS, OTHERS);
+pub(crate) fn write_json<'a>(findings: impl Iterator<Item = Entry<'a>>, out: &mut Vec<u8>) {
+    let mut budget = Budget::new();
     out.push(b'[');
-    for (index, finding) in findings.iter().enumerate() {
+    for (index, finding) in findings.enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        let left = if finding.verdict == Verdict::Refused {
-            &mut refusals
-        } else {
-            &mut others
-        };
+        let left = budget.left(finding.verdict);
         write_finding(finding, left, out);
     }
     out.push(b']');
 }
 
-fn write_finding(finding: &Finding, left: &mut usize, out: &mut Vec<u8>) {
+fn write_finding(finding: Entry<'_>, left: &mut u32, out: &mut Vec<u8>) {
     // Written out member by member: these are most of a record.
     out.extend_from_slice(b"{\"layer\":\"");
     Text::new(finding.layer, MAX_LAYER).write_contents(out);
@@ -40,8 +84,9 @@ fn write_finding(finding: &Finding, left: &mut usize, out: &mut Vec<u8>) {
     if !finding.reason.is_empty() && *left > 0 {
         out.extend_from_slice(b"\",\"reason\":\"");
         let before = out.len();
-        Text::new(&finding.reason, MAX_REASON.min(*left)).write_contents(out);
-        *left = left.saturating_sub(out.len() - before);
+        Text::new(finding.reason, MAX_REASON.min(*left)).write_contents(out);
+        let written = u32::try_from(out.len() - before).unwrap_or(u32::MAX);
+        *left = left.saturating_sub(written);
     }
     out.extend_from_slice(b"\"}");
 }

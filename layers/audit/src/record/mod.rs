@@ -5,6 +5,7 @@ mod fields;
 mod findings;
 mod metadata;
 mod outcome;
+mod parcel;
 mod roles;
 mod text;
 mod timestamp;
@@ -17,12 +18,14 @@ use http::StatusCode;
 pub use metadata::Metadata;
 pub(crate) use outcome::End;
 pub use outcome::Outcome;
+pub(crate) use parcel::{Parcel, Unpacking};
 pub use roles::Roles;
 pub use text::Text;
 
 use crate::gaps::Missing;
 use event_type::event_type;
 use fields::{Fields, key};
+use findings::Entry;
 use metadata::named;
 
 /// The version of the record's form. It grows when a member changes its meaning or goes.
@@ -32,9 +35,9 @@ pub const SCHEMA: u64 = 1;
 pub const MAX_RECORD_BYTES: usize = 16 * 1024;
 
 /// What a stranger may have sent is cut to these many bytes of JSON.
-const MAX_NAME: usize = 256;
-const MAX_ACTION: usize = 128;
-const MAX_URI: usize = 1024;
+const MAX_NAME: u32 = 256;
+const MAX_ACTION: u32 = 128;
+const MAX_URI: u32 = 1024;
 
 /// One request's record. What it borrows belongs to the request.
 #[derive(Debug, Clone, Copy)]
@@ -154,6 +157,11 @@ impl<'a> Record<'a> {
     /// At most [`MAX_RECORD_BYTES`]. Every character that is not visible ASCII is escaped as
     /// `\uXXXX`, so that no reader loses one and no terminal obeys one.
     pub fn write_json(&self, out: &mut Vec<u8>) {
+        self.write_json_with(self.findings.iter().map(Entry::from), out);
+    }
+
+    /// The same with findings that are kept elsewhere.
+    fn write_json_with<'f>(&self, findings: impl Iterator<Item = Entry<'f>>, out: &mut Vec<u8>) {
         let mut fields = Fields::begin(out);
         fields.number(key!("schema"), SCHEMA);
         let timestamp = fields.value(key!("timestamp"));
@@ -185,7 +193,7 @@ impl<'a> Record<'a> {
             Some(latency) => fields.number(key!("latency_us"), latency),
             None => fields.null(key!("latency_us")),
         }
-        self.write_findings(fields.value(key!("findings")));
+        findings::write_json(findings, fields.value(key!("findings")));
         let dropped = u64::try_from(self.findings_dropped).unwrap_or(u64::MAX);
         fields.number(key!("findings_dropped"), dropped);
         self.metadata.write_json(fields.value(key!("metadata")));
@@ -209,7 +217,7 @@ impl<'a> Record<'a> {
     }
 
     pub(crate) fn write_findings(&self, out: &mut Vec<u8>) {
-        findings::write_json(self.findings, out);
+        findings::write_json(self.findings.iter().map(Entry::from), out);
     }
 }
 

@@ -6,74 +6,117 @@ use bartizan_core::{printable, uri_without_secrets};
 ///
 /// [`as_str`](Self::as_str) is as it was sent: whoever writes it anywhere escapes it. `Display` shows
 /// it in visible ASCII.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Text<'a> {
     text: &'a str,
-    is_plain: bool,
+    limit: u32,
+    /// Something that follows is not shown, whatever the limit.
     is_cut: bool,
 }
 
 /// What a character takes in a record, at most.
 const MAX_ENCODED: usize = 12;
 
+/// What is shown of a text.
+struct Shown<'a> {
+    text: &'a str,
+    is_plain: bool,
+    is_cut: bool,
+}
+
 impl<'a> Text<'a> {
-    /// Text whose encoding takes at most `limit` bytes; a mark may follow.
-    pub(crate) fn new(text: &'a str, limit: usize) -> Self {
-        if text.len() <= limit && is_plain(text) {
-            return Self {
-                text,
-                is_plain: true,
-                is_cut: false,
-            };
-        }
-        let mut encoded = 0;
-        for (at, c) in text.char_indices() {
-            encoded += encoded_len(c);
-            if encoded > limit {
-                return Self::cut(text, at);
-            }
-        }
+    /// Text whose encoding takes at most `limit` bytes; a mark may follow. It is looked at by whoever
+    /// writes it, and not before.
+    pub(crate) const fn new(text: &'a str, limit: u32) -> Self {
         Self {
             text,
-            is_plain: false,
+            limit,
             is_cut: false,
         }
     }
 
     /// A URI without query, fragment and user information, any of which may hold a credential.
-    pub(crate) fn uri(uri: &'a str, limit: usize) -> Self {
-        let shown = uri_without_secrets(uri);
-        let text = Self::new(shown, limit);
-        if shown.len() < uri.len() {
-            return Self::cut(text.text, text.text.len());
+    pub(crate) fn uri(uri: &'a str, limit: u32) -> Self {
+        let text = uri_without_secrets(uri);
+        Self {
+            text,
+            limit,
+            is_cut: text.len() < uri.len(),
         }
-        text
     }
 
-    fn cut(text: &'a str, at: usize) -> Self {
+    /// Text that [`portable`](Self::portable) was copied from.
+    pub(super) const fn carried(text: &'a str, limit: u32, is_cut: bool) -> Self {
         Self {
-            text: text.get(..at).unwrap_or(text),
+            text,
+            limit,
+            is_cut,
+        }
+    }
+
+    pub(super) fn limit(&self) -> u32 {
+        self.limit
+    }
+
+    /// Whether something follows that is not shown, whatever the limit.
+    pub(super) fn is_cut_behind(&self) -> bool {
+        self.is_cut
+    }
+
+    /// A beginning of the text that shows like all of it.
+    pub(super) fn portable(self) -> &'a str {
+        let limit = self.limit as usize;
+        if self.text.len() <= limit {
+            return self.text;
+        }
+        // No character takes less in JSON than in UTF-8, so that what exceeds the limit here exceeds it
+        // there, one character further on at the latest.
+        let mut ends = limit + 1..=limit + 4;
+        let whole = ends.find_map(|end| self.text.get(..end));
+        whole.unwrap_or(self.text)
+    }
+
+    fn shown(&self) -> Shown<'a> {
+        let (text, limit) = (self.text, self.limit as usize);
+        if text.len() <= limit && is_plain(text) {
+            return Shown {
+                text,
+                is_plain: true,
+                is_cut: self.is_cut,
+            };
+        }
+        let mut encoded = 0;
+        let fits = |c: char| {
+            encoded += encoded_len(c);
+            encoded <= limit
+        };
+        let kept = text.len() - text.trim_start_matches(fits).len();
+        Shown {
+            text: text.get(..kept).unwrap_or(text),
             is_plain: false,
-            is_cut: true,
+            is_cut: self.is_cut || kept < text.len(),
         }
     }
 
     /// What is left of the text.
     pub fn as_str(&self) -> &'a str {
-        self.text
+        self.shown().text
     }
 
     /// Whether something was cut off. A record marks it with `…`.
     pub fn is_cut(&self) -> bool {
-        self.is_cut
+        self.shown().is_cut
     }
 
     /// As [`Display`](fmt::Display) shows it; only what needs an escape or a mark is copied.
     pub(crate) fn to_visible(self) -> Cow<'a, str> {
-        if self.is_plain {
-            Cow::Borrowed(self.text)
-        } else {
-            Cow::Owned(self.to_string())
+        match self.shown() {
+            Shown {
+                text,
+                is_plain: true,
+                is_cut: false,
+            } => Cow::Borrowed(text),
+            _ => Cow::Owned(self.to_string()),
         }
     }
 
@@ -86,23 +129,40 @@ impl<'a> Text<'a> {
 
     /// Appends what stands between the quotes.
     pub(crate) fn write_contents(&self, out: &mut Vec<u8>) {
-        if self.is_plain {
-            out.extend_from_slice(self.text.as_bytes());
+        let shown = self.shown();
+        if shown.is_plain {
+            out.extend_from_slice(shown.text.as_bytes());
         } else {
-            for c in self.text.chars() {
+            for c in shown.text.chars() {
                 push_escaped(out, c);
             }
         }
-        if self.is_cut {
+        if shown.is_cut {
             out.extend_from_slice(b"\\u2026");
         }
     }
 }
 
+impl PartialEq for Text<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        let (one, other) = (self.shown(), other.shown());
+        (one.text, one.is_cut) == (other.text, other.is_cut)
+    }
+}
+
+impl Eq for Text<'_> {}
+
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Text").field(&self.to_visible()).finish()
+    }
+}
+
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        printable(self.text, usize::MAX).fmt(f)?;
-        f.write_str(if self.is_cut { "..." } else { "" })
+        let shown = self.shown();
+        printable(shown.text, usize::MAX).fmt(f)?;
+        f.write_str(if shown.is_cut { "..." } else { "" })
     }
 }
 
@@ -232,15 +292,24 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_bounded_ascii_and_comes_back(text in any::<String>(), limit in 0usize..80) {
+        fn any_text_is_bounded_ascii_and_comes_back(text in any::<String>(), limit in 0u32..80) {
             let cut = Text::new(&text, limit);
             let written = json(cut);
             prop_assert!(written.bytes().all(|b| (b' '..=b'~').contains(&b)));
-            prop_assert!(written.len() <= limit + 8);
+            prop_assert!(written.len() <= limit as usize + 8);
             let back: String = serde_json::from_str(&written).unwrap();
             let kept = back.strip_suffix('…').filter(|_| cut.is_cut()).unwrap_or(&back);
             prop_assert!(text.starts_with(kept));
             prop_assert_eq!(kept.len() < text.len(), cut.is_cut());
+        }
+
+        #[test]
+        fn what_is_carried_elsewhere_shows_like_all_of_it(text in any::<String>(), limit in 0u32..30) {
+            let text = Text::new(&text, limit);
+            let carried = text.portable().to_owned();
+            prop_assert!(carried.len() <= limit as usize + 4);
+            let carried = Text::carried(&carried, limit, false);
+            prop_assert_eq!(json(carried), json(text));
         }
 
         #[test]

@@ -12,8 +12,8 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use super::{JsonLines, tracing_sink::TARGET, with_line};
-use crate::Record;
+use super::{JsonLines, tracing_sink::TARGET};
+use crate::{Record, record::Parcel};
 
 /// A `tracing_subscriber` layer that writes the records of a [`TracingSink`](crate::TracingSink) as
 /// JSON lines, and nothing else. Made by [`JsonLines::into_layer`].
@@ -45,8 +45,8 @@ where
 }
 
 thread_local! {
-    /// The line of the record whose event this thread is emitting.
-    static CURRENT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    /// The record whose event this thread is emitting.
+    static CURRENT: RefCell<Parcel> = const { RefCell::new(Parcel::new()) };
 }
 
 thread_local! {
@@ -66,27 +66,27 @@ pub(super) fn has_room(is_wanted: impl FnOnce() -> bool) -> bool {
     is_wanted() && !IS_FULL.get()
 }
 
-/// Emits a record's event with its line at hand.
+/// Emits a record's event with the record at hand.
 pub(super) fn hand_over(record: &Record<'_>, emit: impl FnOnce()) {
-    let mut current = Vec::new();
-    with_line(record, |line| current.extend_from_slice(line));
+    let mut current = Parcel::new();
+    current.pack(record);
     let _outer = Outer {
-        line: CURRENT.replace(current),
+        record: CURRENT.replace(current),
         promised: PROMISED.take(),
     };
     emit();
 }
 
-/// What was current before: no line outlives its event, also if a subscriber panics or records a
+/// What was current before: no record outlives its event, also if a subscriber panics or records a
 /// request of its own.
 struct Outer {
-    line: Vec<u8>,
+    record: Parcel,
     promised: Option<JsonLines>,
 }
 
 impl Drop for Outer {
     fn drop(&mut self) {
-        CURRENT.set(std::mem::take(&mut self.line));
+        CURRENT.set(std::mem::take(&mut self.record));
         // Another layer kept the event from every one.
         if let Some(lines) = PROMISED.replace(self.promised.take()) {
             lines.lose();
@@ -99,10 +99,10 @@ impl<S: Subscriber> Layer<S> for JsonLinesLayer {
         if event.metadata().target() != TARGET {
             return;
         }
-        CURRENT.with_borrow(|line| {
-            if !line.is_empty() {
+        CURRENT.with_borrow(|record| {
+            if !record.is_empty() {
                 PROMISED.take();
-                self.lines.offer(line);
+                self.lines.offer(record);
             }
         });
     }
@@ -118,7 +118,7 @@ impl<S> Filter<S> for AuditRecordsOnly<S> {
             if !self.lines.has_room() {
                 IS_FULL.set(true);
             }
-        } else if CURRENT.with_borrow(|line| !line.is_empty()) {
+        } else if CURRENT.with_borrow(|record| !record.is_empty()) {
             PROMISED.set(Some(self.lines.clone()));
         }
         true

@@ -9,7 +9,9 @@ use std::{
 
 use bartizan_core::Events;
 
-/// Lines that wait for their writer, and the room that is reserved for more.
+use crate::record::Parcel;
+
+/// Records that wait for their writer, and the room that is reserved for more.
 pub(super) struct Buffer {
     capacity: AtomicUsize,
     /// Records that wait, are being written, or have their room reserved.
@@ -26,10 +28,8 @@ pub(super) struct Buffer {
     events: Mutex<Events>,
 }
 
-#[derive(Default)]
 struct State {
-    lines: Vec<u8>,
-    count: usize,
+    waiting: Parcel,
     /// Records appended, and records written, since the beginning.
     appended: u64,
     written: u64,
@@ -42,25 +42,17 @@ struct State {
     is_over: bool,
 }
 
-/// Lines that go to the writer at once.
-#[derive(Default)]
-pub(super) struct Batch {
-    pub(super) lines: Vec<u8>,
-    count: usize,
-    bytes: usize,
-}
-
 /// Bytes that may wait before there is no room, whatever the capacity.
 const MAX_BYTES: usize = 64 << 20;
 
 /// Bytes that are worth a wake before the writer has lingered.
 const MANY_BYTES: usize = 1 << 20;
 
-/// How long the writer lets lines gather once it has work, so that it need not be woken for each.
+/// How long the writer lets records gather once it has work, so that it need not be woken for each.
 const LINGER: Duration = Duration::from_millis(20);
 
-/// What a buffer keeps of its size when it is empty again.
-const KEPT_BYTES: usize = 1 << 20;
+/// For so many records an empty buffer keeps memory.
+const KEPT_RECORDS: usize = 1024;
 
 impl Buffer {
     pub(super) fn new(capacity: usize) -> Self {
@@ -69,7 +61,15 @@ impl Buffer {
             taken: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
             lost: AtomicUsize::new(0),
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                waiting: Parcel::with_room(),
+                appended: 0,
+                written: 0,
+                is_asleep: false,
+                is_urgent: false,
+                closing: None,
+                is_over: false,
+            }),
             work: Condvar::new(),
             done: Condvar::new(),
             events: Mutex::default(),
@@ -111,14 +111,15 @@ impl Buffer {
         self.taken.fetch_sub(records, Ordering::Relaxed);
     }
 
-    /// Appends a line into reserved room.
-    pub(super) fn append(&self, line: &[u8]) {
+    /// Appends a record into reserved room.
+    pub(super) fn append(&self, pack: impl FnOnce(&mut Parcel)) {
         let mut state = self.state();
-        state.lines.extend_from_slice(line);
-        state.count += 1;
+        let before = state.waiting.bytes();
+        pack(&mut state.waiting);
+        let bytes = state.waiting.bytes();
         state.appended += 1;
-        self.bytes.fetch_add(line.len(), Ordering::Relaxed);
-        let is_many = state.lines.len() >= MANY_BYTES && !state.is_urgent;
+        self.bytes.fetch_add(bytes - before, Ordering::Relaxed);
+        let is_many = bytes >= MANY_BYTES && !state.is_urgent;
         state.is_urgent |= is_many;
         let wake = mem::take(&mut state.is_asleep) || is_many;
         drop(state);
@@ -141,16 +142,17 @@ impl Buffer {
         self.lost.swap(0, Ordering::Relaxed)
     }
 
-    /// Waits for lines and takes all of them into the empty batch; `None` if no more will come.
-    pub(super) fn next(&self, batch: &mut Batch) -> Option<()> {
-        batch.lines.clear();
-        batch.lines.shrink_to(KEPT_BYTES);
+    /// Takes all records that wait, in exchange for an empty parcel; waits for one. `None` if no more
+    /// will come.
+    pub(super) fn next(&self, taken: &mut Parcel) -> Option<()> {
+        self.bytes.fetch_sub(taken.bytes(), Ordering::Relaxed);
+        taken.clear(KEPT_RECORDS);
         let mut state = self.state();
-        // Lines gather while the writer lingers; only one that found none sleeps until it is woken.
+        // Records gather while the writer lingers; only one that found none sleeps until it is woken.
         let lingering = |state: &mut State| !state.is_urgent && state.closing.is_none();
         let lingered = self.work.wait_timeout_while(state, LINGER, lingering);
         state = lingered.unwrap_or_else(PoisonError::into_inner).0;
-        while state.count == 0 {
+        while state.waiting.len() == 0 {
             if state.closing.is_some() {
                 return None;
             }
@@ -161,18 +163,15 @@ impl Buffer {
         }
         state.is_asleep = false;
         state.is_urgent = false;
-        mem::swap(&mut state.lines, &mut batch.lines);
-        batch.count = mem::take(&mut state.count);
-        batch.bytes = batch.lines.len();
+        mem::swap(&mut state.waiting, taken);
         Some(())
     }
 
-    /// The batch is written: its room is free.
-    pub(super) fn written(&self, batch: &Batch) {
-        self.release(batch.count);
-        self.bytes.fetch_sub(batch.bytes, Ordering::Relaxed);
+    /// So many records are written: their room is free.
+    pub(super) fn written(&self, records: usize) {
+        self.release(records);
         let mut state = self.state();
-        state.written += u64::try_from(batch.count).unwrap_or_default();
+        state.written += u64::try_from(records).unwrap_or_default();
         drop(state);
         self.done.notify_all();
     }

@@ -14,15 +14,16 @@ use std::{
 
 use bartizan_core::{Event, Events, Severity};
 
-use super::with_line;
+#[cfg(feature = "tracing-subscriber")]
+use crate::record::Parcel;
 use crate::{AuditConfigError, AuditSink, Record, gaps::report};
 use buffer::Buffer;
 use writer::Writer;
 
 /// Writes each record as one line of JSON.
 ///
-/// A thread of its own does the writing. Requests append to a bounded buffer and never wait for the
-/// writer; when it fails or stalls, the buffer fills, and then there is no room. A line reaches the
+/// A thread of its own does the writing, and makes the lines. Requests append to a bounded buffer and
+/// never wait for the writer; when it fails or stalls, the buffer fills, and then there is no room. A line reaches the
 /// writer within about 20 milliseconds.
 ///
 /// Clones share the buffer and the thread. When the last one is dropped (those in layers count) the
@@ -78,8 +79,8 @@ impl JsonLines {
         Self(Arc::new(Handle { buffer }))
     }
 
-    /// How many records may wait at a time, those reserved for running requests included. Their lines
-    /// take 64 MiB at most, and besides [`MAX_RECORD_BYTES`](crate::MAX_RECORD_BYTES) for each running
+    /// How many records may wait at a time, those reserved for running requests included. They take
+    /// 64 MiB at most, and besides [`MAX_RECORD_BYTES`](crate::MAX_RECORD_BYTES) for each running
     /// request.
     ///
     /// # Errors
@@ -139,11 +140,12 @@ impl JsonLines {
         self.0.buffer.has_room()
     }
 
-    /// Takes a line without a reservation. If there is no room it is counted, and a line says so later.
+    /// Takes a record without a reservation. If there is no room it is counted, and a line says so
+    /// later.
     #[cfg(feature = "tracing-subscriber")]
-    pub(super) fn offer(&self, line: &[u8]) {
+    pub(super) fn offer(&self, record: &Parcel) {
         if self.0.buffer.reserve() {
-            self.0.buffer.append(line);
+            self.0.buffer.append(|waiting| waiting.add(record));
         } else {
             self.lose();
         }
@@ -166,8 +168,7 @@ impl AuditSink for JsonLines {
     }
 
     fn write(&self, record: &Record<'_>) {
-        let room = Room(Some(&self.0.buffer));
-        with_line(record, |line| room.fill(line));
+        self.0.buffer.append(|waiting| waiting.pack(record));
     }
 
     fn flush(&self, patience: Duration) -> bool {
@@ -178,25 +179,6 @@ impl AuditSink for JsonLines {
 impl fmt::Debug for JsonLines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JsonLines").finish_non_exhaustive()
-    }
-}
-
-/// A reservation, which comes back if no line is made of the record after all.
-struct Room<'a>(Option<&'a Buffer>);
-
-impl Room<'_> {
-    fn fill(mut self, line: &[u8]) {
-        if let Some(buffer) = self.0.take() {
-            buffer.append(line);
-        }
-    }
-}
-
-impl Drop for Room<'_> {
-    fn drop(&mut self) {
-        if let Some(buffer) = self.0 {
-            buffer.release(1);
-        }
     }
 }
 

@@ -7,10 +7,11 @@ use std::{
 
 use bartizan_core::{Event, Severity, printable};
 
-use super::buffer::{Batch, Buffer};
+use super::buffer::Buffer;
 use crate::{
     Record,
     gaps::{Missing, report},
+    record::{Parcel, Unpacking},
 };
 
 /// The thread that owns the writer.
@@ -22,6 +23,9 @@ pub(super) struct Writer<W> {
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Bytes of lines that are made before they are written.
+const AT_ONCE: usize = 64 << 10;
 
 impl<W: Write> Writer<W> {
     pub(super) fn new(writer: W, buffer: Arc<Buffer>) -> Self {
@@ -35,13 +39,20 @@ impl<W: Write> Writer<W> {
     pub(super) fn run(mut self) {
         let buffer = Arc::clone(&self.buffer);
         let _over = Over(&buffer);
-        let mut batch = Batch::default();
-        while self.buffer.next(&mut batch).is_some() {
-            self.say_what_was_lost(&mut batch.lines);
-            if !self.deliver(&batch.lines) {
-                return;
+        let (mut parcel, mut lines) = (Parcel::with_room(), Vec::new());
+        while self.buffer.next(&mut parcel).is_some() {
+            let mut unpacking = parcel.unpack();
+            while !unpacking.is_over() {
+                let records = write_lines(&mut unpacking, &mut lines);
+                if unpacking.is_over() {
+                    self.say_what_was_lost(&mut lines);
+                }
+                if !self.deliver(&lines) {
+                    return;
+                }
+                lines.clear();
+                self.buffer.written(records);
             }
-            self.buffer.written(&batch);
         }
         let mut last = Vec::new();
         self.say_what_was_lost(&mut last);
@@ -122,6 +133,15 @@ impl<W: Write> Writer<W> {
         let detail = format!("{lost} records found no room");
         self.report(Severity::Error, "records_lost", detail);
     }
+}
+
+/// Appends lines, as many as go to the writer at once; tells how many.
+fn write_lines(unpacking: &mut Unpacking<'_>, lines: &mut Vec<u8>) -> usize {
+    let mut records = 0;
+    while lines.len() < AT_ONCE && unpacking.write_line(lines).is_some() {
+        records += 1;
+    }
+    records
 }
 
 /// Nobody is to wait for a thread that ended, however it did.

@@ -1,0 +1,345 @@
+use std::{array, borrow::Cow, mem, net::IpAddr, slice, time::Duration};
+
+use bartizan_core::{DenialKind, Finding, Verdict, call::Revision};
+use http::StatusCode;
+
+use super::{
+    Metadata, Outcome, Record, Roles, Text,
+    findings::{Budget, Entry},
+    roles::MAX_ROLES,
+};
+use crate::gaps::Missing;
+
+/// Records without what they borrow, on their way to the thread that makes lines of them.
+///
+/// Only what a record may show is copied, so that its bound holds here too. Texts stand one after
+/// the other, as they were sent; what is static is not copied.
+#[derive(Debug, Default)]
+pub(crate) struct Parcel {
+    records: Vec<Packed>,
+    findings: Vec<PackedFinding>,
+    pieces: Vec<Option<Piece>>,
+    text: String,
+}
+
+/// A text that stands behind the one before it.
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    len: u16,
+    limit: u16,
+    is_cut: bool,
+}
+
+/// What a record holds beside its texts.
+#[derive(Debug, Clone, Copy)]
+struct Packed {
+    timestamp: Duration,
+    latency: Option<Duration>,
+    event_type: &'static str,
+    result: &'static str,
+    principal_kind: Option<&'static str>,
+    missing: Option<Missing>,
+    findings: usize,
+    findings_dropped: usize,
+    ip_address: Option<IpAddr>,
+    status: Option<StatusCode>,
+    outcome: Option<Outcome>,
+    denial: Option<DenialKind>,
+    protocol_version: Option<Revision>,
+    /// How many roles are named, and whether there are more; `None` if nobody is known.
+    roles: Option<(u8, bool)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct PackedFinding {
+    layer: &'static str,
+    kind: &'static str,
+    reason: Reason,
+    verdict: Verdict,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Reason {
+    Static(&'static str),
+    /// So many bytes of the text.
+    Carried(usize),
+}
+
+/// Records that a parcel has room for from the start.
+const FIRST: usize = 64;
+const USUAL_PIECES: usize = 18;
+const USUAL_FINDINGS: usize = 8;
+const USUAL_TEXT: usize = 512;
+
+impl Parcel {
+    #[cfg(feature = "tracing-subscriber")]
+    pub(crate) const fn new() -> Self {
+        Self {
+            records: Vec::new(),
+            findings: Vec::new(),
+            pieces: Vec::new(),
+            text: String::new(),
+        }
+    }
+
+    /// A parcel that need not grow for a few records.
+    pub(crate) fn with_room() -> Self {
+        Self {
+            records: Vec::with_capacity(FIRST),
+            findings: Vec::with_capacity(FIRST * USUAL_FINDINGS),
+            pieces: Vec::with_capacity(FIRST * USUAL_PIECES),
+            text: String::with_capacity(FIRST * USUAL_TEXT),
+        }
+    }
+
+    #[cfg(feature = "tracing-subscriber")]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// How many records it holds.
+    pub(crate) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Bytes that its content takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.text.len()
+            + mem::size_of_val(&*self.records)
+            + mem::size_of_val(&*self.findings)
+            + mem::size_of_val(&*self.pieces)
+    }
+
+    /// Takes everything out, and keeps memory for so many records.
+    pub(crate) fn clear(&mut self, kept: usize) {
+        self.records.clear();
+        self.records.shrink_to(kept);
+        self.findings.clear();
+        self.findings.shrink_to(kept * USUAL_FINDINGS);
+        self.pieces.clear();
+        self.pieces.shrink_to(kept * USUAL_PIECES);
+        self.text.clear();
+        self.text.shrink_to(kept * USUAL_TEXT);
+    }
+
+    /// Adds what another one holds.
+    #[cfg(feature = "tracing-subscriber")]
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.records.extend_from_slice(&other.records);
+        self.findings.extend_from_slice(&other.findings);
+        self.pieces.extend_from_slice(&other.pieces);
+        self.text.push_str(&other.text);
+    }
+
+    pub(crate) fn pack(&mut self, record: &Record<'_>) {
+        for text in texts(record) {
+            self.push(text);
+        }
+        let roles = record.user_role.is_known().then(|| {
+            let before = self.pieces.len();
+            for role in record.user_role.iter() {
+                self.push(Some(role));
+            }
+            let named = u8::try_from(self.pieces.len() - before).unwrap_or_default();
+            (named, record.user_role.are_cut())
+        });
+        let mut budget = Budget::new();
+        for finding in record.findings {
+            let finding = self.packed(finding, &mut budget);
+            self.findings.push(finding);
+        }
+        self.records.push(Packed {
+            timestamp: record.timestamp,
+            latency: record.latency,
+            event_type: record.event_type,
+            result: record.result,
+            principal_kind: record.metadata.principal_kind,
+            missing: record.metadata.missing,
+            findings: record.findings.len(),
+            findings_dropped: record.findings_dropped,
+            ip_address: record.ip_address,
+            status: record.status,
+            outcome: record.outcome,
+            denial: record.metadata.denial,
+            protocol_version: record.metadata.protocol_version,
+            roles,
+        });
+    }
+
+    fn push(&mut self, text: Option<Text<'_>>) {
+        let piece = text.and_then(|text| {
+            let carried = text.portable();
+            let piece = Piece {
+                len: u16::try_from(carried.len()).ok()?,
+                limit: u16::try_from(text.limit()).ok()?,
+                is_cut: text.is_cut_behind(),
+            };
+            self.text.push_str(carried);
+            Some(piece)
+        });
+        self.pieces.push(piece);
+    }
+
+    fn packed(&mut self, finding: &Finding, budget: &mut Budget) -> PackedFinding {
+        let reason = match finding.reason {
+            Cow::Borrowed(reason) => Reason::Static(budget.portable(finding.verdict, reason)),
+            Cow::Owned(ref reason) => {
+                let carried = budget.portable(finding.verdict, reason);
+                self.text.push_str(carried);
+                Reason::Carried(carried.len())
+            }
+        };
+        PackedFinding {
+            layer: finding.layer,
+            kind: finding.kind,
+            reason,
+            verdict: finding.verdict,
+        }
+    }
+
+    pub(crate) fn unpack(&self) -> Unpacking<'_> {
+        Unpacking {
+            records: self.records.iter(),
+            findings: &self.findings,
+            pieces: self.pieces.iter(),
+            text: &self.text,
+        }
+    }
+}
+
+/// The texts of a record, in the order in which they are carried.
+fn texts<'a>(record: &Record<'a>) -> [Option<Text<'a>>; 16] {
+    let metadata = &record.metadata;
+    [
+        record.user_id,
+        record.tool_name,
+        record.resource_id,
+        record.action,
+        record.user_agent,
+        record.correlation_id,
+        metadata.auth_method,
+        metadata.issuer,
+        metadata.client_id,
+        metadata.tenant,
+        metadata.credential_id,
+        metadata.rpc_id,
+        metadata.prompt,
+        metadata.task,
+        metadata.http_method,
+        metadata.http_path,
+    ]
+}
+
+/// A parcel's records, one by one.
+#[derive(Debug)]
+pub(crate) struct Unpacking<'p> {
+    records: slice::Iter<'p, Packed>,
+    findings: &'p [PackedFinding],
+    pieces: slice::Iter<'p, Option<Piece>>,
+    text: &'p str,
+}
+
+impl<'p> Unpacking<'p> {
+    pub(crate) fn is_over(&self) -> bool {
+        self.records.len() == 0
+    }
+
+    /// Appends the next record's line; `None` if there is none.
+    pub(crate) fn write_line(&mut self, out: &mut Vec<u8>) -> Option<()> {
+        let packed = self.records.next()?;
+        let [
+            user_id,
+            tool_name,
+            resource_id,
+            action,
+            user_agent,
+            correlation_id,
+            auth_method,
+            issuer,
+            client_id,
+            tenant,
+            credential_id,
+            rpc_id,
+            prompt,
+            task,
+            http_method,
+            http_path,
+        ] = array::from_fn(|_| self.next_text());
+        let mut roles = [Text::new("", 0); MAX_ROLES];
+        let user_role = packed.roles.map(|(named, more)| {
+            let named = usize::from(named).min(MAX_ROLES);
+            for role in roles.iter_mut().take(named) {
+                *role = self.next_text().unwrap_or(*role);
+            }
+            (named, more)
+        });
+        let user_role = match user_role {
+            Some((named, more)) => Roles::carried(roles.get(..named).unwrap_or_default(), more),
+            None => Roles::of(None),
+        };
+        let record = Record {
+            timestamp: packed.timestamp,
+            event_type: packed.event_type,
+            user_id,
+            user_role,
+            tool_name,
+            resource_id,
+            action,
+            result: packed.result,
+            ip_address: packed.ip_address,
+            user_agent,
+            correlation_id,
+            metadata: Metadata {
+                denial: packed.denial,
+                principal_kind: packed.principal_kind,
+                auth_method,
+                issuer,
+                client_id,
+                tenant,
+                credential_id,
+                rpc_id,
+                prompt,
+                task,
+                protocol_version: packed.protocol_version,
+                http_method,
+                http_path,
+                missing: packed.missing,
+            },
+            outcome: packed.outcome,
+            status: packed.status,
+            latency: packed.latency,
+            findings: &[],
+            findings_dropped: packed.findings_dropped,
+        };
+        let (findings, rest) = self
+            .findings
+            .split_at_checked(packed.findings)
+            .unwrap_or_default();
+        self.findings = rest;
+        let findings = findings.iter().map(|finding| Entry {
+            layer: finding.layer,
+            verdict: finding.verdict,
+            kind: finding.kind,
+            reason: match finding.reason {
+                Reason::Static(reason) => reason,
+                Reason::Carried(len) => take(&mut self.text, len),
+            },
+        });
+        record.write_json_with(findings, out);
+        out.push(b'\n');
+        Some(())
+    }
+
+    fn next_text(&mut self) -> Option<Text<'p>> {
+        let piece = (*self.pieces.next()?)?;
+        let text = take(&mut self.text, piece.len.into());
+        Some(Text::carried(text, piece.limit.into(), piece.is_cut))
+    }
+}
+
+/// Takes so many bytes off the front.
+fn take<'p>(text: &mut &'p str, len: usize) -> &'p str {
+    let (taken, rest) = text.split_at_checked(len).unwrap_or_default();
+    *text = rest;
+    taken
+}
