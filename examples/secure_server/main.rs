@@ -119,7 +119,6 @@ fn app(jwt: JwtVerifier, audit: JsonLines) -> Result<Router, Box<dyn Error>> {
         config,
     );
     let guards = ServiceBuilder::new()
-        .layer(AuditLayer::new(audit))
         .layer(NetworkLayer::new())
         .layer(CorsLayer::new().allow_origin(ALLOWED_ORIGIN)?)
         .layer(AddressLimitLayer::new(policy::address_limits()?))
@@ -127,11 +126,15 @@ fn app(jwt: JwtVerifier, audit: JsonLines) -> Result<Router, Box<dyn Error>> {
         .layer(CallLayer::new())
         .layer(RateLimitLayer::new(policy::limits()?))
         .layer(RbacLayer::new(policy::policy()?));
+    // Around everything, so that unknown paths and the public metadata have a record as well.
+    let around = ServiceBuilder::new()
+        .layer(SecurityHeadersLayer::mcp())
+        .layer(AuditLayer::new(audit));
     Ok(Router::new()
         .nest_service("/mcp", mcp)
         .route_layer(guards)
         .merge(jwt.metadata_router())
-        .layer(SecurityHeadersLayer::mcp()))
+        .layer(around))
 }
 
 fn metadata_url(url: &str, jwt: &JwtVerifier) -> String {

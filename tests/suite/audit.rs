@@ -1,6 +1,6 @@
 //! What is recorded of each request, at the real server.
 
-use bartizan_kit::{McpRequest, Revision, call_tool, post};
+use bartizan_kit::{McpRequest, Revision, call_tool, initialize, post};
 use serde_json::{Value, json};
 
 use crate::{
@@ -106,6 +106,81 @@ async fn al_4_each_request_leaves_one_record_whoever_decided_it() {
     assert_eq!(records[1]["user_role"], json!(["viewer"]));
     assert_eq!(records[1]["tool_name"], "delete");
     assert_eq!(records[2]["user_id"], Value::Null);
+}
+
+/// What a handler refuses: with one JSON object as answer it is known when the head leaves, with a
+/// stream it comes later.
+#[tokio::test]
+async fn al_4_what_a_handler_refuses_is_recorded_as_refused_in_every_mode() {
+    for mode in [Mode::Json, Mode::Streams, Mode::Sessions] {
+        let server = Server::start(mode).await;
+        let token = server
+            .token("vera")
+            .claim("roles", json!(["viewer"]))
+            .encode();
+        let publish = call_tool(Revision::V2025_11_25, "publish", json!({}));
+        let mut ask = publish.bearer(&token);
+        if mode == Mode::Sessions {
+            let initialize = initialize(Revision::V2025_11_25).bearer(&token);
+            let answer = send(&server, initialize).await;
+            assert_eq!(answer.status(), 200);
+            let session = answer.headers()["mcp-session-id"]
+                .to_str()
+                .unwrap()
+                .to_owned();
+            let _ = answer.bytes().await.unwrap();
+            ask = ask.header("mcp-session-id", session);
+        }
+        let answer = send(&server, ask).await;
+        assert_eq!(answer.status(), 200, "{mode:?}");
+        let id = answer.headers()["x-request-id"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        assert!(answer.text().await.unwrap().contains("not permitted"));
+        let records = server.records.all();
+        let about: Vec<_> = records
+            .iter()
+            .filter(|r| r["correlation_id"] == *id)
+            .collect();
+        let refusals: Vec<_> = about.iter().filter(|r| r["outcome"] == "refused").collect();
+        assert_eq!(refusals.len(), 1, "{mode:?}: {about:?}");
+        let refused = refusals[0];
+        assert_eq!(refused["result"], "failure", "{refused}");
+        assert_eq!(refused["metadata"]["denial"], "forbidden", "{refused}");
+        assert_eq!(refused["user_id"], "vera", "{refused}");
+        assert_eq!(refused["tool_name"], "publish", "{refused}");
+        let findings = refused["findings"].as_array().unwrap();
+        let last = findings.last().unwrap();
+        assert_eq!(last["layer"], "caller", "{refused}");
+        assert!(
+            last["reason"].as_str().unwrap().contains("developer"),
+            "{refused}"
+        );
+        let late = about.iter().filter(|r| r["event_type"] == "late_finding");
+        assert_eq!(late.count(), usize::from(mode != Mode::Json), "{mode:?}");
+    }
+}
+
+#[tokio::test]
+async fn al_4_what_no_guard_sees_leaves_a_record_too() {
+    let server = Server::start(Mode::Json).await;
+    let metadata = "/.well-known/oauth-protected-resource/mcp";
+    for (path, status) in [("/nope", 404), (metadata, 200)] {
+        let url = format!("{}{path}", server.origin());
+        let answer = reqwest::get(url).await.unwrap();
+        assert_eq!(answer.status(), status, "{path}");
+        let id = answer.headers()["x-request-id"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let record = server.records.all().pop().unwrap();
+        assert_eq!(record["correlation_id"], id);
+        assert_eq!(record["event_type"], "http_request");
+        assert_eq!(record["metadata"]["http_path"], path);
+        assert_eq!(record["status"], status);
+    }
+    assert_eq!(server.records.all().len(), 2);
 }
 
 #[tokio::test]

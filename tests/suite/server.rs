@@ -167,8 +167,10 @@ fn app(jwt: JwtVerifier, mode: Mode, burst: u32, probe: Arc<Probe>, records: Rec
         .account(quota(burst))
         .session(quota(burst))
         .other_tools(quota(burst));
+    let around = ServiceBuilder::new()
+        .layer(SecurityHeadersLayer::mcp())
+        .layer(AuditLayer::new(records));
     let guards = ServiceBuilder::new()
-        .layer(AuditLayer::new(records))
         .layer(NetworkLayer::new())
         .layer(cors)
         .layer(AddressLimitLayer::new(by_address.build().unwrap()))
@@ -181,7 +183,7 @@ fn app(jwt: JwtVerifier, mode: Mode, burst: u32, probe: Arc<Probe>, records: Rec
         .nest_service("/mcp", mcp)
         .route_layer(guards)
         .merge(jwt.metadata_router())
-        .layer(SecurityHeadersLayer::mcp())
+        .layer(around)
 }
 
 /// Everybody may call what reads; `delete` is the admins', `publish` asks in its handler.

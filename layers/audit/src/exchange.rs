@@ -1,7 +1,9 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use bartizan_core::{Denial, SecurityContext};
-use http::{HeaderValue, Method, Request, Response, header::USER_AGENT, uri::PathAndQuery};
+use bartizan_core::{Denial, LateFindings, SecurityContext};
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode, header::USER_AGENT, uri::PathAndQuery,
+};
 
 use crate::{
     Outcome, Record,
@@ -103,28 +105,47 @@ impl Exchange {
             method: self.method.as_str(),
             path: self.target.as_ref().map(PathAndQuery::path),
         };
-        let trail = self.context.open_trail();
-        let dropped = trail.dropped();
-        let outcome = trail.with_findings(|findings| {
-            let (outcome, denial) = end.judged(findings);
-            if self.room {
-                // What is not UTF-8 is replaced, which takes an allocation.
-                let agent = self.user_agent.as_ref().map(|agent| match agent.to_str() {
-                    Ok(agent) => Cow::Borrowed(agent),
-                    Err(_) => String::from_utf8_lossy(agent.as_bytes()),
-                });
-                let record = Record::of(
-                    &asked,
-                    agent.as_deref(),
-                    &self.context,
-                    (outcome, denial, end.status()),
-                    (findings, dropped),
-                );
-                settings.write(&record);
-            }
-            outcome
-        });
+        // No lock is held while sinks run, so that they may record something themselves.
+        let late = Arc::clone(&self.settings) as Arc<dyn LateFindings>;
+        let (findings, dropped) = self.context.open_trail().close(late);
+        let (outcome, denial) = end.judged(&findings);
+        let status = end.status();
+        if self.room && self.is_folded(outcome, status) {
+            settings.fold(denial);
+        } else if self.room {
+            // What is not UTF-8 is replaced, which takes an allocation.
+            let agent = self.user_agent.as_ref().map(|agent| match agent.to_str() {
+                Ok(agent) => Cow::Borrowed(agent),
+                Err(_) => String::from_utf8_lossy(agent.as_bytes()),
+            });
+            settings.write(Record::of(
+                &asked,
+                agent.as_deref(),
+                &self.context,
+                (outcome, denial, status),
+                (&findings, dropped),
+            ));
+        }
         settings.measure(outcome, latency);
+    }
+}
+
+impl Exchange {
+    /// Whether the request is counted and not recorded: nobody was identified, nothing was done, and
+    /// what room is left is for others. So no stranger can use up the room.
+    fn is_folded(&self, outcome: Outcome, status: Option<StatusCode>) -> bool {
+        let principal = self.context.principal();
+        if principal.is_some_and(|principal| !principal.is_anonymous()) {
+            return false;
+        }
+        let did_nothing = match outcome {
+            Outcome::Refused => true,
+            Outcome::Admitted if self.context.call().is_none() => {
+                self.method.is_safe() || status.is_some_and(|status| status.is_client_error())
+            }
+            _ => false,
+        };
+        did_nothing && self.settings.is_scarce()
     }
 }
 

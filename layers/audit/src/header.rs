@@ -7,30 +7,84 @@ pub(crate) const DEFAULT: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Headers that mean something to clients, proxies or other layers.
 const TAKEN: &[&str] = &[
+    "accept-ranges",
+    "age",
     "allow",
+    "alt-svc",
+    "baggage",
+    "authentication-info",
     "authorization",
     "cache-control",
+    "clear-site-data",
+    "client-cert",
+    "client-cert-chain",
     "connection",
-    "content-encoding",
-    "content-length",
-    "content-security-policy",
-    "content-type",
     "cookie",
     "date",
+    "dpop",
+    "dpop-nonce",
+    "edge-control",
+    "etag",
+    "expires",
+    "forwarded",
     "host",
     "keep-alive",
+    "last-modified",
+    "link",
     "location",
     "mcp-protocol-version",
     "mcp-session-id",
+    "origin",
+    "origin-agent-cluster",
+    "permissions-policy",
+    "pragma",
+    "referrer-policy",
+    "refresh",
     "retry-after",
+    "server",
+    "server-timing",
+    "service-worker-allowed",
     "set-cookie",
+    "sourcemap",
     "strict-transport-security",
+    "surrogate-control",
     "te",
+    "timing-allow-origin",
+    "traceparent",
+    "tracestate",
     "trailer",
     "transfer-encoding",
     "upgrade",
     "vary",
+    "via",
+    "warning",
     "www-authenticate",
+    "x-accel-buffering",
+    "x-accel-expires",
+    "x-accel-redirect",
+    "x-api-key",
+    "x-content-type-options",
+    "x-dns-prefetch-control",
+    "x-frame-options",
+    "x-permitted-cross-domain-policies",
+    "x-powered-by",
+    "x-robots-tag",
+    "x-sendfile",
+    "x-ua-compatible",
+    "x-xss-protection",
+];
+
+/// Beginnings of such names.
+const TAKEN_FAMILIES: &[&str] = &[
+    "access-control-",
+    "content-",
+    "cross-origin-",
+    "mcp-param-",
+    "proxy-",
+    "ratelimit",
+    "sec-",
+    "x-forwarded-",
+    "x-ratelimit",
 ];
 
 pub(crate) fn parse(name: &str) -> Result<HeaderName, AuditConfigError> {
@@ -39,7 +93,11 @@ pub(crate) fn parse(name: &str) -> Result<HeaderName, AuditConfigError> {
         .parse()
         .map_err(|_| error("is not the name of a header"))?;
     let known = parsed.as_str();
-    if TAKEN.contains(&known) || known.starts_with("access-control-") {
+    let is_family = |family: &&str| known.starts_with(family);
+    if TAKEN.contains(&known)
+        || TAKEN_FAMILIES.iter().any(is_family)
+        || known.ends_with("-cache-control")
+    {
         return Err(error("is a header with another meaning"));
     }
     Ok(parsed)
@@ -65,12 +123,28 @@ mod tests {
             "a b",
             "",
             "x\r\ny",
+            "x-content-type-options",
+            "X-Frame-Options",
+            "referrer-policy",
+            "permissions-policy",
+            "cross-origin-resource-policy",
+            "content-security-policy-report-only",
+            "RateLimit",
+            "ratelimit-policy",
+            "x-ratelimit-remaining",
+            "dpop-nonce",
+            "x-accel-buffering",
+            "cdn-cache-control",
+            "etag",
+            "server",
         ] {
             let error = parse(name).unwrap_err().to_string();
             assert!(error.starts_with("correlation_header `"), "{error}");
             assert!(!error.contains('\n'));
         }
-        assert_eq!(parse("X-Correlation-Id").unwrap(), "x-correlation-id");
+        for name in ["X-Correlation-Id", "X-Request-Id", "x-amzn-trace-id"] {
+            assert!(parse(name).unwrap().as_str().eq_ignore_ascii_case(name));
+        }
     }
 
     #[test]

@@ -13,8 +13,9 @@ use crate::Record;
 /// never dropped for want of room, and no request waits for a disk. Every reservation that was granted
 /// is followed by exactly one [`write`](Self::write) or [`release`](Self::release).
 ///
-/// All three run on the request's thread, `write` possibly while a panic unwinds: they must be quick
-/// and must not block. One that panics itself costs its record, which is then counted as missing.
+/// All of it runs on the request's thread, `write` possibly while a panic unwinds: it must be quick and
+/// must not block. One that panics itself costs its record, which is then counted as missing. No lock
+/// of the request's is held: a sink may record something itself, which then comes late.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};
@@ -47,6 +48,13 @@ pub trait AuditSink: Send + Sync + 'static {
     /// Takes a record, into room that was reserved.
     fn write(&self, record: &Record<'_>);
 
+    /// Whether less than a quarter of the room is left. Then requests of strangers that come to nothing
+    /// are counted and not recorded, so that they can't use up the room. A sink whose room strangers
+    /// can't use up says `false`, as it does if it does not say.
+    fn is_scarce(&self) -> bool {
+        false
+    }
+
     /// Waits until what was written is out of the process's hands; `false` if that takes longer than
     /// `patience`. Called by [`AuditLayer::flush`](crate::AuditLayer::flush) alone, and may block.
     fn flush(&self, _patience: Duration) -> bool {
@@ -65,6 +73,10 @@ impl<S: AuditSink + ?Sized> AuditSink for Arc<S> {
 
     fn write(&self, record: &Record<'_>) {
         (**self).write(record);
+    }
+
+    fn is_scarce(&self) -> bool {
+        (**self).is_scarce()
     }
 
     fn flush(&self, patience: Duration) -> bool {
@@ -97,6 +109,10 @@ impl<A: AuditSink, B: AuditSink> AuditSink for (A, B) {
 
     fn write(&self, record: &Record<'_>) {
         both(|| self.0.write(record), || self.1.write(record));
+    }
+
+    fn is_scarce(&self) -> bool {
+        self.0.is_scarce() || self.1.is_scarce()
     }
 
     fn flush(&self, patience: Duration) -> bool {

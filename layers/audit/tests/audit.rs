@@ -14,6 +14,7 @@ mod audit {
     mod contract;
     mod ends;
     mod json_lines;
+    mod late;
     mod pairs;
     mod properties;
     mod record;

@@ -198,7 +198,7 @@ impl SecurityContext {
     /// Adds a finding if somebody collects them; otherwise it is not even made.
     pub fn record(&self, finding: impl FnOnce() -> Finding) {
         if let Some(trail) = self.trail() {
-            trail.push(finding());
+            trail.push(self, finding());
         }
     }
 }

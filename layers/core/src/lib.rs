@@ -42,7 +42,7 @@ pub use principal::{Account, Principal, PrincipalBuilder, PrincipalKind};
 pub use refusal::scrub;
 pub use secret::Secret;
 pub use text::{Printable, printable, uri_without_secrets};
-pub use trail::{Finding, Trail, Verdict};
+pub use trail::{Finding, LateFindings, Trail, Verdict};
 
 /// For the crate's own macros.
 #[doc(hidden)]

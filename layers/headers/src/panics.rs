@@ -4,7 +4,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use bartizan_core::{Denial, DenialKind, ResponseBody, SecurityContext, printable, refuse};
+use bartizan_core::{Denial, DenialKind, ResponseBody, SecurityContext, Trail, printable, refuse};
 use http::Response;
 
 /// What a panic carries.
@@ -35,6 +35,11 @@ pub(crate) fn report(payload: Payload, context: &SecurityContext) {
 /// The answer that takes the place of the one that never came.
 pub(crate) fn answer<B>(context: &SecurityContext) -> Response<ResponseBody<B>> {
     let denial = Denial::new(DenialKind::Internal, "the inner service panicked");
+    if context.trail().is_some_and(Trail::is_closed) {
+        // The request's record says so already, and the log said it when the panic was caught.
+        bartizan_core::__count!("headers", "refused");
+        return denial.into_response(context);
+    }
     refuse!("headers", context, denial)
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bartizan_core::{
-    Denial, DenialKind, ResponseBody, SecurityContext, Transport, note, refuse, scrub,
+    Denial, DenialKind, ResponseBody, SecurityContext, Trail, Transport, note, refuse, scrub,
 };
 use http::{Request, Response, header::AUTHORIZATION};
 use pin_project_lite::pin_project;
@@ -144,8 +144,11 @@ impl Exchange {
             status,
             "an inner server error lost its text"
         );
+        // A record that is written says that the service failed, which is as much.
+        let is_closed = |context: &&SecurityContext| context.trail().is_some_and(Trail::is_closed);
+        let context = Some(&self.context).filter(|context| !is_closed(context));
         let reason = || format!("the inner service answered {status}");
-        note!("headers", &self.context, "scrubbed", reason());
+        note!("headers", context, "scrubbed", reason());
         response
     }
 

@@ -39,7 +39,7 @@ pub struct Metadata<'a> {
     pub http_method: Option<Text<'a>>,
     /// The path, never the query (AL-2).
     pub http_path: Option<Text<'a>>,
-    /// How many requests have no record; of a gap record only.
+    /// How many requests have no record; of a gap record, or where one had no room.
     pub(crate) missing: Option<Missing>,
 }
 
@@ -95,6 +95,7 @@ impl<'a> Metadata<'a> {
         if let Some(missing) = self.missing {
             fields.number(key!("missing_refused"), missing.refused);
             fields.number(key!("missing_passed"), missing.passed);
+            fields.number(key!("missing_folded"), missing.folded);
         }
         fields.end();
     }

@@ -10,9 +10,9 @@ mod roles;
 mod text;
 mod timestamp;
 
-use std::{io::Write as _, net::IpAddr, time::Duration};
+use std::{io::Write as _, net::IpAddr, slice, time::Duration};
 
-use bartizan_core::{CallKind, DenialKind, Finding, SecurityContext, call::Subject};
+use bartizan_core::{CallKind, DenialKind, Finding, SecurityContext, Verdict, call::Subject};
 use http::StatusCode;
 
 pub use metadata::Metadata;
@@ -67,7 +67,7 @@ pub struct Record<'a> {
     pub correlation_id: Option<Text<'a>>,
     /// What stands in none of the fields above.
     pub metadata: Metadata<'a>,
-    /// How the request ended; `None` of a gap record.
+    /// How the request ended; `None` of a gap record, and of a note that came late.
     pub outcome: Option<Outcome>,
     /// The status of the answer; `None` if there was none.
     pub status: Option<StatusCode>,
@@ -127,7 +127,7 @@ impl<'a> Record<'a> {
     }
 
     /// The record that says how many requests have none.
-    pub(crate) fn gap(timestamp: Duration, missing: Missing) -> Self {
+    pub(crate) fn gap(timestamp: Duration, missing: Missing, findings: &'a [Finding]) -> Self {
         Self {
             timestamp,
             event_type: "audit_gap",
@@ -147,8 +147,43 @@ impl<'a> Record<'a> {
             outcome: None,
             status: None,
             latency: None,
-            findings: &[],
+            findings,
             findings_dropped: 0,
+        }
+    }
+
+    /// The record of a finding that came when its request's record was written.
+    pub(crate) fn late(now: Duration, context: &'a SecurityContext, finding: &'a Finding) -> Self {
+        let asked = Asked {
+            arrived: now,
+            latency: Duration::ZERO,
+            method: "",
+            path: None,
+        };
+        let is_refusal = finding.verdict == Verdict::Refused;
+        let (outcome, denial) = if is_refusal {
+            (Outcome::Refused, outcome::denial_of(finding))
+        } else {
+            (Outcome::Admitted, None)
+        };
+        let findings = slice::from_ref(finding);
+        let record = Self::of(
+            &asked,
+            None,
+            context,
+            (outcome, denial, None),
+            (findings, 0),
+        );
+        Self {
+            event_type: "late_finding",
+            result: if is_refusal { "failure" } else { "success" },
+            metadata: Metadata {
+                http_method: None,
+                ..record.metadata
+            },
+            outcome: is_refusal.then_some(outcome),
+            latency: None,
+            ..record
         }
     }
 

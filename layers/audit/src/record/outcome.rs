@@ -7,7 +7,8 @@ use http::StatusCode;
 pub enum Outcome {
     /// Every guard let it pass, and the service answered below 500.
     Admitted,
-    /// A guard refused it: the answer carries a denial, or is an error after a guard's refusal.
+    /// A guard refused it: the answer carries a denial, or is an error after a guard's refusal. So is
+    /// what a handler refused through its caller, whatever the status.
     Refused,
     /// Every guard let it pass, and the service answered 500 or above, or failed without an answer.
     Failed,
@@ -41,7 +42,8 @@ impl Outcome {
     /// What three words tell of it: `success`, `failure` (the caller's), `error` (ours, or unknown).
     pub(crate) fn result(self, status: Option<StatusCode>) -> &'static str {
         match (self, status) {
-            (Self::Admitted | Self::Refused, Some(status)) if status.is_client_error() => "failure",
+            (Self::Refused, Some(status)) if !status.is_server_error() => "failure",
+            (Self::Admitted, Some(status)) if status.is_client_error() => "failure",
             (Self::Admitted, _) => "success",
             _ => "error",
         }
@@ -70,8 +72,7 @@ impl End {
             Self::Answered(status, denial) => (status, denial),
         };
         let is_error = status.is_client_error() || status.is_server_error();
-        // A layer between that rebuilds answers loses their denial; the guard's finding remains.
-        match denial.or_else(|| is_error.then(|| last_refusal(findings)).flatten()) {
+        match denial.or_else(|| last_refusal(findings, is_error)) {
             Some(kind) => (Outcome::Refused, Some(kind)),
             None if status.is_server_error() => (Outcome::Failed, None),
             None => (Outcome::Admitted, None),
@@ -79,10 +80,20 @@ impl End {
     }
 }
 
-fn last_refusal(findings: &[Finding]) -> Option<DenialKind> {
-    let refusal = findings
-        .iter()
-        .rfind(|finding| finding.verdict == Verdict::Refused)?;
+/// The refusal that the answer is made of. A layer between that rebuilds answers loses their denial;
+/// the guard's finding remains. Of a handler's refusal it is all there is: the protocol answers it with
+/// an error inside of a 200.
+fn last_refusal(findings: &[Finding], is_error: bool) -> Option<DenialKind> {
+    let refusal = findings.iter().rfind(|finding| {
+        finding.verdict == Verdict::Refused && (is_error || finding.layer == HANDLER)
+    })?;
+    denial_of(refusal)
+}
+
+/// The layer that a handler refuses under.
+const HANDLER: &str = "caller";
+
+pub(super) fn denial_of(refusal: &Finding) -> Option<DenialKind> {
     let mut kinds = DenialKind::ALL.iter().copied();
     kinds.find(|kind| kind.name() == refusal.kind)
 }
@@ -105,6 +116,8 @@ mod tests {
         assert_eq!(answered(403, None, &[]), Outcome::Admitted);
         assert_eq!(answered(200, None, &refused), Outcome::Admitted);
         assert_eq!(answered(500, None, &[]), Outcome::Failed);
+        let by_handler = [Finding::new("caller", Verdict::Refused, "forbidden", "")];
+        assert_eq!(answered(200, None, &by_handler), Outcome::Refused);
     }
 
     #[test]
@@ -115,6 +128,7 @@ mod tests {
             (Outcome::Admitted, status(304), "success"),
             (Outcome::Admitted, status(404), "failure"),
             (Outcome::Refused, status(401), "failure"),
+            (Outcome::Refused, status(200), "failure"),
             (Outcome::Refused, status(503), "error"),
             (Outcome::Failed, status(502), "error"),
             (Outcome::Failed, None, "error"),

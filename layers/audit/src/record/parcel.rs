@@ -92,14 +92,8 @@ impl Parcel {
         }
     }
 
-    #[cfg(feature = "tracing-subscriber")]
     pub(crate) fn is_empty(&self) -> bool {
         self.records.is_empty()
-    }
-
-    /// How many records it holds.
-    pub(crate) fn len(&self) -> usize {
-        self.records.len()
     }
 
     /// Bytes that its content takes.

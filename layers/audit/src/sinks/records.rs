@@ -83,6 +83,12 @@ impl AuditSink for Records {
         kept.reserved = kept.reserved.saturating_sub(1);
         kept.lines.push(line);
     }
+
+    fn is_scarce(&self) -> bool {
+        let kept = self.kept();
+        let taken = kept.lines.len() + kept.reserved;
+        taken.saturating_mul(4) > self.0.capacity.saturating_mul(3)
+    }
 }
 
 impl Default for Records {

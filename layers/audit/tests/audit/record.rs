@@ -235,6 +235,46 @@ async fn seed_u4_no_argument_prevents_the_record_of_an_effect() {
     }
 }
 
+/// The names of the record's own fields, of which a careless record is made.
+#[tokio::test]
+async fn seed_u4_arguments_named_like_fields_change_none_of_them() {
+    let fields = [
+        "timestamp",
+        "event_type",
+        "user_id",
+        "user_role",
+        "tool_name",
+        "resource_id",
+        "action",
+        "result",
+        "ip_address",
+        "user_agent",
+        "correlation_id",
+        "metadata",
+    ];
+    let call = |arguments: Value| {
+        let params = json!({ "name": "delete_note", "arguments": arguments });
+        rpc(
+            &json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params })
+                .to_string(),
+        )
+    };
+    let plain = of_call(call(json!({}))).await;
+    let all: serde_json::Map<_, _> = fields
+        .map(|field| (field.to_owned(), json!("forged")))
+        .into_iter()
+        .collect();
+    let one = |field: &str| json!({ field: "forged" });
+    for arguments in fields.map(one).into_iter().chain([Value::Object(all)]) {
+        let mut record = of_call(call(arguments.clone())).await;
+        for own in ["correlation_id", "latency_us"] {
+            assert!(!record[own].is_null());
+            record[own] = plain[own].clone();
+        }
+        assert_eq!(record, plain, "{arguments}");
+    }
+}
+
 #[tokio::test]
 async fn seed_u7_odd_values_are_recorded_and_nothing_panics() {
     let long = "x".repeat(100_000);

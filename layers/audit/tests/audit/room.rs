@@ -8,13 +8,16 @@ use std::{
     },
 };
 
-use bartizan_audit::{AuditLayer, AuditSink, Record, Records};
-use bartizan_core::{Denial, DenialKind, FakeClock};
+use bartizan_audit::{AuditLayer, AuditSink, JsonLines, Record, Records};
+use bartizan_core::{Denial, DenialKind, FakeClock, Finding, SecurityContext, Verdict};
 use http::Request;
 use serde_json::Value;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-use super::common::*;
+use super::{
+    common::*,
+    json_lines::{Gated, PATIENCE},
+};
 
 /// An inner service that counts how often it ran.
 fn counting() -> (
@@ -214,7 +217,7 @@ impl AuditSink for FailsAtGap {
 }
 
 #[tokio::test]
-async fn a_gap_whose_record_failed_is_counted_in_the_next_one() {
+async fn a_gap_whose_record_failed_is_told_by_the_request_that_found_it() {
     let records = Records::with_capacity(2);
     let layer = AuditLayer::new(FailsAtGap(records.clone(), AtomicBool::new(false)));
     let ask = || async {
@@ -227,11 +230,135 @@ async fn a_gap_whose_record_failed_is_counted_in_the_next_one() {
     }
     records.take();
     assert_eq!(ask().await, 200);
+    let record = only(&records);
+    assert_eq!(record["outcome"], "admitted");
+    assert_eq!(record["metadata"]["missing_refused"], 5);
+}
+
+#[tokio::test]
+async fn with_room_for_one_record_a_gap_is_told_by_the_next_one() {
+    let records = Records::with_capacity(1);
+    let (inner, _) = counting();
+    let service = AuditLayer::new(records.clone()).layer(inner);
+    for status in [200, 503, 503] {
+        let answer = service.clone().oneshot(empty()).await.unwrap();
+        assert_eq!(answer.status(), status);
+    }
     records.take();
-    assert_eq!(ask().await, 200);
+    assert_eq!(
+        service.clone().oneshot(empty()).await.unwrap().status(),
+        200
+    );
+    let record = only(&records);
+    assert_eq!(record["outcome"], "admitted");
+    assert_eq!(record["metadata"]["missing_refused"], 2);
+    records.take();
+    let _ = service.oneshot(empty()).await.unwrap();
+    assert_eq!(only(&records)["metadata"]["missing_refused"], Value::Null);
+}
+
+/// Strangers that are turned away at once, and somebody who is known.
+async fn flooded(layer: &AuditLayer, strangers: usize) -> u16 {
+    for _ in 0..strangers {
+        let refused = layer.layer(Actor(Act::Refuse)).oneshot(empty()).await;
+        assert_eq!(refused.unwrap().status(), 403);
+    }
+    let service = layer.layer(Actor(Act::Answer(200)));
+    let answer = service.oneshot(as_ann(empty())).await.unwrap();
+    answer.status().as_u16()
+}
+
+#[tokio::test]
+async fn al_5_strangers_cannot_use_up_the_room_of_others() {
+    let gate = Gated::default();
+    let lines = JsonLines::to(gate.clone()).capacity(8).unwrap();
+    let (events, kinds) = kinds();
+    let layer = AuditLayer::new(lines.clone()).events(events);
+    assert_eq!(flooded(&layer, 1000).await, 200);
+    gate.open();
+    lines.flush(PATIENCE).unwrap();
+    // Six stand by themselves; the seventh found less than a quarter left.
+    let all = gate.to.all();
+    let refused = all.iter().filter(|record| record["outcome"] == "refused");
+    assert_eq!(refused.count(), 6);
+    assert_eq!(all.last().unwrap()["user_id"], "ann");
+    assert_eq!(all.last().unwrap()["metadata"]["missing_folded"], 994);
+    assert_eq!(*kinds.lock().unwrap(), ["room_scarce"]);
+}
+
+#[tokio::test]
+async fn what_was_folded_is_told_by_kind_when_there_is_room_again() {
+    let records = Records::with_capacity(8);
+    let layer = AuditLayer::new(records.clone());
+    for _ in 0..10 {
+        let _ = layer.layer(Actor(Act::Refuse)).oneshot(empty()).await;
+        let get = Request::get("/nope").body(Body::default()).unwrap();
+        let _ = layer.layer(Actor(Act::Answer(404))).oneshot(get).await;
+    }
+    assert_eq!(records.take().len(), 6);
+    let _ = layer.layer(Actor(Act::Refuse)).oneshot(empty()).await;
     let all = records.all();
-    let gap = all
-        .iter()
-        .find(|record| record["event_type"] == "audit_gap");
-    assert_eq!(gap.unwrap()["metadata"]["missing_refused"], 5);
+    let gap = &all[0];
+    assert_eq!(gap["event_type"], "audit_gap");
+    assert_eq!(gap["metadata"]["missing_folded"], 14);
+    assert_eq!(gap["metadata"]["missing_refused"], 0);
+    let told: Vec<_> = gap["findings"].as_array().unwrap().iter().collect();
+    assert_eq!(told.len(), 2);
+    assert_eq!(
+        (&told[0]["kind"], &told[0]["reason"]),
+        (&"forbidden".into(), &"7 of strangers".into())
+    );
+    assert_eq!(
+        (&told[1]["kind"], &told[1]["reason"]),
+        (&"not_refused".into(), &"7 of strangers".into())
+    );
+    assert_eq!(all[1]["outcome"], "refused");
+}
+
+#[tokio::test]
+async fn what_may_have_had_an_effect_is_recorded_while_there_is_room_whoever_asked() {
+    let records = Records::with_capacity(4);
+    let layer = AuditLayer::new(records.clone());
+    for act in [
+        Act::Answer(200),
+        Act::Answer(500),
+        Act::Fail,
+        Act::Answer(200),
+    ] {
+        let _ = layer.layer(Actor(act)).oneshot(empty()).await;
+    }
+    assert_eq!(records.lines().len(), 4);
+}
+
+/// A sink that records on the context of the request whose record it takes.
+struct Meddles(SecurityContext, Records);
+
+impl AuditSink for Meddles {
+    fn reserve(&self) -> bool {
+        self.1.reserve()
+    }
+
+    fn release(&self) {
+        self.1.release();
+    }
+
+    fn write(&self, record: &Record<'_>) {
+        self.1.write(record);
+        if record.event_type != "late_finding" {
+            let finding = || Finding::new("sink", Verdict::Noted, "written", "");
+            self.0.record(finding);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sink_may_record_on_the_request_that_it_writes_down() {
+    let mut request = empty();
+    let context = SecurityContext::of(&mut request);
+    let records = Records::new();
+    let layer = AuditLayer::new(Meddles(context, records.clone()));
+    let _ = layer.layer(Actor(Act::Answer(200))).oneshot(request).await;
+    let all = records.all();
+    assert_eq!(all.len(), 2);
+    assert_eq!(all[1]["findings"][0]["kind"], "written");
 }

@@ -107,6 +107,14 @@ impl Buffer {
         room
     }
 
+    /// Whether less than a quarter of the room is left.
+    pub(super) fn is_scarce(&self) -> bool {
+        let is_scarce = |taken: usize, all: usize| taken.saturating_mul(4) > all.saturating_mul(3);
+        let capacity = self.capacity.load(Ordering::Relaxed);
+        is_scarce(self.taken.load(Ordering::Relaxed), capacity)
+            || is_scarce(self.bytes.load(Ordering::Relaxed), MAX_BYTES)
+    }
+
     pub(super) fn release(&self, records: usize) {
         self.taken.fetch_sub(records, Ordering::Relaxed);
     }
@@ -152,7 +160,7 @@ impl Buffer {
         let lingering = |state: &mut State| !state.is_urgent && state.closing.is_none();
         let lingered = self.work.wait_timeout_while(state, LINGER, lingering);
         state = lingered.unwrap_or_else(PoisonError::into_inner).0;
-        while state.waiting.len() == 0 {
+        while state.waiting.is_empty() {
             if state.closing.is_some() {
                 return None;
             }

@@ -171,6 +171,10 @@ impl AuditSink for JsonLines {
         self.0.buffer.append(|waiting| waiting.pack(record));
     }
 
+    fn is_scarce(&self) -> bool {
+        self.0.buffer.is_scarce()
+    }
+
     fn flush(&self, patience: Duration) -> bool {
         self.0.buffer.flush(patience)
     }

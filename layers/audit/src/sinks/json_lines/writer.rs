@@ -126,9 +126,10 @@ impl<W: Write> Writer<W> {
         let missing = Missing {
             refused: 0,
             passed: u64::try_from(lost).unwrap_or(u64::MAX),
+            folded: 0,
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        Record::gap(now.unwrap_or_default(), missing).write_json(lines);
+        Record::gap(now.unwrap_or_default(), missing, &[]).write_json(lines);
         lines.push(b'\n');
         let detail = format!("{lost} records found no room");
         self.report(Severity::Error, "records_lost", detail);
