@@ -15,6 +15,7 @@ mod judge;
 mod layer;
 mod lookup;
 mod memory;
+mod outcome;
 mod verifier;
 
 pub use assertion::AssertionAlgorithm;

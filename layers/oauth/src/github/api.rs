@@ -95,7 +95,10 @@ impl Api {
         }
         let found = match self.check(token).await? {
             Ok(found) => Arc::new(found),
-            Err(fault) => return Ok(Err(fault)),
+            Err(fault) => {
+                self.checked.forget(self.checked.fingerprint(token));
+                return Ok(Err(fault));
+            }
         };
         match self.judge(token, &found).await? {
             Ok(principal) => {

@@ -176,6 +176,8 @@ fn is_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn groups(orgs: &[&str], teams: &[&str]) -> Result<Groups, String> {
@@ -256,5 +258,17 @@ mod tests {
         assert_eq!(groups.roles(&answers), ["team:other/core"]);
         let error = super::tests::groups(&["acme#1"], &["acme#2/core"]).unwrap_err();
         assert!(error.contains("two ids"), "{error}");
+    }
+    proptest! {
+        #[test]
+        fn whatever_builds_leads_nowhere_else(text in "[a-z0-9A-Z#/.%_?-]{0,20}|\\PC{0,20}") {
+            for built in [groups(&[&text], &[]), groups(&[], &[&text])] {
+                for question in built.iter().flat_map(|groups| &groups.questions) {
+                    let mut parts = question.path.split('/');
+                    prop_assert!(parts.all(|part| part.is_empty() || is_name(part)));
+                    prop_assert!(question.path.matches('/').count() <= 6);
+                }
+            }
+        }
     }
 }
