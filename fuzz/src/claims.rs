@@ -1,50 +1,26 @@
-use std::{sync::LazyLock, time::Duration};
+use std::sync::LazyLock;
 
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
-use bartizan_core::FakeClock;
-use bartizan_jwt::{JwtLayer, JwtVerifier};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use bartizan_jwt::JwtLayer;
 use http::{HeaderValue, Request, header};
-use serde_json::{Map, Value, json};
-use url::Url;
+use serde_json::{Map, Value};
 
 use crate::{
+    issuer::{AUDIENCE, ISSUER, KEY, LEEWAY, NOW, names_us, reference_takes, signed, verifier},
     json::Size,
     send::{Frames, send},
 };
 
-const ISSUER: &str = "https://auth.example.com";
-const AUDIENCE: &str = "https://mcp.example.com/mcp";
-const NOW: u64 = 1_800_000_000;
-const LEEWAY: u64 = 60;
-
-static KEY: LazyLock<Ed25519KeyPair> =
-    LazyLock::new(|| Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("a key"));
-
-static LAYER: LazyLock<JwtLayer> = LazyLock::new(|| {
-    let x = URL_SAFE_NO_PAD.encode(KEY.public_key());
-    let keys =
-        json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": "k", "x": x}]});
-    let verifier = JwtVerifier::builder()
-        .issuer(ISSUER)
-        .audience(AUDIENCE)
-        .jwk_set(keys.to_string())
-        .leeway(Duration::from_secs(LEEWAY))
-        .clock(FakeClock::at(Duration::from_secs(NOW)))
-        .build();
-    JwtLayer::new(verifier.expect("the configuration is fine"))
-});
+static LAYER: LazyLock<JwtLayer> =
+    LazyLock::new(|| JwtLayer::new(verifier().build().expect("the configuration is fine")));
 
 /// Arbitrary bytes as the claims of a token that the issuer signed.
 ///
 /// Who is admitted has claims that another parser reads as unambiguous, from this issuer, for this
-/// audience and of this time; and is who they say.
+/// audience and of this time, and that another library takes; and is who they say.
 pub fn claims(data: &[u8]) {
-    let encode = |part: &[u8]| URL_SAFE_NO_PAD.encode(part);
-    let header = encode(br#"{"alg":"EdDSA","typ":"at+jwt","kid":"k"}"#);
-    let message = format!("{header}.{}", encode(data));
-    let signature = encode(KEY.sign(message.as_bytes()).as_ref());
-    let field = format!("Bearer {message}.{signature}");
+    let header = br#"{"alg":"EdDSA","typ":"at+jwt","kid":"k"}"#;
+    let token = signed(&KEY, header, data);
+    let field = format!("Bearer {token}");
     let mut request = Request::new(Frames::new(b"", 1));
     let field = HeaderValue::try_from(field).expect("a header value");
     request.headers_mut().insert(header::AUTHORIZATION, field);
@@ -60,6 +36,10 @@ pub fn claims(data: &[u8]) {
         return;
     };
     assert!(!reached.headers().contains_key(header::AUTHORIZATION));
+    assert!(
+        reference_takes(&token),
+        "another library refuses it, and it passed"
+    );
     let claims = parsed.expect("claims that are no JSON object, and they passed");
     let size = Size::of(data).expect("JSON");
     assert!(!size.repeats.get(), "a claim is repeated, and it passed");
@@ -118,22 +98,9 @@ pub fn claims(data: &[u8]) {
 }
 
 fn is_for_us(aud: &Value) -> bool {
-    let ours = Url::parse(AUDIENCE).expect("a URL");
-    let names = |aud: &Value| {
-        let url = aud.as_str().and_then(|text| Url::parse(text).ok());
-        url.is_some_and(|mut url| {
-            let path = url
-                .path()
-                .strip_suffix('/')
-                .unwrap_or(url.path())
-                .to_owned();
-            url.set_path(&path);
-            url == ours
-        })
-    };
     match aud {
-        Value::Array(all) => all.iter().all(Value::is_string) && all.iter().any(names),
-        one => names(one),
+        Value::Array(all) => all.iter().all(Value::is_string) && all.iter().any(names_us),
+        one => names_us(one),
     }
 }
 

@@ -10,12 +10,15 @@ mod challenge;
 mod claims;
 mod event_stream;
 mod forwarded;
+mod header;
 mod host;
+mod issuer;
 mod json;
 mod jwks;
 mod lines;
 mod origin;
 mod proof;
+mod proof_header;
 mod send;
 mod session_id;
 mod token;
@@ -26,10 +29,12 @@ pub use challenge::challenge;
 pub use claims::claims;
 pub use event_stream::event_stream;
 pub use forwarded::forwarded;
+pub use header::header;
 pub use host::host;
 pub use jwks::jwks;
 pub use origin::origin;
 pub use proof::proof;
+pub use proof_header::proof_header;
 pub use session_id::session_id;
 pub use token::token;
 
@@ -44,10 +49,12 @@ pub const TARGETS: &[(&str, Oracle)] = &[
     ("claims", claims),
     ("event_stream", event_stream),
     ("forwarded", forwarded),
+    ("header", header),
     ("host", host),
     ("jwks", jwks),
     ("origin", origin),
     ("proof", proof),
+    ("proof_header", proof_header),
     ("session_id", session_id),
     ("token", token),
 ];

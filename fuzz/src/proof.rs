@@ -1,29 +1,23 @@
-use std::{sync::LazyLock, time::Duration};
+use std::sync::LazyLock;
 
 use aws_lc_rs::{
     digest::{SHA256, digest},
-    signature::{Ed25519KeyPair, KeyPair},
+    signature::Ed25519KeyPair,
 };
-use bartizan_core::FakeClock;
-use bartizan_jwt::{DpopConfig, JwtLayer, JwtVerifier};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use bartizan_jwt::{DpopConfig, JwtLayer};
 use http::{HeaderValue, Method, Request, Uri, header};
 use serde_json::{Map, Value, json};
 use url::Url;
 
 use crate::{
+    issuer::{AUDIENCE, ISSUER, KEY, NOW, encode, jwk, signed, verifier},
     json::Size,
     send::{Frames, Sent, send},
 };
 
-const ISSUER: &str = "https://auth.example.com";
-const AUDIENCE: &str = "https://mcp.example.com/mcp";
-const NOW: u64 = 1_800_000_000;
 const WINDOW: u64 = 300;
 
-static ISSUERS: LazyLock<Ed25519KeyPair> =
-    LazyLock::new(|| Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("a key"));
-static CLIENTS: LazyLock<Ed25519KeyPair> =
+pub(crate) static CLIENTS: LazyLock<Ed25519KeyPair> =
     LazyLock::new(|| Ed25519KeyPair::from_seed_unchecked(&[8; 32]).expect("a key"));
 
 /// A token that is bound to the client's key.
@@ -35,7 +29,7 @@ static TOKEN: LazyLock<String> = LazyLock::new(|| {
     });
     let header = json!({ "alg": "EdDSA", "typ": "at+jwt", "kid": "k" });
     signed(
-        &ISSUERS,
+        &KEY,
         header.to_string().as_bytes(),
         claims.to_string().as_bytes(),
     )
@@ -80,29 +74,20 @@ pub fn proof(data: &[u8]) {
 }
 
 /// `@` stands for the hash of the token, which no mutation would find.
-fn with_token_hash(data: &[u8]) -> Vec<u8> {
+pub(crate) fn with_token_hash(data: &[u8]) -> Vec<u8> {
     let ath = encode(digest(&SHA256, TOKEN.as_bytes()).as_ref());
     let pieces: Vec<_> = data.split(|byte| *byte == b'@').collect();
     pieces.join(ath.as_bytes())
 }
 
-fn layer() -> JwtLayer {
-    let mut key = jwk(&ISSUERS);
-    key["kid"] = json!("k");
-    key["alg"] = json!("EdDSA");
+pub(crate) fn layer() -> JwtLayer {
     let mut config = DpopConfig::default().window_seconds(WINDOW);
     config.replay_capacity = 1000;
-    let verifier = JwtVerifier::builder()
-        .issuer(ISSUER)
-        .audience(AUDIENCE)
-        .jwk_set(json!({ "keys": [key] }).to_string())
-        .dpop(config)
-        .clock(FakeClock::at(Duration::from_secs(NOW)))
-        .build();
+    let verifier = verifier().dpop(config).build();
     JwtLayer::new(verifier.expect("the configuration is fine"))
 }
 
-fn ask(layer: &JwtLayer, proof: &HeaderValue) -> Sent {
+pub(crate) fn ask(layer: &JwtLayer, proof: &HeaderValue) -> Sent {
     let mut request = Request::new(Frames::new(b"", 1));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = Uri::from_static("/mcp");
@@ -148,18 +133,4 @@ fn is_plain(claims: &Map<String, Value>) -> bool {
         && claims["htu"] == AUDIENCE
         && claims["iat"].is_u64()
         && claims["jti"].as_str().is_some_and(|id| id.len() <= 100)
-}
-
-fn jwk(key: &Ed25519KeyPair) -> Value {
-    json!({ "crv": "Ed25519", "kty": "OKP", "x": encode(key.public_key().as_ref()) })
-}
-
-fn signed(key: &Ed25519KeyPair, header: &[u8], claims: &[u8]) -> String {
-    let message = format!("{}.{}", encode(header), encode(claims));
-    let signature = encode(key.sign(message.as_bytes()).as_ref());
-    format!("{message}.{signature}")
-}
-
-fn encode(bytes: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
 }

@@ -99,10 +99,7 @@ fn judge_header(
     if header.contains_key("crit") {
         return Err("the header has critical extensions");
     }
-    if ["b64", "enc", "zip"]
-        .iter()
-        .any(|m| header.contains_key(*m))
-    {
+    if is_encoded_otherwise(header) {
         return Err("the header asks for another encoding");
     }
     profile.judge_type(header.get("typ"))?;
@@ -112,6 +109,13 @@ fn judge_header(
         Some(_) => return Err("the key id is no string of reasonable length"),
     };
     Ok((algorithm, kid))
+}
+
+/// Whether the claims are not said to be what was signed, in the clear (RFC 7797, RFC 7516).
+pub(crate) fn is_encoded_otherwise(header: &Map<String, Value>) -> bool {
+    ["b64", "enc", "zip"]
+        .iter()
+        .any(|member| header.contains_key(*member))
 }
 
 /// Strict base64url: no padding, no stray bits, no other characters.

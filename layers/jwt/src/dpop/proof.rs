@@ -6,7 +6,10 @@ use http::HeaderValue;
 use serde_json::{Map, Value};
 
 use super::{Dpop, Presented, Unproven, replay::Use, sha256, target::At};
-use crate::{Algorithm, keys, token::Compact};
+use crate::{
+    Algorithm, keys,
+    token::{Compact, is_encoded_otherwise},
+};
 
 /// The longest proof that is read.
 const MAX_PROOF_BYTES: usize = 8 * 1024;
@@ -48,6 +51,9 @@ impl Dpop {
         }
         if header.contains_key("crit") {
             return Err("the proof has critical extensions");
+        }
+        if is_encoded_otherwise(&header) {
+            return Err("the proof asks for another encoding");
         }
         let algorithm = header.get("alg").and_then(Value::as_str);
         let algorithm = algorithm.and_then(Algorithm::from_name);

@@ -172,6 +172,14 @@ async fn dp_1_each_condition_that_is_violated_refuses_the_proof() {
             proof().header("crit", json!(["x"])),
             "the proof has critical extensions",
         ),
+        (
+            proof().header("zip", json!("DEF")),
+            "the proof asks for another encoding",
+        ),
+        (
+            proof().header("b64", json!(false)),
+            "the proof asks for another encoding",
+        ),
         (proof().without("jwk"), "the proof has no key"),
         (
             proof().header("jwk", private_jwk),
