@@ -27,11 +27,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use axum::{Json, Router, routing::post};
 use bartizan::{
     AddressLimitLayer, AuditLayer, CallLayer, CorsLayer, JsonLines, JwtLayer, JwtVerifier,
-    NetworkLayer, Principal, RateLimitLayer, RbacLayer, SecurityContext, SecurityHeadersLayer,
+    NetworkLayer, OAuthLayer, OpaqueVerifier, Principal, RateLimitLayer, RbacLayer,
+    SecurityContext, SecurityHeadersLayer,
+    audit::{AuditSink, Record},
     identify,
     network::PeerAddr,
+    oauth::{ClientAuth, Introspection},
     ratelimit::{AddressLimits, Quota, RateLimits},
     rbac::{Policy, Rule},
 };
@@ -41,6 +45,7 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::json;
+use tokio::net::TcpListener;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, util::MapRequestLayer};
 
 const ISSUER: &str = "https://auth.example.com";
@@ -113,14 +118,7 @@ where
 {
     let request = request.build();
     assert_eq!(drive(&service, request.clone()), expected, "{name}");
-    let warm = request.clone();
-    let counted = allocation_counter::measure(|| {
-        drive(&service, warm);
-    });
-    println!(
-        "{name}: {} allocations, {} bytes",
-        counted.count_total, counted.bytes_total
-    );
+    print_allocations(name, &service, request.clone());
     c.bench_function(name, |b| {
         b.iter_batched(
             || request.clone(),
@@ -128,6 +126,20 @@ where
             BatchSize::SmallInput,
         );
     });
+}
+
+/// Of a request after the first.
+fn print_allocations<S, B>(name: &str, service: &S, request: Request<Full<Bytes>>)
+where
+    S: Service<Request<Full<Bytes>>, Response = Response<B>, Error = Infallible> + Clone,
+{
+    let counted = allocation_counter::measure(|| {
+        drive(service, request);
+    });
+    println!(
+        "{name}: {} allocations, {} bytes",
+        counted.count_total, counted.bytes_total
+    );
 }
 
 fn layers(c: &mut Criterion) {
@@ -142,6 +154,8 @@ fn layers(c: &mut Criterion) {
     case(c, "headers/accepted", headers, request(), 200);
     let audit = AuditLayer::new(JsonLines::to(io::sink())).layer(Inner);
     case(c, "audit/accepted", audit, request(), 200);
+    let full = AuditLayer::new(NoRoom).layer(Inner);
+    case(c, "audit/refused", full, request(), 503);
     let network = NetworkLayer::new().layer(Inner);
     case(c, "network/accepted", network.clone(), request(), 200);
     let evil = request().host("evil.example");
@@ -186,6 +200,46 @@ fn authentication(c: &mut Criterion) {
     let spoiled = request().bearer(mint().token().encode_spoiled());
     case(c, "jwt/bad_signature", remembering.clone(), spoiled, 401);
     case(c, "jwt/refused_without_token", remembering, request(), 401);
+    opaque(c);
+}
+
+/// A token that its provider was asked about once.
+fn opaque(c: &mut Criterion) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let issuer = runtime.block_on(provider());
+    let secret = ClientAuth::basic("a secret of this server".to_owned());
+    let server = Introspection::new(&issuer, format!("{issuer}/introspect"), "mcp", secret);
+    let verifier = OpaqueVerifier::builder(server.audience(AUDIENCE)).build();
+    let service = OAuthLayer::new(verifier.unwrap()).layer(Inner);
+    let good = || request().bearer("2YotnFZFEjr1zCsicMWpAA");
+    let asked = runtime.block_on(service.clone().oneshot(good().build()));
+    assert_eq!(asked.unwrap().status(), 200);
+    let _entered = runtime.enter();
+    case(c, "oauth/remembered", service.clone(), good(), 200);
+    case(c, "oauth/refused_without_token", service, request(), 401);
+}
+
+/// Says of every token that it is Ann's.
+async fn provider() -> String {
+    let answer = || async { Json(json!({"active": true, "aud": AUDIENCE, "sub": "ann"})) };
+    let app = Router::new().route("/introspect", post(answer));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let issuer = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    issuer
+}
+
+/// Takes no record.
+struct NoRoom;
+
+impl AuditSink for NoRoom {
+    fn reserve(&self) -> bool {
+        false
+    }
+
+    fn release(&self) {}
+
+    fn write(&self, _: &Record<'_>) {}
 }
 
 fn stack(c: &mut Criterion) {
@@ -208,6 +262,8 @@ fn two_threads<S, B>(c: &mut Criterion, name: &str, service: &S, request: &Reque
 where
     S: Service<Request<Full<Bytes>>, Response = Response<B>, Error = Infallible> + Clone + Sync,
 {
+    assert_eq!(drive(service, request.clone()), 200, "{name}");
+    print_allocations(name, service, request.clone());
     c.bench_function(name, |b| {
         b.iter_custom(|count| {
             let start = Barrier::new(2);

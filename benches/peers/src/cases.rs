@@ -18,7 +18,7 @@ use crate::{
 /// How many tokens a mix has.
 const POOL: usize = 10_000;
 
-/// Where every token is new, a cache that is full soon: what each must make room is counted too.
+/// Where every token is new, a cache that is full soon.
 const SMALL_CACHE: usize = 1024;
 
 /// Keys and tokens.
@@ -66,11 +66,24 @@ impl World {
         Setup::new(&self.jwks)
     }
 
+    /// Where what must make room is counted too.
+    fn small_setup(&self) -> Setup {
+        Setup {
+            remembered: SMALL_CACHE,
+            ..self.setup()
+        }
+    }
+
     fn pool(&self, algorithm: Algorithm) -> Vec<HeaderValue> {
         match algorithm {
             Es256 => self.es256.clone(),
             _ => self.rs256.clone(),
         }
+    }
+
+    /// Calls of 300 bytes with every token in turn.
+    fn pool_of_calls(&self, algorithm: Algorithm) -> Requests {
+        Requests::call(300).with_tokens(self.pool(algorithm))
     }
 
     fn call_with(&self, algorithm: Algorithm, bytes: usize) -> Requests {
@@ -116,7 +129,7 @@ pub fn all() -> Vec<Case> {
             Some(32),
         ),
         Case::new("parity/rs256/10k", |world, who| {
-            let requests = Requests::call(300).with_tokens(world.pool(Rs256));
+            let requests = world.pool_of_calls(Rs256);
             Side::warmed(parity(world, who), requests, 200)
         }),
         Case::new("parity/rs256/cold", |world, who| cold(world, who, Rs256)).goal(
@@ -158,6 +171,15 @@ pub fn all() -> Vec<Case> {
         ),
         Case::new("full/rs256/hot_2KB", |world, who| full(world, who, 2048)),
         Case::new("full/rs256/hot_64KB", |world, who| full(world, who, 65_536)),
+        Case::new("full/rs256/cold_300B", |world, who| {
+            let setup = world.small_setup();
+            let make = move || who.full(&setup, inner::router());
+            Side::renewed(make, world.pool_of_calls(Rs256), 200)
+        }),
+        Case::new("full/rs256/hot_300B_2_threads", |world, who| {
+            let service = who.full(&world.setup(), inner::router());
+            Side::two_threads(service, world.call_with(Rs256, 300), 200)
+        }),
     ];
     if HAS_LIMITS {
         cases.insert(6, Case::new("parity/denied_by_limit", denied));
@@ -175,12 +197,9 @@ fn hot(world: &World, who: Who, algorithm: Algorithm) -> Side {
 }
 
 fn cold(world: &World, who: Who, algorithm: Algorithm) -> Side {
-    let requests = Requests::call(300).with_tokens(world.pool(algorithm));
-    let setup = Setup {
-        remembered: SMALL_CACHE,
-        ..world.setup()
-    };
-    Side::renewed(move || who.parity(&setup, inner::router()), requests, 200)
+    let setup = world.small_setup();
+    let make = move || who.parity(&setup, inner::router());
+    Side::renewed(make, world.pool_of_calls(algorithm), 200)
 }
 
 fn full(world: &World, who: Who, bytes: usize) -> Side {
