@@ -5,7 +5,7 @@ use std::{
 };
 
 use bartizan_core::{Denial, GuardFuture, ResponseBody, SecurityContext, admit, note, refuse};
-use http::{HeaderMap, HeaderName, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
@@ -101,11 +101,9 @@ impl Limits {
 }
 
 fn is_discovery(headers: &HeaderMap) -> bool {
-    let mut methods = headers.get_all(MCP_METHOD).iter();
-    let (Some(method), None) = (methods.next(), methods.next()) else {
-        return false;
-    };
-    DISCOVERY.iter().any(|known| *method == **known)
+    let is_known = |method: &HeaderValue| DISCOVERY.iter().any(|known| *method == **known);
+    headers.get(MCP_METHOD).is_some_and(is_known)
+        && headers.get_all(MCP_METHOD).iter().nth(1).is_none()
 }
 
 pin_project! {
