@@ -43,6 +43,7 @@ struct Inner {
 #[must_use]
 pub struct RedisBuilder {
     url: String,
+    root_certificates: Option<String>,
     connect_timeout: Duration,
     response_timeout: Duration,
 }
@@ -53,10 +54,12 @@ impl Redis {
     /// Starts a connection to this server: `redis://[user:password@]host[:port]/[database]`, or
     /// `unix:///path`.
     ///
-    /// What travels to a host goes in the clear, so that should be a network of your own, or a tunnel.
+    /// What travels to a host goes in the clear, so that should be a network of your own, or a tunnel; with
+    /// `rediss` (feature `tls`) it goes over TLS. Without that feature `rediss` does not build.
     pub fn builder(url: &str) -> RedisBuilder {
         RedisBuilder {
             url: url.to_owned(),
+            root_certificates: None,
             connect_timeout: Duration::from_secs(2),
             response_timeout: Duration::from_secs(1),
         }
@@ -128,6 +131,14 @@ impl Redis {
 }
 
 impl RedisBuilder {
+    /// Believes a server by these authorities, as PEM, and by no others; by default it is those that the
+    /// system trusts.
+    #[cfg(feature = "tls")]
+    pub fn root_certificates(mut self, pem: &str) -> Self {
+        self.root_certificates = Some(pem.to_owned());
+        self
+    }
+
     /// How long connecting may take, name lookup included; 2 s by default, 10 ms to 60 s.
     pub fn connect_timeout(mut self, time: Duration) -> Self {
         self.connect_timeout = time;
@@ -144,10 +155,12 @@ impl RedisBuilder {
     ///
     /// # Errors
     ///
-    /// If the URL is none of a Redis server, or a time is out of range.
+    /// If the URL is none of a Redis server, root certificates can't be read or have no effect, a time is out of
+    /// range, or there has to be TLS and the process has no provider of cryptography.
     pub fn build(self) -> Result<Redis, RedisConfigError> {
         let Self {
             url,
+            root_certificates,
             connect_timeout,
             response_timeout,
         } = self;
@@ -162,7 +175,7 @@ impl RedisBuilder {
                 return Err(RedisConfigError::new(setting, value, problem));
             }
         }
-        let (client, name) = open(&url)?;
+        let (client, name) = open(&url, root_certificates)?;
         Ok(Redis {
             inner: Arc::new(Inner {
                 client,
@@ -176,7 +189,7 @@ impl RedisBuilder {
 }
 
 /// The client, and the server's name without a password.
-fn open(url: &str) -> Result<(Client, String), RedisConfigError> {
+fn open(url: &str, roots: Option<String>) -> Result<(Client, String), RedisConfigError> {
     // What can't be read may hold a password anywhere.
     let error = |problem| RedisConfigError::new("url", "(hidden)", problem);
     let parsed = redis::parse_redis_url(url).ok_or_else(|| error("is no URL of a Redis server"))?;
@@ -187,17 +200,60 @@ fn open(url: &str) -> Result<(Client, String), RedisConfigError> {
         parsed.port().map_or_else(String::new, |p| format!(":{p}")),
     );
     let error = |problem| RedisConfigError::new("url", &name, problem);
-    if !["redis", "unix", "redis+unix"].contains(&parsed.scheme()) {
-        return Err(error("is neither `redis` nor `unix`"));
+    let is_tls = parsed.scheme() == "rediss";
+    if !is_tls && !["redis", "unix", "redis+unix"].contains(&parsed.scheme()) {
+        return Err(error("is neither `redis` nor `rediss` nor `unix`"));
     }
     // By which the client switches checks off.
     if parsed.fragment().is_some() {
         return Err(error("has a fragment"));
     }
-    match Client::open(parsed.clone()) {
-        Ok(client) => Ok((client, name)),
-        Err(_) => Err(error("is no URL of a Redis server")),
+    if is_tls {
+        check_tls().map_err(error)?;
     }
+    let client = match roots {
+        None => Client::open(parsed).map_err(|_| error("is no URL of a Redis server"))?,
+        Some(_) if !is_tls => {
+            let problem = "have no effect without `rediss`";
+            return Err(RedisConfigError::new("root_certificates", name, problem));
+        }
+        Some(roots) => trusting(parsed, roots)
+            .ok_or_else(|| RedisConfigError::new("root_certificates", &name, "can't be read"))?,
+    };
+    Ok((client, name))
+}
+
+/// Whether TLS is there. The client would install a provider for the process, or panic where it can't tell
+/// which.
+#[cfg(feature = "tls")]
+fn check_tls() -> Result<(), &'static str> {
+    match rustls::crypto::CryptoProvider::get_default() {
+        Some(_) => Ok(()),
+        None => Err("needs rustls's process-wide provider, and the application has installed none"),
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+fn check_tls() -> Result<(), &'static str> {
+    Err("needs the feature `tls`")
+}
+
+#[cfg(feature = "tls")]
+fn trusting(url: impl redis::IntoConnectionInfo, roots: String) -> Option<Client> {
+    // One that holds no certificate would trust nobody, and say so only when it connects.
+    if !roots.contains("-----BEGIN CERTIFICATE-----") {
+        return None;
+    }
+    let certificates = redis::TlsCertificates {
+        client_tls: None,
+        root_cert: Some(roots.into_bytes()),
+    };
+    Client::build_with_tls(url, certificates).ok()
+}
+
+#[cfg(not(feature = "tls"))]
+fn trusting(_: impl redis::IntoConnectionInfo, _: String) -> Option<Client> {
+    None
 }
 
 impl fmt::Debug for Redis {

@@ -30,6 +30,9 @@ mod construction;
 mod outages;
 #[path = "redis/sharing.rs"]
 mod sharing;
+#[cfg(feature = "tls")]
+#[path = "redis/tls.rs"]
+mod tls;
 
 const I: &str = "https://auth.example.com";
 const SECOND: Duration = Duration::from_secs(1);

@@ -17,6 +17,7 @@ use tokio::time::sleep;
 pub struct RedisServer {
     process: Child,
     port: u16,
+    tls_port: Option<u16>,
     folder: PathBuf,
 }
 
@@ -27,6 +28,19 @@ impl RedisServer {
     ///
     /// With `CI=true` if it is not installed, for `scripts/setup.sh` installs it; and if it does not start.
     pub async fn start() -> Option<Self> {
+        Self::begin(None).await
+    }
+
+    /// The same, which also speaks TLS on another port with this certificate and key, as PEM.
+    ///
+    /// # Panics
+    ///
+    /// As of [`start`](Self::start).
+    pub async fn start_with_tls(certificate: &str, key: &str) -> Option<Self> {
+        Self::begin(Some((certificate, key))).await
+    }
+
+    async fn begin(tls: Option<(&str, &str)>) -> Option<Self> {
         if !is_installed() {
             return None;
         }
@@ -36,13 +50,16 @@ impl RedisServer {
         let folder = std::env::temp_dir().join(name);
         // Somebody else may take the port in between.
         for _ in 0..5 {
-            let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-            let port = free.local_addr().unwrap().port();
-            drop(free);
             fs::create_dir_all(&folder).unwrap();
+            if let Some((certificate, key)) = tls {
+                fs::write(folder.join("tls.pem"), certificate).unwrap();
+                fs::write(folder.join("tls.key"), key).unwrap();
+            }
+            let (port, tls_port) = (free_port(), tls.map(|_| free_port()));
             let mut server = Self {
-                process: run(port, &folder),
+                process: run(port, tls_port, &folder),
                 port,
+                tls_port,
                 folder: folder.clone(),
             };
             if server.is_ready().await {
@@ -55,6 +72,12 @@ impl RedisServer {
     /// `redis://127.0.0.1:port/`.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)
+    }
+
+    /// `rediss://127.0.0.1:port/`, of one that speaks TLS.
+    pub fn tls_url(&self) -> String {
+        let port = self.tls_port.expect("it speaks TLS");
+        format!("rediss://127.0.0.1:{port}/")
     }
 
     /// What it answers a command, as `redis-cli` prints it.
@@ -76,7 +99,7 @@ impl RedisServer {
 
     /// The same again, after [`kill`](Self::kill), with what it was told before.
     pub async fn restart(&mut self) {
-        self.process = run(self.port, &self.folder);
+        self.process = run(self.port, self.tls_port, &self.folder);
         assert!(self.is_ready().await, "redis-server does not start again");
     }
 
@@ -119,8 +142,20 @@ impl Drop for RedisServer {
     }
 }
 
-fn run(port: u16, folder: &Path) -> Child {
-    Command::new("redis-server")
+fn free_port() -> u16 {
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    free.local_addr().unwrap().port()
+}
+
+fn run(port: u16, tls_port: Option<u16>, folder: &Path) -> Child {
+    let mut command = Command::new("redis-server");
+    if let Some(port) = tls_port {
+        command
+            .args(["--tls-port", &port.to_string()])
+            .args(["--tls-cert-file", "tls.pem", "--tls-key-file", "tls.key"])
+            .args(["--tls-auth-clients", "no"]);
+    }
+    command
         .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
         .args([
             "--save",
@@ -130,8 +165,8 @@ fn run(port: u16, folder: &Path) -> Child {
             "--appendfsync",
             "always",
         ])
-        .arg("--dir")
-        .arg(folder)
+        .args(["--dir", "."])
+        .current_dir(folder)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

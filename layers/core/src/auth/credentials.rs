@@ -106,6 +106,7 @@ pub enum CredentialPlace {
     Authorization,
     /// A header field of its own.
     Header(HeaderName),
-    /// The connection: a client certificate.
+    /// The connection: a client certificate. It identifies a request that presents no credential itself, so
+    /// an authenticator of this place names no [`credential_headers`](super::Authenticator::credential_headers).
     Connection,
 }

@@ -20,8 +20,12 @@ pub(super) enum Decision {
 #[derive(Default)]
 pub(super) struct Admission {
     pub(super) response_headers: Vec<(HeaderName, HeaderValue)>,
-    pub(super) revocations: Option<Revocations>,
+    pub(super) watched: Option<Watched>,
 }
+
+/// What its authenticator said of the caller, and the list in which it looked. Another layer may have stamped
+/// the same party before, without the id by which this credential is revoked.
+pub(super) type Watched = (Revocations, Principal);
 
 impl Shared {
     pub(super) fn decide(&self, parts: &mut Parts, context: &SecurityContext) -> Decision {
@@ -151,6 +155,7 @@ impl Shared {
             response_headers,
             revocations,
         } = result.map_err(|denial| self.challenged(judge, denial))?;
+        let watched = revocations.map(|list| (list, principal.clone()));
         context
             .set_principal(principal)
             .map_err(|taken| self.malformed(taken.to_string()))?;
@@ -160,7 +165,7 @@ impl Shared {
         self.remove_credentials(parts);
         Ok(Admission {
             response_headers,
-            revocations,
+            watched,
         })
     }
 

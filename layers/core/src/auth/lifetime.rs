@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::{Method, Response, header::CONTENT_TYPE};
 
-use super::{Distrust, Revocations, layer::Shared};
+use super::{Distrust, Revocations, decide::Watched, layer::Shared};
 use crate::{Clock, Principal, ResponseBody, SecurityContext, body};
 
 /// How long an answer may go on: an event stream outlives its request, and must not outlive what
@@ -10,7 +10,7 @@ use crate::{Clock, Principal, ResponseBody, SecurityContext, body};
 pub(super) struct Lifetime {
     context: SecurityContext,
     shared: Arc<Shared>,
-    revocations: Option<Revocations>,
+    watched: Option<Watched>,
     is_post: bool,
 }
 
@@ -20,13 +20,13 @@ impl Lifetime {
         method: &Method,
         context: &SecurityContext,
         shared: &Arc<Shared>,
-        revocations: Option<Revocations>,
+        watched: Option<Watched>,
     ) -> Option<Self> {
         let principal = context.principal()?;
         (!principal.is_anonymous()).then(|| Self {
             context: context.clone(),
             shared: Arc::clone(shared),
-            revocations,
+            watched,
             is_post: method == Method::POST,
         })
     }
@@ -52,9 +52,9 @@ impl Lifetime {
         let end = End {
             at: at.saturating_add(grace),
             clock: Arc::clone(&self.shared.clock),
-            watch: self.revocations.clone().map(|list| Watch {
+            watch: self.watched.clone().map(|(list, principal)| Watch {
                 list,
-                principal: principal.clone(),
+                principal,
                 seen: None,
                 is_call,
             }),

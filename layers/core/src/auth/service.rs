@@ -51,8 +51,8 @@ where
         let context = SecurityContext::of_parts(&mut parts);
         match self.shared.decide(&mut parts, &context) {
             Decision::Forward(admission) => {
-                let list = admission.revocations;
-                let lifetime = Lifetime::of(&parts.method, &context, &self.shared, list);
+                let watched = admission.watched;
+                let lifetime = Lifetime::of(&parts.method, &context, &self.shared, watched);
                 let inner = self.inner.call(Request::from_parts(parts, body));
                 AuthFuture::forward(inner, admission.response_headers, lifetime)
             }
@@ -102,8 +102,8 @@ where
             .conclude(self.judge, result, &mut parts, &self.context)
         {
             Ok(admission) => {
-                let list = admission.revocations;
-                let lifetime = Lifetime::of(&parts.method, &self.context, &self.shared, list);
+                let watched = admission.watched;
+                let lifetime = Lifetime::of(&parts.method, &self.context, &self.shared, watched);
                 let request = Request::from_parts(parts, body);
                 let answer = self.service.call(request);
                 Ok((answer, admission.response_headers, lifetime))

@@ -39,6 +39,16 @@ struct Stream {
 
 impl Stream {
     async fn open(layer: &AuthLayer, method: &str, token: &str) -> Self {
+        Self::open_stamped(layer, method, token, None).await
+    }
+
+    /// The same of a request whose caller another layer has stamped.
+    async fn open_stamped(
+        layer: &AuthLayer,
+        method: &str,
+        token: &str,
+        stamped: Option<Principal>,
+    ) -> Self {
         let events = Events::default();
         let body = events.clone();
         let inner = service_fn(move |_: Request<()>| {
@@ -48,7 +58,11 @@ impl Stream {
         });
         let request = Request::builder().method(method).uri("/mcp");
         let request = request.header(AUTHORIZATION, format!("Bearer {token}"));
-        let answer = layer.layer(inner).oneshot(request.body(()).unwrap()).await;
+        let mut request = request.body(()).unwrap();
+        if let Some(principal) = stamped {
+            bartizan_core::identify(&mut request, principal).unwrap();
+        }
+        let answer = layer.layer(inner).oneshot(request).await;
         let answer = answer.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
         let body = answer.into_body();
@@ -131,4 +145,27 @@ async fn where_revocations_are_not_known_nobody_listens_on_and_a_running_call_fi
         list.revoke_credential(I, "t1", until).unwrap();
         assert!(!stream.delivers().await, "{method}");
     }
+}
+
+#[tokio::test]
+async fn a_stream_is_watched_by_its_token_also_where_another_layer_stamped_the_caller_first() {
+    let clock = clock();
+    let list = Revocations::with_clock(10, clock.clone());
+    let verifier = builder(&clock).revocations(list.clone()).build().unwrap();
+    let token = mint(&clock).token().claim("jti", "t1").encode();
+    let known = verifier.verify(&token).await.unwrap();
+    let mut stamped = Principal::user(I, "ann").scopes(known.scopes());
+    stamped = stamped.roles(known.roles()).leeway(60 * SECOND);
+    stamped = stamped.expires_at(known.expires_at().unwrap());
+    if let Some(client) = known.client_id() {
+        stamped = stamped.client_id(client);
+    }
+    let stamped = stamped.build("other");
+    assert!(stamped.credential_id().is_none());
+    let layer = AuthLayer::new(verifier);
+    let mut stream = Stream::open_stamped(&layer, "GET", &token, Some(stamped)).await;
+    assert!(stream.delivers().await);
+    let until = clock.wall() + 3600 * SECOND;
+    list.revoke_credential(I, "t1", until).unwrap();
+    assert!(!stream.delivers().await);
 }
