@@ -296,6 +296,55 @@ fn streamed(frames: Vec<Bytes>, then_hang: bool) -> (Request<Frames>, Arc<Mutex<
     (post("").map(|_| body), polled)
 }
 
+/// A body that is there only when it is asked again.
+struct Late {
+    not_yet: u8,
+    body: Full<Bytes>,
+}
+
+impl Body for Late {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.not_yet > 0 {
+            self.not_yet -= 1;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+}
+
+fn late(body: impl Into<Bytes>, not_yet: u8) -> Request<Late> {
+    post(body).map(|body| Late { not_yet, body })
+}
+
+#[tokio::test]
+async fn a_late_body_is_read_as_one_that_is_there() {
+    for not_yet in 0..4 {
+        let (response, seen) = send(CallLayer::new(), late(CALL, not_yet)).await;
+        assert_eq!(response.status(), 200, "{not_yet}");
+        assert_eq!(seen.unwrap().body, CALL);
+        let (response, seen) = send(CallLayer::new(), late("[]", not_yet)).await;
+        assert_eq!(response.status(), 400, "{not_yet}");
+        assert!(seen.is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_there_is_read_at_once() {
+    let begin = |not_yet| {
+        let context = SecurityContext::default();
+        ReadCall::begin(late(CALL, not_yet), &context, CallLimits::new()).unwrap()
+    };
+    assert!(matches!(begin(0), Begun::Known(_)));
+    assert!(matches!(begin(1), Begun::Read(_)));
+}
+
 #[tokio::test]
 async fn iv_6_a_chunked_body_is_counted_while_it_streams() {
     let limits = CallLimits::new().with_body_bytes(100).unwrap();
@@ -462,7 +511,7 @@ async fn a_method_changed_between_two_layers_brings_no_unread_body_inwards() {
 async fn two_requests_on_one_context_cannot_show_one_call_and_send_another() {
     let context = SecurityContext::default();
     let begin = |body: String| {
-        let mut request = post(body);
+        let mut request = late(body, 1);
         request.extensions_mut().insert(context.clone());
         match ReadCall::begin(request, &context, CallLimits::new()).unwrap() {
             Begun::Read(read) => read,

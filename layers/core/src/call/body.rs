@@ -1,7 +1,7 @@
 use std::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -20,8 +20,8 @@ pin_project! {
     pub(super) struct BodyReader<B> {
         #[pin]
         body: B,
-        #[pin]
-        deadline: Option<Sleep>,
+        // In a box: few bodies are waited for.
+        deadline: Option<Pin<Box<Sleep>>>,
         limits: CallLimits,
         empty_frames: u32,
         first: Bytes,
@@ -44,11 +44,28 @@ impl<B: Body> BodyReader<B> {
         }
     }
 
+    /// The whole body, if it is there. Nobody is woken if it is not: it is to be polled again.
+    pub(super) fn now(self: Pin<&mut Self>) -> Poll<Result<Bytes, Denial>> {
+        self.poll_frames(&mut Context::from_waker(Waker::noop()))
+    }
+
     /// The whole body once it is there.
     pub(super) fn poll_bytes(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Bytes, Denial>> {
+        if let Poll::Ready(read) = self.as_mut().poll_frames(cx) {
+            return Poll::Ready(read);
+        }
+        let this = self.project();
+        let upload_time = this.limits.upload_time();
+        let clock = || Box::pin(tokio::time::sleep(upload_time));
+        ready!(this.deadline.get_or_insert_with(clock).as_mut().poll(cx));
+        let reason = "the body did not arrive in time";
+        Poll::Ready(Err(Denial::new(DenialKind::UploadTimeout, reason)))
+    }
+
+    fn poll_frames(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Bytes, Denial>> {
         let mut this = self.project();
         loop {
             let frame = match this.body.as_mut().poll_frame(cx) {
@@ -65,19 +82,7 @@ impl<B: Body> BodyReader<B> {
                     };
                     return Poll::Ready(Ok(bytes));
                 }
-                Poll::Pending => {
-                    if this.deadline.is_none() {
-                        let sleep = tokio::time::sleep(this.limits.upload_time());
-                        this.deadline.set(Some(sleep));
-                    }
-                    if let Some(deadline) = this.deadline.as_mut().as_pin_mut()
-                        && deadline.poll(cx).is_ready()
-                    {
-                        let reason = "the body did not arrive in time";
-                        return Poll::Ready(Err(Denial::new(DenialKind::UploadTimeout, reason)));
-                    }
-                    return Poll::Pending;
-                }
+                Poll::Pending => return Poll::Pending,
             };
             // Trailers carry nothing that MCP uses.
             let Ok(mut data) = frame.into_data() else {

@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{Begun, Call, CallLimits, ReadCall};
-use crate::{Denial, GuardFuture, RequestBody, ResponseBody, SecurityContext};
+use crate::{Denial, DenialKind, GuardFuture, RequestBody, ResponseBody, SecurityContext};
 
 /// What a layer that decides by the call decides.
 ///
@@ -86,22 +86,31 @@ where
 
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
         let context = SecurityContext::of(&mut request);
-        let state = match ReadCall::begin(request, &context, self.judge.limits()) {
-            Ok(Begun::Known(request)) => judged(&self.judge, &mut self.inner, request, &context),
+        let denial = match ReadCall::begin(request, &context, self.judge.limits()) {
+            Ok(Begun::Known(request)) => match judged(&self.judge, &request, &context) {
+                Ok(pass) => {
+                    let pass = Some(pass);
+                    let guard = GuardFuture::forward(self.inner.call(request));
+                    let state = State::Decided { guard, pass };
+                    return CallGuardFuture { state };
+                }
+                Err(denial) => denial,
+            },
             Ok(Begun::Read(read)) => {
                 // The service that was polled ready must be the one that is called.
                 let clone = self.inner.clone();
-                State::Read {
-                    reading: Box::pin(Reading {
-                        read,
-                        service: mem::replace(&mut self.inner, clone),
-                        judge: self.judge.clone(),
-                        context,
-                    }),
-                }
+                let reading = Box::new(Reading {
+                    read,
+                    service: mem::replace(&mut self.inner, clone),
+                    judge: self.judge.clone(),
+                    context,
+                });
+                let state = State::Read { reading };
+                return CallGuardFuture { state };
             }
-            Err(denial) => State::refuse(self.judge.refuse(&context, denial)),
+            Err(denial) => denial,
         };
+        let state = State::refuse(self.judge.refuse(&context, denial));
         CallGuardFuture { state }
     }
 }
@@ -123,7 +132,7 @@ pin_project! {
     #[project = StateProj]
     enum State<S, J, P, ReqB, F, ResB> {
         Read {
-            reading: Pin<Box<Reading<S, J, ReqB>>>,
+            reading: Box<Reading<S, J, ReqB>>,
         },
         Decided {
             #[pin]
@@ -133,16 +142,13 @@ pin_project! {
     }
 }
 
-pin_project! {
-    /// A request whose body is waited for. In a box: only the outermost guard reads, and the futures
-    /// of all others would be as large.
-    struct Reading<S, J, ReqB> {
-        #[pin]
-        read: ReadCall<ReqB>,
-        service: S,
-        judge: J,
-        context: SecurityContext,
-    }
+/// A request whose body is waited for. In a box: only the outermost guard reads, and the futures
+/// of all others would be as large.
+struct Reading<S, J, ReqB> {
+    read: ReadCall<ReqB>,
+    service: S,
+    judge: J,
+    context: SecurityContext,
 }
 
 impl<S, J, P, ReqB, F, ResB> State<S, J, P, ReqB, F, ResB> {
@@ -167,10 +173,19 @@ where
         loop {
             let decided = match state.as_mut().project() {
                 StateProj::Read { reading } => {
-                    let this = reading.as_mut().project();
-                    match ready!(this.read.poll(cx)) {
-                        Ok(request) => judged(this.judge, this.service, request, this.context),
-                        Err(denial) => State::refuse(this.judge.refuse(this.context, denial)),
+                    let read = ready!(Pin::new(&mut reading.read).poll(cx));
+                    let judged = read.and_then(|request| {
+                        let pass = judged(&reading.judge, &request, &reading.context)?;
+                        Ok((request, pass))
+                    });
+                    match judged {
+                        Ok((request, pass)) => State::Decided {
+                            guard: GuardFuture::forward(reading.service.call(request)),
+                            pass: Some(pass),
+                        },
+                        Err(denial) => {
+                            State::refuse(reading.judge.refuse(&reading.context, denial))
+                        }
                     }
                 }
                 StateProj::Decided { guard, pass } => {
@@ -186,31 +201,16 @@ where
     }
 }
 
-/// Hands a call that was read on, or refuses it.
-fn judged<S, J, ReqB, ResB>(
+/// Judges a call that was read.
+fn judged<J: JudgeCall, B>(
     judge: &J,
-    service: &mut S,
-    request: Request<RequestBody<ReqB>>,
+    request: &Request<B>,
     context: &SecurityContext,
-) -> State<S, J, J::Pass, ReqB, S::Future, ResB>
-where
-    S: Service<Request<RequestBody<ReqB>>, Response = Response<ResB>>,
-    J: JudgeCall,
-{
-    // Reading stamps the call; without it nothing could be judged.
-    let verdict = match context.call() {
+) -> Result<J::Pass, Denial> {
+    match context.call() {
         Some(call) => judge.judge(call, request.headers(), context),
-        None => Err(Denial::new(
-            crate::DenialKind::Internal,
-            "the call was not read",
-        )),
-    };
-    match verdict {
-        Ok(pass) => State::Decided {
-            guard: GuardFuture::forward(service.call(request)),
-            pass: Some(pass),
-        },
-        Err(denial) => State::refuse(judge.refuse(context, denial)),
+        // Reading stamps the call; without it nothing could be judged.
+        None => Err(Denial::new(DenialKind::Internal, "the call was not read")),
     }
 }
 

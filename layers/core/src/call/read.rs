@@ -13,7 +13,6 @@ use http::{
     request::Parts,
 };
 use http_body::Body;
-use pin_project_lite::pin_project;
 
 use super::{
     Call, CallKind, CallLimits, Inner,
@@ -24,18 +23,16 @@ use super::{
 };
 use crate::{Denial, DenialKind, RequestBody, SecurityContext};
 
-pin_project! {
-    /// Reads a request's body as one call, and stamps the call on the request's context.
-    ///
-    /// The building block of layers that need the call: [`begin`](Self::begin) it, and wait only
-    /// if told to.
-    #[must_use = "futures do nothing unless polled"]
-    pub struct ReadCall<B> {
-        parts: Option<Parts>,
-        #[pin]
-        body: BodyReader<B>,
-        limits: CallLimits,
-    }
+/// Reads a request's body as one call, and stamps the call on the request's context.
+///
+/// The building block of layers that need the call: [`begin`](Self::begin) it, and wait only if
+/// told to.
+#[must_use = "futures do nothing unless polled"]
+pub struct ReadCall<B> {
+    parts: Option<Parts>,
+    // In a box, since it is polled where it may not stay.
+    body: Pin<Box<BodyReader<B>>>,
+    limits: CallLimits,
 }
 
 /// What [`ReadCall::begin`] found.
@@ -53,7 +50,7 @@ pub enum Begun<B> {
 }
 
 impl<B: Body<Data = Bytes>> ReadCall<B> {
-    /// Judges what can be judged without the body.
+    /// Judges what can be judged at once: without the body, or with a body that is there already.
     ///
     /// If an outer layer read the call, its measures are judged by these limits, and the
     /// request goes on with the call's own bytes, not whatever body arrived here: something between
@@ -61,7 +58,7 @@ impl<B: Body<Data = Bytes>> ReadCall<B> {
     ///
     /// # Errors
     ///
-    /// The refusal, where head or headers already call for one.
+    /// The refusal, where head, headers or a body that is there call for one.
     pub fn begin(
         request: Request<B>,
         context: &SecurityContext,
@@ -71,28 +68,51 @@ impl<B: Body<Data = Bytes>> ReadCall<B> {
             Some(call) => {
                 // The layer that read it may have had wider limits.
                 call.measures().fit(&limits)?;
-                call.clone()
+                call.body().clone()
             }
             None => match bodiless(&request, limits)? {
                 Some(call) => {
-                    context.set_call(call.clone());
-                    call
+                    let body = call.body().clone();
+                    context.set_call(call);
+                    body
                 }
-                None => {
-                    let (parts, body) = request.into_parts();
-                    return Ok(Begun::Read(Self {
-                        parts: Some(parts),
-                        body: BodyReader::new(body, limits),
-                        limits,
-                    }));
-                }
+                None => return Self::read(request, context, limits),
             },
         };
         // Also for `GET` and `DELETE`: over HTTP/2 they can bring a body that no header announces.
-        Ok(Begun::Known(
-            request.map(|_| RequestBody::buffered(known.body().clone())),
-        ))
+        Ok(Begun::Known(request.map(|_| RequestBody::buffered(known))))
     }
+
+    fn read(
+        request: Request<B>,
+        context: &SecurityContext,
+        limits: CallLimits,
+    ) -> Result<Begun<B>, Denial> {
+        let (parts, body) = request.into_parts();
+        let mut body = Box::pin(BodyReader::new(body, limits));
+        match body.as_mut().now() {
+            Poll::Ready(bytes) => complete(parts, bytes?, context, limits).map(Begun::Known),
+            Poll::Pending => Ok(Begun::Read(Self {
+                parts: Some(parts),
+                body,
+                limits,
+            })),
+        }
+    }
+}
+
+/// Reads a body that is there, and stamps the call.
+fn complete<B>(
+    parts: Parts,
+    body: Bytes,
+    context: &SecurityContext,
+    limits: CallLimits,
+) -> Result<Request<RequestBody<B>>, Denial> {
+    let call = parse(&parts.headers, body.clone(), &limits)?;
+    context.set_call(call);
+    // If the slot was taken meanwhile, what goes on is still what inner layers will judge.
+    let body = context.call().map_or(body, |call| call.body().clone());
+    Ok(Request::from_parts(parts, RequestBody::buffered(body)))
 }
 
 impl<B: Body<Data = Bytes>> Future for ReadCall<B> {
@@ -102,18 +122,13 @@ impl<B: Body<Data = Bytes>> Future for ReadCall<B> {
     ///
     /// If the body has to be waited for outside a tokio runtime with its timer enabled.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let bytes = ready!(this.body.poll_bytes(cx))?;
+        let this = self.get_mut();
+        let bytes = ready!(this.body.as_mut().poll_bytes(cx))?;
         let Some(mut parts) = this.parts.take() else {
             return Poll::Pending;
         };
-        let call = parse(&parts.headers, bytes.clone(), this.limits)?;
         let context = SecurityContext::of_extensions(&mut parts.extensions);
-        context.set_call(call);
-        // If the slot was taken meanwhile, what goes on is still what inner layers will judge.
-        let bytes = context.call().map_or(bytes, |call| call.body().clone());
-        let request = Request::from_parts(parts, RequestBody::buffered(bytes));
-        Poll::Ready(Ok(request))
+        Poll::Ready(complete(parts, bytes, &context, this.limits))
     }
 }
 
