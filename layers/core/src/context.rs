@@ -2,7 +2,10 @@ use std::{
     error::Error,
     fmt,
     net::IpAddr,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use http::{Extensions, HeaderValue, Method, Request, request::Parts};
@@ -21,7 +24,7 @@ pub struct SecurityContext(Arc<Slots>);
 
 #[derive(Default)]
 struct Slots {
-    head: OnceLock<()>,
+    head: AtomicBool,
     correlation_id: OnceLock<CorrelationId>,
     client_address: OnceLock<IpAddr>,
     transport: OnceLock<Transport>,
@@ -30,7 +33,8 @@ struct Slots {
     #[cfg(feature = "call")]
     call: OnceLock<Call>,
     permissions: OnceLock<Arc<dyn Permissions>>,
-    trail: OnceLock<Trail>,
+    is_heard: AtomicBool,
+    trail: Trail,
 }
 
 /// How the request travelled on its last stretch that we can vouch for.
@@ -62,20 +66,21 @@ impl SecurityContext {
     }
 
     /// The context among a request's extensions, if a layer made one.
+    #[inline]
     pub fn find(extensions: &Extensions) -> Option<&Self> {
         extensions.get()
     }
 
     fn noting(self, is_head: bool) -> Self {
         if is_head {
-            let _ = self.0.head.set(());
+            self.0.head.store(true, Ordering::Release);
         }
         self
     }
 
     /// Whether the answer has no body, as to `HEAD`; not every server takes it off.
     pub(crate) fn answers_head(&self) -> bool {
-        self.0.head.get().is_some()
+        self.0.head.load(Ordering::Acquire)
     }
 
     /// The id that ties answer, log lines and audit record together; made on first use.
@@ -158,6 +163,7 @@ impl SecurityContext {
 
     /// What the request asks for; `None` until a layer parsed it.
     #[cfg(feature = "call")]
+    #[inline]
     pub fn call(&self) -> Option<&Call> {
         self.0.call.get()
     }
@@ -187,12 +193,15 @@ impl SecurityContext {
 
     /// Starts collecting findings; done by an audit layer. Later calls change nothing.
     pub fn open_trail(&self) -> &Trail {
-        self.0.trail.get_or_init(Trail::default)
+        self.0.is_heard.store(true, Ordering::Release);
+        &self.0.trail
     }
 
     /// The findings, if somebody collects them.
+    #[inline]
     pub fn trail(&self) -> Option<&Trail> {
-        self.0.trail.get()
+        let is_heard = self.0.is_heard.load(Ordering::Acquire);
+        is_heard.then_some(&self.0.trail)
     }
 
     /// Adds a finding if somebody collects them; otherwise it is not even made.

@@ -58,12 +58,13 @@ where
         } else {
             admit!("cors", context, "no_origin");
         }
+        let mark = Some(Mark {
+            policy: Arc::clone(&self.policy),
+            origin,
+        });
         ResponseFuture {
             inner: GuardFuture::forward(self.inner.call(request)),
-            mark: Some(Mark {
-                policy: Arc::clone(&self.policy),
-                origin,
-            }),
+            mark,
         }
     }
 }

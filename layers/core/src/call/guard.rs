@@ -85,17 +85,30 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
+        // What an outer guard read is judged where it lies: nothing is counted or moved for it.
+        if let Some(context) = SecurityContext::find(request.extensions())
+            && let Some(call) = context.call()
+        {
+            // The layer that read it may have had wider limits.
+            let fits = call.measures().fit(&self.judge.limits());
+            let verdict = fits.and_then(|()| self.judge.judge(call, request.headers(), context));
+            let pass = match verdict {
+                Ok(pass) => Some(pass),
+                Err(denial) => return CallGuardFuture::refuse(self.judge.refuse(context, denial)),
+            };
+            let body = RequestBody::buffered(call.body().clone());
+            let request = request.map(|_| body);
+            return CallGuardFuture {
+                state: State::Decided {
+                    pass,
+                    guard: GuardFuture::forward(self.inner.call(request)),
+                },
+            };
+        }
         let context = SecurityContext::of(&mut request);
-        let denial = match ReadCall::begin(request, &context, self.judge.limits()) {
-            Ok(Begun::Known(request)) => match judged(&self.judge, &request, &context) {
-                Ok(pass) => {
-                    let pass = Some(pass);
-                    let guard = GuardFuture::forward(self.inner.call(request));
-                    let state = State::Decided { guard, pass };
-                    return CallGuardFuture { state };
-                }
-                Err(denial) => denial,
-            },
+        let begun = ReadCall::begin(request, &context, self.judge.limits());
+        let judged = match begun {
+            Ok(Begun::Known(request)) => judged(&self.judge, request, &context),
             Ok(Begun::Read(read)) => {
                 // The service that was polled ready must be the one that is called.
                 let clone = self.inner.clone();
@@ -108,10 +121,17 @@ where
                 let state = State::Read { reading };
                 return CallGuardFuture { state };
             }
-            Err(denial) => denial,
+            Err(denial) => Err(denial),
         };
-        let state = State::refuse(self.judge.refuse(&context, denial));
-        CallGuardFuture { state }
+        match judged {
+            Ok((request, pass)) => CallGuardFuture {
+                state: State::Decided {
+                    pass: Some(pass),
+                    guard: GuardFuture::forward(self.inner.call(request)),
+                },
+            },
+            Err(denial) => CallGuardFuture::refuse(self.judge.refuse(&context, denial)),
+        }
     }
 }
 
@@ -135,9 +155,9 @@ pin_project! {
             reading: Box<Reading<S, J, ReqB>>,
         },
         Decided {
+            pass: Option<P>,
             #[pin]
             guard: GuardFuture<F, ResB>,
-            pass: Option<P>,
         },
     }
 }
@@ -160,6 +180,18 @@ impl<S, J, P, ReqB, F, ResB> State<S, J, P, ReqB, F, ResB> {
     }
 }
 
+impl<S, J, ReqB, ResB> CallGuardFuture<S, J, ReqB, ResB>
+where
+    S: Service<Request<RequestBody<ReqB>>>,
+    J: JudgeCall,
+{
+    fn refuse(response: Response<ResponseBody<ResB>>) -> Self {
+        Self {
+            state: State::refuse(response),
+        }
+    }
+}
+
 impl<S, J, ReqB, ResB> Future for CallGuardFuture<S, J, ReqB, ResB>
 where
     S: Service<Request<RequestBody<ReqB>>, Response = Response<ResB>>,
@@ -174,10 +206,8 @@ where
             let decided = match state.as_mut().project() {
                 StateProj::Read { reading } => {
                     let read = ready!(Pin::new(&mut reading.read).poll(cx));
-                    let judged = read.and_then(|request| {
-                        let pass = judged(&reading.judge, &request, &reading.context)?;
-                        Ok((request, pass))
-                    });
+                    let judged =
+                        read.and_then(|request| judged(&reading.judge, request, &reading.context));
                     match judged {
                         Ok((request, pass)) => State::Decided {
                             guard: GuardFuture::forward(reading.service.call(request)),
@@ -204,11 +234,14 @@ where
 /// Judges a call that was read.
 fn judged<J: JudgeCall, B>(
     judge: &J,
-    request: &Request<B>,
+    request: Request<B>,
     context: &SecurityContext,
-) -> Result<J::Pass, Denial> {
+) -> Result<(Request<B>, J::Pass), Denial> {
     match context.call() {
-        Some(call) => judge.judge(call, request.headers(), context),
+        Some(call) => {
+            let pass = judge.judge(call, request.headers(), context)?;
+            Ok((request, pass))
+        }
         // Reading stamps the call; without it nothing could be judged.
         None => Err(Denial::new(DenialKind::Internal, "the call was not read")),
     }

@@ -17,7 +17,9 @@ const UNMIRRORED: [&str; 4] = [
     "skills/get",
     "tasks/result",
 ];
-const PARAM_PREFIX: &str = "mcp-param-";
+const MCP_PREFIX: &str = "mcp-";
+/// After the other.
+const PARAM_PREFIX: &str = "param-";
 
 /// The MCP headers of a request, each of which is there once at most (PH-6).
 #[derive(Default)]
@@ -34,18 +36,18 @@ impl<'h> Fields<'h> {
     fn of(headers: &'h HeaderMap) -> Result<Self, Denial> {
         let mut found = Self::default();
         for (name, value) in headers {
-            let field = match name.as_str() {
-                "mcp-protocol-version" => &mut found.version,
-                "mcp-method" => &mut found.method,
-                "mcp-name" => &mut found.name,
-                "mcp-session-id" => &mut found.session,
-                "last-event-id" => &mut found.last_event,
-                name if name.starts_with(PARAM_PREFIX) => {
+            let field = match name.as_str().strip_prefix(MCP_PREFIX) {
+                Some("protocol-version") => &mut found.version,
+                Some("method") => &mut found.method,
+                Some("name") => &mut found.name,
+                Some("session-id") => &mut found.session,
+                Some(rest) if rest.starts_with(PARAM_PREFIX) => {
                     // Which arguments they mirror only the tool's schema tells (see `params`);
                     // unknown ones are single and decodable, and go on (N-9).
                     decoded_field(headers, name)?;
                     continue;
                 }
+                None if name.as_str() == "last-event-id" => &mut found.last_event,
                 _ => continue,
             };
             if field.replace(text(value)?).is_some() {
@@ -60,7 +62,7 @@ impl<'h> Fields<'h> {
 pub(super) fn fit(headers: &HeaderMap, limits: &CallLimits) -> Result<(), Denial> {
     let (mut count, mut total) = (0, 0);
     for (name, value) in headers {
-        if !name.as_str().starts_with("mcp-") {
+        if !name.as_str().starts_with(MCP_PREFIX) {
             continue;
         }
         count += 1;
@@ -179,7 +181,8 @@ fn text(value: &HeaderValue) -> Result<&str, Denial> {
     let text = value
         .to_str()
         .map_err(|_| mismatch("an MCP header is not visible ASCII"))?;
-    Ok(text.trim_matches([' ', '\t']))
+    // Of what ASCII calls white space only blanks and tabs are left.
+    Ok(text.trim_ascii())
 }
 
 fn repeated() -> Denial {

@@ -2,8 +2,8 @@ use jiter::{Jiter, JiterError};
 
 /// Reads the tokens of JSON text (RFC 8259) one by one.
 ///
-/// What nearly all of a message is made of is read here: white space, strings without escapes,
-/// short integers. Whatever else begins is the parser's business, from its first byte on, so that
+/// What nearly all of a message is made of is read here: white space, short strings without
+/// escapes, short integers. Whatever else begins is the parser's business, from its first byte on, so that
 /// there is one reading of escapes, surrogates, fractions, and of all that is broken.
 pub(super) struct Tokens<'j> {
     text: &'j str,
@@ -22,6 +22,9 @@ impl From<JiterError> for Broken {
 
 /// Most digits of an integer that is read here.
 const SHORT: usize = 18;
+
+/// Most bytes of a string that is read here; beyond, the parser is faster.
+const NEAR: usize = 64;
 
 impl<'j> Tokens<'j> {
     pub(super) fn of(text: &'j str) -> Self {
@@ -100,12 +103,8 @@ impl<'j> Tokens<'j> {
     /// Takes a string in which nothing is escaped; otherwise stays where it is.
     #[inline]
     fn plain_string(&mut self) -> Option<&'j str> {
-        let bytes = self.text.as_bytes();
         let start = self.at + 1;
-        let end = start + plain_bytes(bytes.get(start..)?);
-        if bytes.get(end) != Some(&b'"') {
-            return None;
-        }
+        let end = plain_end(self.text.as_bytes(), start)?;
         self.at = end + 1;
         self.text.get(start..end)
     }
@@ -141,19 +140,24 @@ impl<'j> Tokens<'j> {
     }
 }
 
-/// How many bytes go by before one that means something in a string: a quote, a backslash, a control
-/// character.
+/// Where the string that began at `start` ends, if it is short and nothing in it is escaped.
 #[inline]
-fn plain_bytes(bytes: &[u8]) -> usize {
-    let (words, last) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
+fn plain_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
+    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         let special = special(u64::from_le_bytes(*word));
         if special != 0 {
-            return index * 8 + special.trailing_zeros() as usize / 8;
+            let end = at + special.trailing_zeros() as usize / 8;
+            return (bytes.get(end) == Some(&b'"')).then_some(end);
+        }
+        at += 8;
+        if at - start > NEAR {
+            return None;
         }
     }
     let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
-    words.len() * 8 + last.iter().position(is_special).unwrap_or(last.len())
+    let end = at + bytes.get(at..)?.iter().position(is_special)?;
+    (bytes.get(end) == Some(&b'"')).then_some(end)
 }
 
 /// The highest bit of each of eight bytes that means something in a string; bits above the lowest of
