@@ -28,7 +28,7 @@ pub use bartizan_ratelimit::{self as ratelimit, AddressLimitLayer, RateLimitLaye
 pub use bartizan_rbac::{self as rbac, RbacLayer};
 #[cfg(feature = "session")]
 #[doc(inline)]
-pub use bartizan_session::{self as session, SessionLayer};
+pub use bartizan_session::{self as session, SessionLayer, TaskOwnerLayer};
 
 #[cfg(feature = "redis")]
 #[doc(inline)]

@@ -9,9 +9,9 @@ use bartizan::{
     identify,
     ratelimit::{AddressLimits, Quota, RateLimits},
     rbac::{Policy, Rule},
-    session::SessionKeys,
+    session::{SessionKeys, TaskOwnerLayer},
 };
-use bartizan_kit::{Algorithm, Revision, SigningKey, TokenMint, call_tool, layer_contract};
+use bartizan_kit::{Algorithm, Revision, SigningKey, TokenMint, call_tool, layer_contract, post};
 use http::Request;
 use http_body_util::Full;
 use serde_json::json;
@@ -82,6 +82,18 @@ layer_contract!(
     || SessionLayer::new(session_keys()),
     || by("ann", "viewer"),
     || in_session("bob", "ann")
+);
+layer_contract!(
+    tasks,
+    || TaskOwnerLayer::in_memory(),
+    || by("ann", "viewer"),
+    || {
+        let params = json!({"taskId": "another's"});
+        let mut request = post(Revision::V2025_11_25, "tasks/get", params).build();
+        let principal = Principal::user(ISSUER, "ann").build("test");
+        identify(&mut request, principal).unwrap();
+        request
+    }
 );
 layer_contract!(
     rbac,

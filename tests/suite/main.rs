@@ -27,4 +27,5 @@ mod secrecy;
 mod server;
 mod sessions;
 mod streams;
+mod tasks;
 mod workspace;

@@ -53,6 +53,7 @@ fn each_layers_verdicts_are_counted_and_the_requests_are_measured() {
         ("address_limit noted", 3),
         ("network noted", 3),
         ("rbac allowed", 2),
+        ("tasks allowed", 2),
     ];
     let expected = expected.map(|(labels, count)| (labels.to_owned(), count));
     assert_eq!(verdicts, BTreeMap::from(expected));

@@ -11,7 +11,7 @@ use bartizan::{
     jwt::IssuerConfig,
     ratelimit::{AddressLimits, Quota, RateLimits},
     rbac::{Policy, Preset, Rule},
-    session::SessionKeys,
+    session::{SessionKeys, TaskOwnerLayer},
 };
 use bartizan_kit::{Issuer, Token, TokenMint};
 use rmcp::{
@@ -178,7 +178,8 @@ fn app(jwt: JwtVerifier, mode: Mode, burst: u32, probe: Arc<Probe>, records: Rec
         .layer(SessionLayer::new(SessionKeys::until_restart().unwrap()))
         .layer(CallLayer::new())
         .layer(RateLimitLayer::new(by_account.build().unwrap()))
-        .layer(RbacLayer::new(policy()));
+        .layer(RbacLayer::new(policy()))
+        .layer(TaskOwnerLayer::in_memory());
     Router::new()
         .nest_service("/mcp", mcp)
         .route_layer(guards)

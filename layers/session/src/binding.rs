@@ -12,6 +12,8 @@ pub(crate) enum Purpose<'a> {
     Event {
         session: &'a [u8],
     },
+    /// A task, whose owner is kept.
+    Task,
 }
 
 impl Binding {
@@ -31,6 +33,7 @@ impl Binding {
         };
         let (label, session): (&[u8], &[u8]) = match purpose {
             Purpose::Session => (b"session", b""),
+            Purpose::Task => (b"task", b""),
             Purpose::Event { session } => (b"event", session),
         };
         let client = principal.client_id();

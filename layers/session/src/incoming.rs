@@ -138,7 +138,7 @@ fn unknown(reason: &'static str) -> Denial {
 }
 
 /// Nobody in particular can own no session; a challenge says how to become somebody.
-fn nobody(context: &SecurityContext) -> Denial {
+pub(crate) fn nobody(context: &SecurityContext) -> Denial {
     let challenges = context.challenges();
     let kind = match challenges {
         [] => DenialKind::Forbidden,

@@ -9,8 +9,10 @@ mod events;
 mod incoming;
 mod keys;
 mod layer;
+mod media;
 mod outgoing;
 mod service;
+mod tasks;
 
 pub use body::SessionBody;
 #[cfg(feature = "serde")]
@@ -19,3 +21,9 @@ pub use error::SessionConfigError;
 pub use keys::SessionKeys;
 pub use layer::SessionLayer;
 pub use service::{ResponseFuture, Session};
+#[cfg(feature = "serde")]
+pub use tasks::TaskOwnerConfig;
+pub use tasks::{
+    MemoryOwners, OwnedTasks, OwnerKey, Reply, TaskBody, TaskFuture, TaskKey, TaskOwner,
+    TaskOwnerLayer, TaskOwners, TaskRules, Unclaimed,
+};

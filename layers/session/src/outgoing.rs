@@ -1,14 +1,12 @@
 use bartizan_core::{Denial, DenialKind, ResponseBody, SecurityContext, refuse};
-use http::{
-    HeaderMap, HeaderValue, Response,
-    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
-};
+use http::{HeaderMap, HeaderValue, Response, header::CONTENT_LENGTH};
 
 use crate::{
     SessionBody, SessionKeys,
     binding::{Binding, Purpose},
     events::EventIds,
     incoming::SESSION_ID,
+    media::{Media, media},
 };
 
 /// What an answer is treated with.
@@ -29,7 +27,7 @@ impl Exit {
             return refuse!("session", &self.context, denial);
         }
         let events = match (self.binding, self.session) {
-            (Some(binding), Some(session)) if is_event_stream(response.headers()) => {
+            (Some(binding), Some(session)) if media(response.headers()) == Media::EventStream => {
                 // Wrapped ids are longer.
                 response.headers_mut().remove(CONTENT_LENGTH);
                 Some(EventIds::new(self.keys, binding, session))
@@ -70,13 +68,4 @@ impl Exit {
 
 fn unusable(reason: &'static str) -> Denial {
     Denial::new(DenialKind::Internal, reason)
-}
-
-/// Whether the body is an event stream that can be read.
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    let essence = |value: &HeaderValue| {
-        let essence = value.as_bytes().split(|b| *b == b';').next();
-        essence.is_some_and(|e| e.trim_ascii().eq_ignore_ascii_case(b"text/event-stream"))
-    };
-    headers.get(CONTENT_TYPE).is_some_and(essence) && !headers.contains_key(CONTENT_ENCODING)
 }

@@ -1,0 +1,271 @@
+use std::{
+    collections::VecDeque,
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bartizan_core::Denial;
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use serde_json::json;
+
+use super::{
+    answer::{Fate, Judging, Reads, Watch},
+    event::{self, Events, Piece},
+    message,
+};
+
+pin_project! {
+    /// An answer's body: the inner one, or its event stream with each event judged before it leaves, or
+    /// a message that was judged.
+    #[derive(Debug)]
+    pub struct TaskBody<B> {
+        #[pin]
+        held: Held<B>,
+    }
+}
+
+pin_project! {
+    #[project = HeldProj]
+    #[derive(Debug)]
+    enum Held<B> {
+        Inner { #[pin] body: B },
+        Stream { #[pin] body: B, stream: Box<Stream> },
+        Message { bytes: Option<Bytes>, trailers: Option<HeaderMap> },
+    }
+}
+
+/// What a stream is judged with, and what of it waits.
+struct Stream {
+    watch: Watch,
+    events: Events,
+    judging: Option<(Judging, Bytes)>,
+    out: VecDeque<Bytes>,
+    trailers: VecDeque<HeaderMap>,
+    /// The rest of a long event is left out.
+    is_dropping: bool,
+    /// The end of the last piece of a long event: a name may be cut in two.
+    tail: Vec<u8>,
+}
+
+impl<B> TaskBody<B> {
+    pub(crate) fn inner(body: B) -> Self {
+        Self {
+            held: Held::Inner { body },
+        }
+    }
+
+    pub(crate) fn message(bytes: Bytes, trailers: Option<HeaderMap>) -> Self {
+        let bytes = (!bytes.is_empty()).then_some(bytes);
+        Self {
+            held: Held::Message { bytes, trailers },
+        }
+    }
+
+    pub(crate) fn stream(body: B, watch: Watch) -> Self {
+        let stream = Box::new(Stream {
+            events: Events::new(watch.rules.answer_bytes),
+            watch,
+            judging: None,
+            out: VecDeque::new(),
+            trailers: VecDeque::new(),
+            is_dropping: false,
+            tail: Vec::new(),
+        });
+        Self {
+            held: Held::Stream { body, stream },
+        }
+    }
+}
+
+impl<B: Body<Data = Bytes>> Body for TaskBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        match self.project().held.project() {
+            HeldProj::Inner { body } => body.poll_frame(cx),
+            HeldProj::Message { bytes, trailers } => {
+                let data = bytes.take().map(Frame::data);
+                let frame = data.or_else(|| trailers.take().map(Frame::trailers));
+                Poll::Ready(frame.map(Ok))
+            }
+            HeldProj::Stream { mut body, stream } => loop {
+                if let Some(frame) = ready!(stream.poll_ready(cx)) {
+                    return Poll::Ready(Some(Ok(frame)));
+                }
+                match ready!(body.as_mut().poll_frame(cx)?).map(Frame::into_data) {
+                    Some(Ok(data)) => stream.take(data),
+                    Some(Err(frame)) => {
+                        if let Ok(trailers) = frame.into_trailers() {
+                            stream.trailers.push_back(trailers);
+                        }
+                    }
+                    None => {
+                        let rest = stream.end();
+                        return Poll::Ready(rest.map(Frame::data).map(Ok));
+                    }
+                }
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.held {
+            Held::Inner { body } => body.is_end_stream(),
+            Held::Message { bytes, trailers } => bytes.is_none() && trailers.is_none(),
+            Held::Stream { body, stream } => stream.is_idle() && body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.held {
+            Held::Inner { body } => body.size_hint(),
+            Held::Message { bytes, .. } => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64)
+            }
+            Held::Stream { .. } => SizeHint::default(),
+        }
+    }
+}
+
+impl Stream {
+    fn is_idle(&self) -> bool {
+        self.events.is_empty()
+            && self.judging.is_none()
+            && self.out.is_empty()
+            && self.trailers.is_empty()
+    }
+
+    fn take(&mut self, data: Bytes) {
+        self.events.push(data);
+    }
+
+    /// The next frame that may leave; `None` if more has to come in.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
+        loop {
+            if let Some((judging, event)) = &mut self.judging {
+                let fate = ready!(judging.poll(cx));
+                let event = std::mem::take(event);
+                self.judging = None;
+                self.settle(fate, event);
+            }
+            match self.events.next() {
+                Some(piece) => self.judge(piece),
+                None => break,
+            }
+        }
+        if let Some(out) = self.out.pop_front() {
+            return Poll::Ready(Some(Frame::data(out)));
+        }
+        Poll::Ready(self.trailers.pop_front().map(Frame::trailers))
+    }
+
+    fn judge(&mut self, piece: Piece) {
+        match piece {
+            Piece::Event(event) => {
+                self.is_dropping = false;
+                if self.watch.reads != Reads::List && !message::names_a_task(&event) {
+                    return self.pass(event);
+                }
+                let judging = self.watch.judge(&event::data(&event));
+                self.judging = Some((judging, event));
+            }
+            Piece::Long(part) => {
+                self.is_dropping = false;
+                self.tail.clear();
+                self.long(part, true);
+            }
+            Piece::More(part) => self.long(part, false),
+        }
+    }
+
+    /// A piece of an event that nobody reads as a whole. No task is learned from it, so that none
+    /// opens. If it may be a list, it goes no further than to where it names a task.
+    fn long(&mut self, part: Bytes, is_first: bool) {
+        if self.is_dropping {
+            return;
+        }
+        let drops = match self.watch.reads {
+            Reads::Call => false,
+            Reads::List => true,
+            Reads::Any => self.names_a_task(&part),
+        };
+        if !drops {
+            return self.pass(part);
+        }
+        self.is_dropping = true;
+        let denial = super::answer::unreadable();
+        self.watch.refuse(&denial);
+        if self.watch.reads == Reads::List {
+            let error = self.error(&denial, b"");
+            self.out.push_back(event::saying(&error, b""));
+        } else if !is_first {
+            // What left of it already must not become a part of the next.
+            self.out.push_back(Bytes::from_static(b"\n\n"));
+        }
+    }
+
+    fn names_a_task(&mut self, part: &[u8]) -> bool {
+        self.tail.extend_from_slice(part);
+        let found = message::names_a_task(&self.tail);
+        let cut = self.tail.len().saturating_sub(message::TASK_ID.len() - 1);
+        self.tail.drain(..cut);
+        found
+    }
+
+    fn settle(&mut self, fate: Fate, event: Bytes) {
+        match fate {
+            Fate::Pass => self.pass(event),
+            Fate::Replace(message) => {
+                self.out.push_back(event::saying(&message, &event));
+            }
+            Fate::Refuse(denial) => {
+                self.watch.refuse(&denial);
+                let error = self.error(&denial, &event::data(&event));
+                self.out.push_back(event::saying(&error, &event));
+            }
+        }
+    }
+
+    fn pass(&mut self, bytes: Bytes) {
+        self.out.push_back(bytes);
+    }
+
+    /// A JSON-RPC error in the place of an answer.
+    fn error(&self, denial: &Denial, answer: &[u8]) -> Vec<u8> {
+        let mut error = json!({
+            "jsonrpc": "2.0",
+            "error": {"code": denial.kind().rpc_code(), "message": denial.message()},
+        });
+        let asked = self.watch.context.call().and_then(|call| call.id());
+        let id = message::id(answer);
+        let id = id.as_ref().map(|id| id.get()).or(asked);
+        if let Some(id) = id.and_then(|id| serde_json::from_str::<serde_json::Value>(id).ok())
+            && let Some(error) = error.as_object_mut()
+        {
+            error.insert("id".into(), id);
+        }
+        error.to_string().into_bytes()
+    }
+
+    /// What of an event that never ends may leave.
+    fn end(&mut self) -> Option<Bytes> {
+        let rest = self.events.rest();
+        // Readers drop it; one that does not would read a list.
+        let passes = self.watch.reads == Reads::Call && !self.is_dropping && !rest.is_empty();
+        passes.then_some(rest)
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").finish_non_exhaustive()
+    }
+}

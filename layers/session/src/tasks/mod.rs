@@ -1,0 +1,25 @@
+//! Tasks bound to the principals whose calls began them.
+
+mod answer;
+mod body;
+#[cfg(feature = "serde")]
+mod config;
+mod event;
+mod future;
+mod keys;
+mod layer;
+mod memory;
+mod message;
+mod owners;
+mod requests;
+mod service;
+
+pub use body::TaskBody;
+#[cfg(feature = "serde")]
+pub use config::TaskOwnerConfig;
+pub use future::TaskFuture;
+pub use keys::{OwnerKey, TaskKey};
+pub use layer::{TaskOwnerLayer, TaskRules};
+pub use memory::MemoryOwners;
+pub use owners::{Reply, TaskOwners, Unclaimed};
+pub use service::{OwnedTasks, TaskOwner};
