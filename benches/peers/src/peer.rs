@@ -78,6 +78,10 @@ pub fn cors() -> CorsLayer {
             RETRY_AFTER,
             name("ratelimit"),
             name("ratelimit-policy"),
+            name("x-ratelimit-limit"),
+            name("x-ratelimit-remaining"),
+            name("x-ratelimit-reset"),
+            name("x-request-id"),
         ])
         .max_age(std::time::Duration::from_secs(3600))
 }

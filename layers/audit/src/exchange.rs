@@ -1,4 +1,4 @@
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, mem, sync::Arc, time::Duration};
 
 use bartizan_core::{Denial, LateFindings, SecurityContext};
 use http::{
@@ -79,23 +79,37 @@ impl Exchange {
         let status = response.status();
         let denial = response.extensions().get::<Denial>();
         let denial = denial.filter(|denial| denial.status() == status);
-        self.finish(End::Answered(status, denial.map(Denial::kind)));
+        let end = End::Answered(status, denial.map(Denial::kind));
+        let is_first = self.is_first_end();
+        let id = self.context.correlation_id().as_str();
+        if is_first {
+            self.finish(end, id);
+        }
         if let Some(name) = &self.settings.correlation_header {
-            let id = self.context.correlation_id();
-            header::set(response.headers_mut(), name, id.as_str());
+            header::set(response.headers_mut(), name, id);
         }
     }
 
     /// Records that the inner service failed without an answer.
     pub(crate) fn failed(&mut self) {
-        self.finish(End::Without(Outcome::Failed));
+        self.ended(Outcome::Failed);
     }
 
-    fn finish(&mut self, end: End) {
-        if self.stage == Stage::Recorded {
-            return;
+    /// There is no answer.
+    fn ended(&mut self, outcome: Outcome) {
+        if self.is_first_end() {
+            self.finish(
+                End::Without(outcome),
+                self.context.correlation_id().as_str(),
+            );
         }
-        self.stage = Stage::Recorded;
+    }
+
+    fn is_first_end(&mut self) -> bool {
+        mem::replace(&mut self.stage, Stage::Recorded) != Stage::Recorded
+    }
+
+    fn finish(&self, end: End, id: &str) {
         let settings = &*self.settings;
         let now = guarded(|| settings.clock.monotonic()).unwrap_or(self.started);
         let latency = now.saturating_sub(self.started);
@@ -121,7 +135,7 @@ impl Exchange {
             settings.write(Record::of(
                 &asked,
                 agent.as_deref(),
-                &self.context,
+                (&self.context, id),
                 (outcome, denial, status),
                 (&findings, dropped),
             ));
@@ -156,7 +170,7 @@ impl Drop for Exchange {
             Stage::Waiting => Outcome::Aborted,
             Stage::Recorded => return,
         };
-        self.finish(End::Without(outcome));
+        self.ended(outcome);
     }
 }
 

@@ -92,7 +92,7 @@ impl<'a> Record<'a> {
     pub(crate) fn of(
         asked: &Asked<'a>,
         user_agent: Option<&'a str>,
-        context: &'a SecurityContext,
+        (context, id): (&'a SecurityContext, &'a str),
         (outcome, denial, status): (Outcome, Option<DenialKind>, Option<StatusCode>),
         (findings, findings_dropped): (&'a [Finding], usize),
     ) -> Self {
@@ -116,7 +116,7 @@ impl<'a> Record<'a> {
             result: outcome.result(status),
             ip_address: context.client_address(),
             user_agent: user_agent.map(|agent| Text::new(agent, MAX_NAME)),
-            correlation_id: Some(Text::new(context.correlation_id().as_str(), MAX_NAME)),
+            correlation_id: Some(Text::new(id, MAX_NAME)),
             metadata: Metadata::of(asked, principal, call, denial),
             outcome: Some(outcome),
             status,
@@ -167,13 +167,9 @@ impl<'a> Record<'a> {
             (Outcome::Admitted, None)
         };
         let findings = slice::from_ref(finding);
-        let record = Self::of(
-            &asked,
-            None,
-            context,
-            (outcome, denial, None),
-            (findings, 0),
-        );
+        let id = context.correlation_id().as_str();
+        let end = (outcome, denial, None);
+        let record = Self::of(&asked, None, (context, id), end, (findings, 0));
         Self {
             event_type: "late_finding",
             result: if is_refusal { "failure" } else { "success" },

@@ -126,13 +126,13 @@ impl Parcel {
     }
 
     pub(crate) fn pack(&mut self, record: &Record<'_>) {
-        for text in texts(record) {
-            self.push(text);
-        }
+        let pieces = texts(record).map(|text| self.carry(text));
+        self.pieces.extend_from_slice(&pieces);
         let roles = record.user_role.is_known().then(|| {
             let before = self.pieces.len();
             for role in record.user_role.iter() {
-                self.push(Some(role));
+                let piece = self.carry(Some(role));
+                self.pieces.push(piece);
             }
             let named = u8::try_from(self.pieces.len() - before).unwrap_or_default();
             (named, record.user_role.are_cut())
@@ -160,18 +160,16 @@ impl Parcel {
         });
     }
 
-    fn push(&mut self, text: Option<Text<'_>>) {
-        let piece = text.and_then(|text| {
-            let carried = text.portable();
-            let piece = Piece {
-                len: u16::try_from(carried.len()).ok()?,
-                limit: u16::try_from(text.limit()).ok()?,
-                is_cut: text.is_cut_behind(),
-            };
-            self.text.push_str(carried);
-            Some(piece)
-        });
-        self.pieces.push(piece);
+    fn carry(&mut self, text: Option<Text<'_>>) -> Option<Piece> {
+        let text = text?;
+        let carried = text.portable();
+        let piece = Piece {
+            len: u16::try_from(carried.len()).ok()?,
+            limit: u16::try_from(text.limit()).ok()?,
+            is_cut: text.is_cut_behind(),
+        };
+        self.text.push_str(carried);
+        Some(piece)
     }
 
     fn packed(&mut self, finding: &Finding, budget: &mut Budget) -> PackedFinding {

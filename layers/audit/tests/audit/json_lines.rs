@@ -1,6 +1,7 @@
 //! The sink that writes lines: also when its writer fails, stalls or dawdles.
 
 use std::{
+    convert::Infallible,
     io::{self, Write},
     sync::{
         Arc, Condvar, Mutex,
@@ -9,9 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bartizan_audit::{AuditLayer, JsonLines};
+use bartizan_audit::{AuditLayer, JsonLines, Records};
+use bartizan_core::{
+    CallLayer, Finding, Principal, RequestBody, SecurityContext, Verdict, identify,
+};
 use serde_json::Value;
-use tower::{Layer, ServiceExt};
+use tower::{Layer, ServiceExt, service_fn};
 
 use super::common::*;
 
@@ -112,6 +116,43 @@ async fn lines_come_out_in_order_and_are_flushed_on_demand() {
     lines.flush(PATIENCE).unwrap();
     let statuses: Vec<_> = written.all().iter().map(|r| r["status"].clone()).collect();
     assert_eq!(statuses, [200, 201, 202]);
+}
+
+/// The lines are made elsewhere and later, of a copy: they say the same.
+#[tokio::test]
+async fn a_line_says_what_the_record_says_that_a_sink_of_yours_is_given() {
+    let (records, written) = (Records::new(), Shared::default());
+    let lines = JsonLines::to(written.clone());
+    let layer = AuditLayer::new(records.clone()).also(lines.clone());
+    let texts = ["", "plain", "a\"b\\c\r\n\u{202e}é😀", &"😀é\"x".repeat(500)];
+    for text in texts {
+        for (roles, findings) in [(0, 0), (1, 1), (12, 2), (13, 70)] {
+            let mut request = call_tool(text);
+            let agent = http::HeaderValue::from_bytes(text.replace(['\r', '\n'], "").as_bytes());
+            request.headers_mut().insert("user-agent", agent.unwrap());
+            let somebody = Principal::user(text, text).client_id(text).tenant(text);
+            let somebody = somebody.roles(vec![text; roles]).build("jwt");
+            identify(&mut request, somebody).unwrap();
+            let context = SecurityContext::of(&mut request);
+            context.open_trail();
+            for at in 0..findings {
+                let verdict = [Verdict::Allowed, Verdict::Refused, Verdict::Noted][at % 3];
+                context.record(|| Finding::new("guard", verdict, "kind", text.to_owned()));
+                context.record(|| Finding::new("guard", verdict, "kind", "a static reason"));
+            }
+            let service = layer.layer(CallLayer::new().layer(service_fn(
+                |_: http::Request<RequestBody<Body>>| async { Ok::<_, Infallible>(ok()) },
+            )));
+            service.oneshot(request).await.unwrap();
+            let stream = http::Request::get("/a?b").body(Body::default()).unwrap();
+            let service = layer.layer(Actor(Act::Answer(404)));
+            service.oneshot(stream).await.unwrap();
+        }
+    }
+    lines.flush(PATIENCE).unwrap();
+    let text = written.text();
+    assert_eq!(text.lines().count(), 2 * 4 * texts.len());
+    assert_eq!(text.lines().collect::<Vec<_>>(), records.lines());
 }
 
 #[tokio::test]
