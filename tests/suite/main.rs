@@ -22,6 +22,7 @@ mod mtls;
 mod openid;
 mod order;
 mod redis;
+mod revocations;
 mod roles;
 mod secrecy;
 mod server;

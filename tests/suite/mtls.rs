@@ -9,8 +9,9 @@ use axum::{
 };
 use bartizan::{
     AuthLayer, Caller, JwtLayer, JwtVerifier, NetworkLayer, OpaqueVerifier,
+    jwt::JwtVerifierBuilder,
     network::{CertificateName, MtlsVerifier},
-    oauth::{ClientAuth, Introspection},
+    oauth::{ClientAuth, Introspection, OpaqueVerifierBuilder},
 };
 use bartizan_kit::TokenMint;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -23,11 +24,11 @@ use tokio::{
 };
 
 #[path = "../../examples/mtls_server/tls.rs"]
-mod tls;
+pub(crate) mod tls;
 
 use tls::{Authority, Credential, Limits};
 
-const BILLING: &str = "spiffe://example.org/billing";
+pub(crate) const BILLING: &str = "spiffe://example.org/billing";
 
 async fn serve(authority: &Authority, auth: AuthLayer) -> String {
     serve_within(authority, auth, Limits::default()).await
@@ -59,7 +60,7 @@ async fn status(client: &reqwest::Client, url: &str) -> u16 {
     client.get(url).send().await.unwrap().status().as_u16()
 }
 
-fn programs() -> MtlsVerifier {
+pub(crate) fn programs() -> MtlsVerifier {
     MtlsVerifier::new("https://pki.example.org", CertificateName::Uri)
         .and_then(|programs| programs.identity(BILLING, ["service"]))
         .unwrap()
@@ -88,24 +89,27 @@ async fn a_certificate_of_another_authority_ends_the_handshake() {
     assert!(answer.is_err());
 }
 
-const ISSUER: &str = "https://auth.example.com";
-const RESOURCE: &str = "https://mcp.example.com/mcp";
+pub(crate) const ISSUER: &str = "https://auth.example.com";
+pub(crate) const RESOURCE: &str = "https://mcp.example.com/mcp";
 
-fn tokens(mint: &TokenMint) -> JwtVerifier {
-    JwtVerifier::builder()
+pub(crate) fn tokens(
+    mint: &TokenMint,
+    change: impl FnOnce(JwtVerifierBuilder) -> JwtVerifierBuilder,
+) -> JwtVerifier {
+    let builder = JwtVerifier::builder()
         .issuer(ISSUER)
         .audience(RESOURCE)
-        .jwk_set(mint.jwks().to_string())
-        .build()
-        .unwrap()
+        .jwk_set(mint.jwks().to_string());
+    change(builder).build().unwrap()
+}
+
+pub(crate) fn der(own: &Credential) -> rustls::pki_types::CertificateDer<'static> {
+    rustls::pki_types::pem::PemObject::from_pem_slice(own.certificate.as_bytes()).unwrap()
 }
 
 /// A token of Ann's that is bound to this certificate.
 fn bound_to(mint: &TokenMint, own: &Credential) -> String {
-    let pem = own.certificate.as_bytes();
-    let der: rustls::pki_types::CertificateDer<'_> =
-        rustls::pki_types::pem::PemObject::from_pem_slice(pem).unwrap();
-    let thumbprint = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&der));
+    let thumbprint = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(der(own)));
     let token = mint.token().claim("cnf", json!({ "x5t#S256": thumbprint }));
     token.encode()
 }
@@ -114,7 +118,7 @@ fn bound_to(mint: &TokenMint, own: &Credential) -> String {
 async fn dp_5_a_stolen_token_is_worth_nothing_without_its_certificate() {
     let authority = Authority::new().unwrap();
     let mint = TokenMint::new(ISSUER, RESOURCE);
-    let url = serve(&authority, JwtLayer::new(tokens(&mint)).into()).await;
+    let url = serve(&authority, JwtLayer::new(tokens(&mint, |b| b)).into()).await;
     let (own, thief) = (
         authority.client(BILLING).unwrap(),
         authority.client("spiffe://example.org/thief").unwrap(),
@@ -128,7 +132,9 @@ async fn dp_5_a_stolen_token_is_worth_nothing_without_its_certificate() {
 }
 
 /// Asks a provider of opaque tokens that knows one, `opaque`, of Olga's.
-async fn opaque_tokens() -> OpaqueVerifier {
+pub(crate) async fn opaque_tokens(
+    change: impl FnOnce(OpaqueVerifierBuilder) -> OpaqueVerifierBuilder,
+) -> OpaqueVerifier {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let issuer = format!("http://{}", listener.local_addr().unwrap());
     let knows = |form: Form<std::collections::HashMap<String, String>>| async move {
@@ -143,15 +149,15 @@ async fn opaque_tokens() -> OpaqueVerifier {
     let endpoint = format!("{issuer}/introspect");
     let server = Introspection::new(&issuer, endpoint, "mcp", auth).audience(RESOURCE);
     let verifier = OpaqueVerifier::builder(server).leave_others();
-    verifier.build().unwrap()
+    change(verifier).build().unwrap()
 }
 
 #[tokio::test]
 async fn certificates_jwts_and_opaque_tokens_are_judged_at_one_endpoint_each_by_its_own() {
     let authority = Authority::new().unwrap();
     let mint = TokenMint::new(ISSUER, RESOURCE);
-    let auth = AuthLayer::new(opaque_tokens().await)
-        .or(tokens(&mint))
+    let auth = AuthLayer::new(opaque_tokens(|b| b).await)
+        .or(tokens(&mint, |b| b))
         .or(programs());
     let url = serve(&authority, auth).await;
     let billing = authority.client(BILLING).unwrap();

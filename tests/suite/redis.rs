@@ -1,24 +1,22 @@
 //! Two servers behind one name, whose revocations a real Redis shares.
 
-use std::{
-    convert::Infallible,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 use bartizan::{
-    AuthLayer, JwtVerifier, SharedRevocations,
+    AuthLayer, JwtVerifier, ResponseBody, SharedRevocations,
     auth::Revocations,
     redis::{OutOfTouch, Redis},
 };
 use bartizan_kit::{FrameSender, Frames, RedisServer, TokenMint};
-use http::{Request, Response};
+use http::Response;
 use http_body_util::BodyExt as _;
 use tokio::time::{sleep, timeout};
-use tower::{Layer as _, ServiceExt as _, service_fn};
 
-const ISSUER: &str = "https://auth.example.com";
-const RESOURCE: &str = "https://mcp.example.com/mcp";
+use crate::{
+    mtls::{ISSUER, RESOURCE},
+    revocations,
+};
+
 const SECOND: Duration = Duration::from_secs(1);
 
 struct Node {
@@ -45,18 +43,8 @@ impl Node {
         Self { auth, shared }
     }
 
-    /// Asks for a stream of events; the answer, and what sends events.
-    async fn listen(&self, token: &str) -> (Response<bartizan::ResponseBody<Frames>>, FrameSender) {
-        let (events, frames) = Frames::channel();
-        let frames = Arc::new(Mutex::new(Some(frames)));
-        let inner = service_fn(move |_: Request<()>| {
-            let body = frames.lock().unwrap().take().unwrap();
-            let answer = Response::builder().header("content-type", "text/event-stream");
-            async { Ok::<_, Infallible>(answer.body(body).unwrap()) }
-        });
-        let request = Request::get("/mcp").header("authorization", format!("Bearer {token}"));
-        let answer = self.auth.layer(inner).oneshot(request.body(()).unwrap());
-        (answer.await.unwrap(), events)
+    async fn listen(&self, token: &str) -> (Response<ResponseBody<Frames>>, FrameSender) {
+        revocations::listen(&self.auth, revocations::bearing(token)).await
     }
 
     async fn status(&self, token: &str) -> u16 {
