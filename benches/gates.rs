@@ -61,6 +61,10 @@ const CASES: &[Case] = &[
         name: "full_hot",
         stack: |setup| inner::router().layer(ours::full(setup)),
     },
+    Case {
+        name: "token_warm",
+        stack: |setup| inner::router().layer(ours::jwt(setup)),
+    },
 ];
 
 fn main() {

@@ -104,7 +104,7 @@ fn cors() -> CorsLayer {
     CorsLayer::new().allow_origin(ORIGIN).unwrap()
 }
 
-fn jwt(setup: &Setup) -> JwtLayer {
+pub fn jwt(setup: &Setup) -> JwtLayer {
     let verifier = JwtVerifier::builder()
         .issuer(ISSUER)
         .audience(AUDIENCE)

@@ -9,7 +9,7 @@ use crate::{
     Algorithm, IssuerConfig, JwtConfigError, JwtVerifierBuilder,
     claims::ClaimRules,
     judge::{Judgement, Refusal},
-    keys::{Current, Found, KeySet, Newer, Remote},
+    keys::{Current, Found, Generation, KeySet, Newer, Remote},
     remembered::Verified,
     token::{Compact, Unverified},
 };
@@ -195,6 +195,14 @@ impl Issuer {
         match &self.keys {
             Keys::Fixed(keys) => Current::Ready(Arc::clone(keys)),
             Keys::Remote(remote) => remote.current(),
+        }
+    }
+
+    /// Which keys those are.
+    pub(crate) fn current_generation(&self) -> Current<Generation> {
+        match &self.keys {
+            Keys::Fixed(keys) => Current::Ready(keys.generation()),
+            Keys::Remote(remote) => remote.current_generation(),
         }
     }
 

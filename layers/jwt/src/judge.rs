@@ -63,12 +63,12 @@ impl Inner {
             && let Some(issuer) = self.issuers.get(entry.issuer)
         {
             // It has parsed before, so the keys are the first that could stand against it.
-            let keys = match issuer.current_keys() {
+            let keys = match issuer.current_generation() {
                 Current::Ready(keys) => keys,
                 Current::Wait(waiter) => return Judgement::Wait(waiter),
                 Current::Down(after) => return Judgement::Done(Err(Refusal::Down(after))),
             };
-            if let Some(known) = entry.holds(keys.generation(), self.clock.wall()) {
+            if let Some(known) = entry.holds(keys, self.clock.wall()) {
                 return Judgement::Done(Ok(known));
             }
             cache.forget(fingerprint);

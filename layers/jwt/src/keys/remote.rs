@@ -51,9 +51,9 @@ pub(crate) struct Snapshot {
     pub(super) fetched_at: Duration,
 }
 
-/// The keys to judge a token by.
-pub(crate) enum Current {
-    Ready(Arc<KeySet>),
+/// The keys to judge a token by, or what tells which they are.
+pub(crate) enum Current<K = Arc<KeySet>> {
+    Ready(K),
     Wait(Waiter),
     /// There are none, and when to come back.
     Down(Duration),
@@ -74,15 +74,40 @@ impl Remote {
     ///
     /// Nobody waits while the issuer is known to be down, and no more wait than there is room for.
     pub(crate) fn current(self: &Arc<Self>) -> Current {
-        let snapshot = self.snapshot.load();
-        if let Some(fresh) = snapshot.as_ref().filter(|s| self.age(s) < s.ttl) {
-            // Who asks in the last quarter of their time has them renewed for those who come after.
-            if self.age(fresh) >= fresh.ttl * 3 / 4 {
-                self.refresh(true);
-            }
-            return Current::Ready(Arc::clone(&fresh.keys));
+        match self.fresh(Arc::clone) {
+            Some(keys) => Current::Ready(keys),
+            None => self.current_unless_fresh(),
         }
-        drop(snapshot);
+    }
+
+    /// Which keys those would be.
+    pub(crate) fn current_generation(self: &Arc<Self>) -> Current<Generation> {
+        if let Some(generation) = self.fresh(|keys| keys.generation()) {
+            return Current::Ready(generation);
+        }
+        match self.current_unless_fresh() {
+            Current::Ready(keys) => Current::Ready(keys.generation()),
+            Current::Wait(waiter) => Current::Wait(waiter),
+            Current::Down(after) => Current::Down(after),
+        }
+    }
+
+    /// What `look` takes from the keys, while they are fresh.
+    fn fresh<T>(self: &Arc<Self>, look: impl FnOnce(&Arc<KeySet>) -> T) -> Option<T> {
+        let snapshot = self.snapshot.load();
+        let fresh = snapshot.as_ref()?;
+        let age = self.age(fresh);
+        if age >= fresh.ttl {
+            return None;
+        }
+        // Who asks in the last quarter of their time has them renewed for those who come after.
+        if age >= fresh.ttl * 3 / 4 {
+            self.refresh(true);
+        }
+        Some(look(&fresh.keys))
+    }
+
+    fn current_unless_fresh(self: &Arc<Self>) -> Current {
         match (self.refresh(true), self.usable()) {
             // After a quiet time the keys may be long outdated, and nothing says the issuer is down.
             (
