@@ -74,7 +74,9 @@ pub struct Authorization<'a> {
 impl<'a> Authorization<'a> {
     fn parse(field: &'a str) -> Self {
         let field = field.trim_matches(' ');
-        let (scheme, value) = field.split_once(' ').unwrap_or((field, ""));
+        // A scheme is short: it is not worth a search made for long texts.
+        let end = field.bytes().position(|byte| byte == b' ');
+        let (scheme, value) = field.split_at(end.unwrap_or(field.len()));
         Self {
             scheme,
             value: value.trim_start_matches(' '),
@@ -83,7 +85,8 @@ impl<'a> Authorization<'a> {
 
     /// Whether the scheme is `name`, whatever its case (AC-7).
     pub fn is_scheme(&self, name: &str) -> bool {
-        self.scheme.eq_ignore_ascii_case(name)
+        // Nearly all clients spell it as it is registered.
+        self.scheme == name || self.scheme.eq_ignore_ascii_case(name)
     }
 
     /// What follows the scheme. Not checked beyond being visible ASCII, spaces and tabs.
