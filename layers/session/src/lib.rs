@@ -21,6 +21,8 @@ pub use error::SessionConfigError;
 pub use keys::SessionKeys;
 pub use layer::SessionLayer;
 pub use service::{ResponseFuture, Session};
+#[cfg(feature = "redis")]
+pub use tasks::RedisOwners;
 #[cfg(feature = "serde")]
 pub use tasks::TaskOwnerConfig;
 pub use tasks::{

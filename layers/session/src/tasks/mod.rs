@@ -11,6 +11,8 @@ mod layer;
 mod memory;
 mod message;
 mod owners;
+#[cfg(feature = "redis")]
+mod redis;
 mod requests;
 mod service;
 
@@ -22,4 +24,6 @@ pub use keys::{OwnerKey, TaskKey};
 pub use layer::{TaskOwnerLayer, TaskRules};
 pub use memory::MemoryOwners;
 pub use owners::{Reply, TaskOwners, Unclaimed};
+#[cfg(feature = "redis")]
+pub use redis::RedisOwners;
 pub use service::{OwnedTasks, TaskOwner};
