@@ -196,6 +196,19 @@ async fn an_id_that_cannot_be_wrapped_becomes_a_comment() {
     }
 }
 
+#[tokio::test]
+async fn an_id_that_never_ends_is_not_kept() {
+    let endless = "x".repeat(1030);
+    let out = framed(&[
+        b"data: a\nid: ",
+        endless.as_bytes(),
+        b"yy",
+        endless.as_bytes(),
+    ])
+    .await;
+    assert_eq!(out, ["data: a\n", ":"]);
+}
+
 proptest! {
     #[test]
     fn no_cut_of_a_stream_changes_what_it_says(
