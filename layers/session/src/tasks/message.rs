@@ -98,6 +98,8 @@ pub(crate) fn of_call(message: &[u8]) -> Said {
 pub(crate) fn of_list(message: &[u8]) -> Said {
     match listed(message) {
         Some(listed) => Said::Listed(listed),
+        // What the server tells or asks on the way.
+        None if has_no_result(message) => Said::Nothing,
         None if names_a_task(message) => Said::Unclear,
         None => Said::Nothing,
     }
@@ -113,6 +115,11 @@ pub(crate) fn of_any(message: &[u8]) -> Said {
 
 fn result(message: &[u8]) -> Option<&RawValue> {
     serde_json::from_slice::<Head<'_>>(message).ok()?.result
+}
+
+fn has_no_result(message: &[u8]) -> bool {
+    let message: Option<Members> = serde_json::from_slice(message).ok();
+    message.is_some_and(|message| !message.contains_key("result"))
 }
 
 fn listed(message: &[u8]) -> Option<Listed> {
@@ -234,10 +241,15 @@ mod tests {
             said(r#"{"result":{"tasks":{"a":{"taskId":"t"}}}}"#),
             Said::Unclear
         ));
-        assert!(matches!(
-            said(r#"{"error":{"code":-32601}}"#),
-            Said::Nothing
-        ));
+        for broken in [r#"{"result":{"taskId":"t"}"#, r#"[{"taskId":"t"}]"#] {
+            assert!(matches!(said(broken), Said::Unclear), "{broken}");
+        }
+        for other in [
+            r#"{"error":{"code":-32601}}"#,
+            r#"{"method":"notifications/tasks/status","params":{"taskId":"t"}}"#,
+        ] {
+            assert!(matches!(said(other), Said::Nothing), "{other}");
+        }
         assert!(matches!(
             said(r#"{"result":{"tasks":[]}}"#),
             Said::Listed(_)
