@@ -8,6 +8,7 @@ use rmcp::{
         StreamableHttpClientTransport, streamable_http_client::StreamableHttpClientTransportConfig,
     },
 };
+use serde_json::json;
 
 use crate::server::{Mode, Server};
 
@@ -64,6 +65,41 @@ async fn every_revision_is_spoken_and_identity_reaches_the_tool() {
             let who = whoami(&client).await;
             assert!(who.contains("ann of http://"), "{mode:?} {version}: {who}");
             client.cancel().await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn ta_2_ta_3_each_sees_its_tools_in_every_revision_and_calls_no_others() {
+    for mode in [Mode::Sessions, Mode::Json, Mode::Streams] {
+        let server = Server::start(mode).await;
+        let viewer = server.token("vera").claim("roles", json!(["viewer"]));
+        let nobody = server.token("nora").claim("roles", json!(["nobody"]));
+        for version in ProtocolVersion::KNOWN_VERSIONS {
+            for (token, hidden) in [
+                (server.token("ann"), &[][..]),
+                (viewer.clone(), &["delete"]),
+                (nobody.clone(), &["delete", "report"]),
+            ] {
+                let token = token.encode();
+                let client = connect(&server, version, &token).await;
+                let client = client.unwrap_or_else(|error| panic!("{mode:?} {version}: {error:?}"));
+                let tools = client.list_all_tools().await.unwrap();
+                assert_eq!(tools.len(), 6 - hidden.len(), "{mode:?} {version}");
+                for name in hidden {
+                    assert!(
+                        tools.iter().all(|tool| tool.name != *name),
+                        "{mode:?} {version}"
+                    );
+                    let call = CallToolRequestParams::new(*name);
+                    let error = format!("{:?}", client.call_tool(call).await.unwrap_err());
+                    assert!(
+                        error.contains("not permitted"),
+                        "{mode:?} {version}: {error}"
+                    );
+                }
+                client.cancel().await.unwrap();
+            }
         }
     }
 }

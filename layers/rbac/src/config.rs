@@ -42,6 +42,31 @@ pub struct RbacConfig {
     pub without_baseline: bool,
     /// See [`RbacLayer::call_limits`].
     pub call_limits: CallConfig,
+    /// What is shown of lists.
+    pub lists: ListConfig,
+}
+
+/// What is shown of lists, in a [`RbacConfig`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct ListConfig {
+    /// Whether lists are filtered; see [`RbacLayer::without_list_filtering`].
+    pub filter: bool,
+    /// See [`RbacLayer::hide_without_scopes`].
+    pub hide_without_scopes: bool,
+    /// See [`RbacLayer::list_bytes`].
+    pub most_bytes: usize,
+}
+
+impl Default for ListConfig {
+    fn default() -> Self {
+        Self {
+            filter: true,
+            hide_without_scopes: false,
+            most_bytes: 4 << 20,
+        }
+    }
 }
 
 /// One role of a [`RbacConfig`].
@@ -95,7 +120,7 @@ pub struct RuleConfig {
 impl TryFrom<RbacConfig> for Policy {
     type Error = RbacConfigError;
 
-    /// Builds the policy. `call_limits` are the layer's and not looked at here.
+    /// Builds the policy. `call_limits` and `lists` are the layer's and not looked at here.
     fn try_from(config: RbacConfig) -> Result<Self, RbacConfigError> {
         builder(&config)?.build()
     }
@@ -110,7 +135,22 @@ impl TryFrom<RbacConfig> for RbacLayer {
         let limits = limits.map_err(|error: bartizan_core::call::CallLimitsError| {
             RbacConfigError::new("setting", "call_limits", error.to_string())
         })?;
-        Ok(Self::new(Policy::try_from(config)?).call_limits(limits))
+        let lists = config.lists.clone();
+        let mut layer = Self::new(Policy::try_from(config)?)
+            .call_limits(limits)
+            .list_bytes(lists.most_bytes)?;
+        if lists.hide_without_scopes {
+            layer = layer.hide_without_scopes();
+        }
+        match (lists.filter, lists.hide_without_scopes) {
+            (true, _) => Ok(layer),
+            (false, false) => Ok(layer.without_list_filtering()),
+            (false, true) => Err(RbacConfigError::new(
+                "setting",
+                "hide_without_scopes",
+                "hides nothing where lists are not filtered",
+            )),
+        }
     }
 }
 
@@ -267,6 +307,18 @@ mod tests {
     }
 
     #[test]
+    fn list_settings_reach_the_layer() {
+        let shown = |json| format!("{:?}", RbacLayer::try_from(read(json).unwrap()).unwrap());
+        let layer = shown(r#"{ "lists": { "hide_without_scopes": true, "most_bytes": 77 } }"#);
+        assert!(
+            layer.contains("hide_without_scopes: true, most_bytes: 77"),
+            "{layer}"
+        );
+        let layer = shown(r#"{ "lists": { "filter": false } }"#);
+        assert!(layer.contains("lists: None"), "{layer}");
+    }
+
+    #[test]
     fn a_contradiction_or_an_unknown_field_names_itself() {
         for (json, named) in [
             (r#"{ "rule": [] }"#, "rule"),
@@ -287,6 +339,12 @@ mod tests {
                 "one of no roles",
             ),
             (r#"{ "call_limits": { "depth": 1 } }"#, "depth"),
+            (r#"{ "lists": { "most_bytes": 0 } }"#, "`0`"),
+            (r#"{ "lists": { "filters": true } }"#, "filters"),
+            (
+                r#"{ "lists": { "filter": false, "hide_without_scopes": true } }"#,
+                "hide_without_scopes",
+            ),
         ] {
             let layer = read(json)
                 .and_then(|config| RbacLayer::try_from(config).map_err(|e| e.to_string()));

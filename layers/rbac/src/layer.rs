@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bartizan_core::CallLimits;
 use tower_layer::Layer;
 
-use crate::{Policy, Rbac, RbacRules};
+use crate::{Policy, Rbac, RbacConfigError, RbacRules, lists::ListRules};
 
 /// Lets a call pass if the policy permits it to the principal that an outer layer stamped.
 ///
@@ -12,14 +12,21 @@ use crate::{Policy, Rbac, RbacRules};
 #[must_use]
 pub struct RbacLayer {
     rules: RbacRules,
+    lists: Option<Arc<ListRules>>,
 }
 
 impl RbacLayer {
     /// A layer that judges by this policy. An `Arc<Policy>` can be shared with handlers.
     pub fn new(policy: impl Into<Arc<Policy>>) -> Self {
+        let policy = policy.into();
         Self {
+            lists: Some(Arc::new(ListRules {
+                policy: Arc::clone(&policy),
+                hide_without_scopes: false,
+                most_bytes: 4 << 20,
+            })),
             rules: RbacRules {
-                policy: policy.into(),
+                policy,
                 limits: CallLimits::new(),
             },
         }
@@ -30,12 +37,46 @@ impl RbacLayer {
         self.rules.limits = limits;
         self
     }
+
+    /// Shows every list whole to everybody who may ask for it. What is called is judged all the
+    /// same (TA-3).
+    pub fn without_list_filtering(mut self) -> Self {
+        self.lists = None;
+        self
+    }
+
+    /// Hides from lists what only scopes are missing for too. By default it is shown: a client that
+    /// does not know of it never asks for the scope.
+    pub fn hide_without_scopes(mut self) -> Self {
+        if let Some(lists) = &mut self.lists {
+            Arc::make_mut(lists).hide_without_scopes = true;
+        }
+        self
+    }
+
+    /// Most bytes of an answer with a list, or of one event of a stream with one. What is larger is
+    /// refused, since nobody could filter it. By default 4 MiB.
+    ///
+    /// # Errors
+    ///
+    /// If zero or above 1 GiB.
+    pub fn list_bytes(mut self, bytes: usize) -> Result<Self, RbacConfigError> {
+        if !(1..=1 << 30).contains(&bytes) {
+            let problem = "is not within 1 to 1073741824";
+            let value = bytes.to_string();
+            return Err(RbacConfigError::new("list bytes", &value, problem));
+        }
+        if let Some(lists) = &mut self.lists {
+            Arc::make_mut(lists).most_bytes = bytes;
+        }
+        Ok(self)
+    }
 }
 
 impl<S> Layer<S> for RbacLayer {
     type Service = Rbac<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Rbac::new(inner, self.rules.clone())
+        Rbac::new(inner, self.rules.clone(), self.lists.clone())
     }
 }

@@ -13,6 +13,7 @@ mod glob;
 mod hierarchy;
 mod index;
 mod layer;
+mod lists;
 mod needs;
 mod operation;
 mod pattern;
@@ -29,10 +30,11 @@ mod watched;
 
 pub use builder::PolicyBuilder;
 #[cfg(feature = "serde")]
-pub use config::{RbacConfig, RoleConfig, RuleConfig};
+pub use config::{ListConfig, RbacConfig, RoleConfig, RuleConfig};
 pub use decision::Decision;
 pub use error::RbacConfigError;
 pub use layer::RbacLayer;
+pub use lists::{ListBody, ListFilter, ListFuture};
 pub use operation::Operation;
 pub use policy::Policy;
 pub use presets::Preset;

@@ -20,6 +20,8 @@ pub struct Operation<'a> {
     kind: CallKind,
     method: &'a str,
     subject: Option<(Subject, &'a str)>,
+    /// Whether the subject is a URI template, whose variables stand in braces.
+    is_template: bool,
     watched: Result<Vec<String>, &'static str>,
 }
 
@@ -32,6 +34,15 @@ impl<'a> Operation<'a> {
     /// `resources/read` of a resource.
     pub fn resource(uri: &'a str) -> Self {
         Self::of("resources/read", Some((Subject::Resource, uri)))
+    }
+
+    /// `resources/read` of what a URI template may expand to, as far as the template's own text says:
+    /// rules see it as they see that of a completion, variables in their braces.
+    pub fn resource_template(uri_template: &'a str) -> Self {
+        Self {
+            is_template: true,
+            ..Self::resource(uri_template)
+        }
     }
 
     /// `prompts/get` of a prompt.
@@ -49,6 +60,7 @@ impl<'a> Operation<'a> {
             kind: CallKind::Request,
             method,
             subject,
+            is_template: false,
             watched: Ok(Vec::new()),
         }
     }
@@ -83,10 +95,7 @@ impl<'a> Operation<'a> {
             return Some(problem);
         }
         match self.subject {
-            // In a completion they are those of a template.
-            Some((Subject::Resource, uri))
-                if self.method != "completion/complete" && uri.contains(['{', '}']) =>
-            {
+            Some((Subject::Resource, uri)) if !self.is_template && uri.contains(['{', '}']) => {
                 Some("has braces, which no URI has")
             }
             Some((Subject::Resource, uri)) => uri::unclear(uri),
@@ -102,6 +111,7 @@ impl<'a> From<&'a Call> for Operation<'a> {
             kind: call.kind(),
             method: call.method(),
             subject: call.subject().zip(call.name()),
+            is_template: call.method() == "completion/complete",
             watched: watched::of(call),
         }
     }

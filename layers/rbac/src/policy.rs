@@ -57,6 +57,23 @@ impl Policy {
         judged.decision()
     }
 
+    /// Decides about many operations of one principal that differ in what they act on, as `sample` does.
+    pub(crate) fn many<'a>(&'a self, principal: &'a Principal, sample: &Operation<'_>) -> Many<'a> {
+        let roles = self.roles.of(principal);
+        let mut common = Judged::default();
+        if let Some((access, _)) = self.baseline(sample) {
+            common.by_baseline(access, principal);
+        }
+        self.rules
+            .each_of_method(sample, |rule| common.by_rule(rule, principal, &roles));
+        Many {
+            policy: self,
+            principal,
+            roles,
+            common,
+        }
+    }
+
     fn judge(
         &self,
         principal: &Principal,
@@ -69,13 +86,11 @@ impl Policy {
             return judged;
         }
         if let Some((access, name)) = self.baseline(operation) {
-            judged.covered = true;
-            judged.gaps.somebody = access != Access::Anyone && principal.is_anonymous();
+            judged.by_baseline(access, principal);
             by(Ground::Baseline(name));
         }
         self.rules.each(operation, |rule| {
-            judged.covered = true;
-            judged.gaps.union(rule.needs.gaps(principal, roles));
+            judged.by_rule(rule, principal, roles);
             by(Ground::Rule(rule));
         });
         judged
@@ -130,14 +145,46 @@ pub(crate) enum Ground<'a> {
     Rule(&'a BuiltRule),
 }
 
+/// See [`Policy::many`]. What all of them have in common is judged once.
+pub(crate) struct Many<'a> {
+    policy: &'a Policy,
+    principal: &'a Principal,
+    roles: RoleSet,
+    common: Judged,
+}
+
+impl Many<'_> {
+    pub(crate) fn decide(&self, operation: &Operation<'_>) -> Decision {
+        if operation.unclear().is_some() {
+            return Decision::Forbidden;
+        }
+        let mut judged = self.common;
+        let rules = &self.policy.rules;
+        rules.each_of_subject(operation, |rule| {
+            judged.by_rule(rule, self.principal, &self.roles);
+        });
+        judged.decision()
+    }
+}
+
 /// Whether rules cover an operation, and what is missing of what they need.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Judged {
     covered: bool,
     gaps: Gaps,
 }
 
 impl Judged {
+    fn by_baseline(&mut self, access: Access, principal: &Principal) {
+        self.covered = true;
+        self.gaps.somebody |= access != Access::Anyone && principal.is_anonymous();
+    }
+
+    fn by_rule(&mut self, rule: &BuiltRule, principal: &Principal, roles: &RoleSet) {
+        self.covered = true;
+        self.gaps.union(rule.needs.gaps(principal, roles));
+    }
+
     fn and(&mut self, other: Self) {
         self.covered &= other.covered;
         self.gaps.union(other.gaps);

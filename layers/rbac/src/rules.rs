@@ -104,32 +104,53 @@ impl Rules {
         operation: &Operation<'_>,
         mut found: impl FnMut(&'a BuiltRule),
     ) {
-        let mut named = |index: &Index, name: &str| {
-            index.each(name, |place| {
-                let rule = self.rules.get(place);
-                let covers = |rule: &&BuiltRule| !rule.except.iter().any(|p| p.matches(name));
-                if let Some(rule) = rule.filter(covers) {
-                    found(rule);
-                }
-            });
-        };
+        self.each_of_subject(operation, &mut found);
+        self.each_of_method(operation, &mut found);
+    }
+
+    /// Those that cover it by what it acts on.
+    pub(crate) fn each_of_subject<'a>(
+        &'a self,
+        operation: &Operation<'_>,
+        found: impl FnMut(&'a BuiltRule),
+    ) {
         match operation.subject() {
-            Some((Subject::Tool, name)) => named(&self.tools, name),
-            Some((Subject::Prompt, name)) => named(&self.prompts, name),
-            Some((Subject::Resource, uri)) => named(&self.resources, uri::name_of(uri)),
+            Some((Subject::Tool, name)) => self.named(&self.tools, name, found),
+            Some((Subject::Prompt, name)) => self.named(&self.prompts, name, found),
+            Some((Subject::Resource, uri)) => {
+                self.named(&self.resources, uri::name_of(uri), found);
+            }
             // A task's id says nothing about who may: rules speak of its method.
             Some(_) | None => {}
         }
+    }
+
+    /// Those that cover it whatever it acts on.
+    pub(crate) fn each_of_method<'a>(
+        &'a self,
+        operation: &Operation<'_>,
+        found: impl FnMut(&'a BuiltRule),
+    ) {
         let plain = match operation.kind() {
             CallKind::Stream => &self.streams,
             CallKind::EndSession => &self.ends,
             CallKind::Response => &self.responses,
-            _ => return named(&self.methods, operation.method_name()),
+            _ => return self.named(&self.methods, operation.method_name(), found),
         };
         plain
             .iter()
             .filter_map(|place| self.rules.get(*place))
             .for_each(found);
+    }
+
+    fn named<'a>(&'a self, index: &Index, name: &str, mut found: impl FnMut(&'a BuiltRule)) {
+        index.each(name, |place| {
+            let rule = self.rules.get(place);
+            let covers = |rule: &&BuiltRule| !rule.except.iter().any(|p| p.matches(name));
+            if let Some(rule) = rule.filter(covers) {
+                found(rule);
+            }
+        });
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -1,19 +1,72 @@
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use bartizan_core::{
-    Call, CallLimits, Denial, DenialKind, Permissions, ResponseBody, SecurityContext, admit,
+    Call, CallLimits, Denial, DenialKind, Permissions, RequestBody, ResponseBody, SecurityContext,
+    admit,
     call::{CallGuard, CallGuardFuture, JudgeCall},
     refuse,
 };
-use http::{HeaderMap, Response};
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body::Body;
+use tower_service::Service;
 
-use crate::{Decision, Operation, Policy, challenges};
+use crate::{Decision, ListBody, ListFilter, Operation, Policy, challenges, lists::ListRules};
 
 /// The service of [`RbacLayer`](crate::RbacLayer).
-pub type Rbac<S> = CallGuard<S, RbacRules>;
+#[derive(Debug, Clone)]
+pub struct Rbac<S> {
+    guard: CallGuard<ListFilter<S>, RbacRules>,
+}
 
 /// The future of [`Rbac`].
-pub type ResponseFuture<S, ReqB, ResB> = CallGuardFuture<S, RbacRules, ReqB, ResB>;
+pub type ResponseFuture<S, ReqB, ResB> =
+    CallGuardFuture<ListFilter<S>, RbacRules, ReqB, ListBody<ResB>>;
+
+impl<S> Rbac<S> {
+    pub(crate) fn new(inner: S, rules: RbacRules, lists: Option<Arc<ListRules>>) -> Self {
+        Self {
+            guard: CallGuard::new(ListFilter::new(inner, lists), rules),
+        }
+    }
+
+    /// The inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.guard.get_ref().inner
+    }
+
+    /// The inner service, mutably.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.guard.get_mut().inner
+    }
+
+    /// Takes the layer off.
+    pub fn into_inner(self) -> S {
+        self.guard.into_inner().inner
+    }
+}
+
+impl<S, ReqB, ResB> Service<Request<ReqB>> for Rbac<S>
+where
+    S: Service<Request<RequestBody<ReqB>>, Response = Response<ResB>> + Clone,
+    ReqB: Body<Data = Bytes>,
+    ResB: Body<Data = Bytes>,
+{
+    type Response = Response<ResponseBody<ListBody<ResB>>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, ReqB, ResB>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.guard.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqB>) -> Self::Future {
+        self.guard.call(request)
+    }
+}
 
 /// What [`Rbac`] judges by.
 #[derive(Debug, Clone)]

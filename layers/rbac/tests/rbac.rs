@@ -11,6 +11,8 @@ mod common;
 
 #[path = "rbac/build.rs"]
 mod build;
+#[path = "rbac/lists.rs"]
+mod lists;
 #[path = "rbac/methods.rs"]
 mod methods;
 #[path = "rbac/records.rs"]

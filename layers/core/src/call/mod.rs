@@ -56,6 +56,7 @@ pub use limits::{CallLimits, CallLimitsError};
 pub use params::{MirroredParams, MirroredParamsError};
 pub use read::{Begun, ReadCall};
 pub use revision::Revision;
+pub use scan::{Broken, Tokens};
 pub use service::{CallFuture, CallRules, CallService};
 
 use crate::printable;

@@ -5,20 +5,34 @@ use jiter::{Jiter, JiterError};
 /// What nearly all of a message is made of is read here: white space, short strings without
 /// escapes, short integers. Whatever else begins is the parser's business, from its first byte on, so that
 /// there is one reading of escapes, surrogates, fractions, and of all that is broken.
-pub(super) struct Tokens<'j> {
+///
+/// ```
+/// use bartizan_core::call::Tokens;
+/// let mut tokens = Tokens::of(r#"{"a": [1, {}]}"#);
+/// assert!(tokens.skip().is_ok());
+/// assert_eq!(tokens.peek(), None);
+/// assert!(Tokens::of("[1,]").skip().is_err());
+/// ```
+#[derive(Debug)]
+pub struct Tokens<'j> {
     text: &'j str,
     at: usize,
     unescaped: Vec<u8>,
 }
 
 /// The text is no JSON.
-pub(super) struct Broken;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Broken;
 
 impl From<JiterError> for Broken {
     fn from(_: JiterError) -> Self {
         Self
     }
 }
+
+/// Deepest nesting that [`Tokens::skip`] walks through.
+const DEEPEST: u32 = 127;
 
 /// Most digits of an integer that is read here.
 const SHORT: usize = 18;
@@ -27,7 +41,8 @@ const SHORT: usize = 18;
 const NEAR: usize = 64;
 
 impl<'j> Tokens<'j> {
-    pub(super) fn of(text: &'j str) -> Self {
+    /// The tokens of this text.
+    pub fn of(text: &'j str) -> Self {
         Self {
             text,
             at: 0,
@@ -36,13 +51,13 @@ impl<'j> Tokens<'j> {
     }
 
     /// Where the next token begins, once it was [peeked](Self::peek) at, or where the last ended.
-    pub(super) fn position(&self) -> usize {
+    pub fn position(&self) -> usize {
         self.at
     }
 
     /// The first byte of the next token; `None` at the end.
     #[inline]
-    pub(super) fn peek(&mut self) -> Option<u8> {
+    pub fn peek(&mut self) -> Option<u8> {
         while let Some(&byte) = self.text.as_bytes().get(self.at) {
             if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
                 return Some(byte);
@@ -54,21 +69,29 @@ impl<'j> Tokens<'j> {
 
     /// Takes a token of one byte, which was peeked at.
     #[inline]
-    pub(super) fn punctuation(&mut self) {
+    pub fn punctuation(&mut self) {
         self.at += 1;
     }
 
     /// Takes `true`, `false` or `null`.
+    ///
+    /// # Errors
+    ///
+    /// If it is something else.
     #[inline]
-    pub(super) fn literal(&mut self, name: &str) -> Result<(), Broken> {
+    pub fn literal(&mut self, name: &str) -> Result<(), Broken> {
         let is_it = self.rest().starts_with(name.as_bytes());
         self.at += name.len();
         if is_it { Ok(()) } else { Err(Broken) }
     }
 
     /// Takes a string, and hands what it says, unescaped, to `read`.
+    ///
+    /// # Errors
+    ///
+    /// If it is no string.
     #[inline]
-    pub(super) fn string<T>(&mut self, read: impl FnOnce(&str) -> T) -> Result<T, Broken> {
+    pub fn string<T>(&mut self, read: impl FnOnce(&str) -> T) -> Result<T, Broken> {
         match self.plain_string() {
             Some(plain) => Ok(read(plain)),
             None => self.escaped_string(read),
@@ -76,8 +99,12 @@ impl<'j> Tokens<'j> {
     }
 
     /// Takes a string, whatever it says.
+    ///
+    /// # Errors
+    ///
+    /// If it is no string.
     #[inline]
-    pub(super) fn skip_string(&mut self) -> Result<(), Broken> {
+    pub fn skip_string(&mut self) -> Result<(), Broken> {
         match self.plain_string() {
             Some(_) => Ok(()),
             None => self.skip_escaped_string(),
@@ -85,8 +112,12 @@ impl<'j> Tokens<'j> {
     }
 
     /// Takes a number: what begins with a byte that begins nothing else.
+    ///
+    /// # Errors
+    ///
+    /// If it is no number.
     #[inline]
-    pub(super) fn skip_number(&mut self) -> Result<(), Broken> {
+    pub fn skip_number(&mut self) -> Result<(), Broken> {
         let rest = self.rest();
         let unsigned = rest.strip_prefix(b"-").unwrap_or(rest);
         let is_digit = |byte: &&u8| byte.is_ascii_digit();
@@ -97,6 +128,76 @@ impl<'j> Tokens<'j> {
             return self.skip_long_number();
         }
         self.at += rest.len() - unsigned.len() + digits;
+        Ok(())
+    }
+
+    /// Takes a value, whatever it is and holds. Members are not compared: one may be there twice.
+    ///
+    /// # Errors
+    ///
+    /// If it is no JSON, or nested deeper than 127.
+    pub fn skip(&mut self) -> Result<(), Broken> {
+        // A bit for each level that is open, the innermost last: whether it is an object.
+        let (mut objects, mut depth) = (0_u128, 0);
+        loop {
+            let first = self.peek().ok_or(Broken)?;
+            let is_object = first == b'{';
+            match first {
+                b'{' | b'[' => {
+                    self.punctuation();
+                    let end = if is_object { b'}' } else { b']' };
+                    if self.peek() == Some(end) {
+                        self.punctuation();
+                    } else if depth == DEEPEST {
+                        return Err(Broken);
+                    } else {
+                        depth += 1;
+                        objects = objects << 1 | u128::from(is_object);
+                        if is_object {
+                            self.skip_key()?;
+                        }
+                        continue;
+                    }
+                }
+                b'"' => self.skip_string()?,
+                b'n' => self.literal("null")?,
+                b't' => self.literal("true")?,
+                b'f' => self.literal("false")?,
+                _ => self.skip_number()?,
+            }
+            loop {
+                if depth == 0 {
+                    return Ok(());
+                }
+                let is_object = objects & 1 == 1;
+                let next = self.peek();
+                self.punctuation();
+                match next {
+                    Some(b',') if is_object => {
+                        self.skip_key()?;
+                        break;
+                    }
+                    Some(b',') => break,
+                    Some(b'}') if is_object => {}
+                    Some(b']') if !is_object => {}
+                    _ => return Err(Broken),
+                }
+                depth -= 1;
+                objects >>= 1;
+            }
+        }
+    }
+
+    #[inline]
+    fn skip_key(&mut self) -> Result<(), Broken> {
+        if self.peek() != Some(b'"') {
+            return Err(Broken);
+        }
+        self.skip_string()?;
+        if self.peek() != Some(b':') {
+            return Err(Broken);
+        }
+        self.punctuation();
         Ok(())
     }
 
@@ -168,4 +269,46 @@ fn special(word: u64) -> u64 {
     let below = |word: u64, least: u8| word.wrapping_sub(EACH * u64::from(least)) & !word;
     let is = |byte: u8| below(word ^ (EACH * u64::from(byte)), 1);
     (below(word, b' ') | is(b'"') | is(b'\\')) & (EACH << 7)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde::de::IgnoredAny;
+
+    use super::*;
+
+    fn is_skipped(text: &str) -> bool {
+        let mut tokens = Tokens::of(text);
+        tokens.skip().is_ok() && tokens.peek().is_none()
+    }
+
+    #[test]
+    fn what_is_nested_deeper_than_127_is_not_walked_through() {
+        for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+            let nested = |depth| format!("{}0{}", open.repeat(depth), close.repeat(depth));
+            assert!(is_skipped(&nested(127)));
+            assert!(!is_skipped(&nested(128)));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_skipped_is_what_serde_json_skips(
+            pieces in prop::collection::vec(
+                r#"[\[\]{},:]|"[a\\\\u0]{0,3}"|"[a-c]":|-?[0-9]{1,2}|true|null|fals| |[0-9.eE+-]{1,4}"#,
+                0..12,
+            ),
+            is_wrapped: bool,
+        ) {
+            let mut text = pieces.concat();
+            if is_wrapped {
+                text = format!("[{text}]");
+            }
+            // That parser does not look at half characters where it skips.
+            prop_assume!(!text.contains("\\u"));
+            let expected = serde_json::from_str::<IgnoredAny>(&text).is_ok();
+            prop_assert_eq!(is_skipped(&text), expected, "{}", text);
+        }
+    }
 }

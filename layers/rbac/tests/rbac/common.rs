@@ -7,7 +7,7 @@ use std::{
 };
 
 use bartizan_core::{Denial, Finding, Principal, RequestBody, ResponseBody, SecurityContext};
-use bartizan_rbac::{Policy, RbacLayer, Rule};
+use bartizan_rbac::{ListBody, Policy, RbacLayer, Rule};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header::WWW_AUTHENTICATE};
 use http_body_util::{BodyExt, Full};
@@ -16,7 +16,7 @@ use tower::{Layer, ServiceExt, service_fn};
 
 /// A response, what was recorded, and how often the inner service was called.
 pub(crate) struct Answer {
-    pub(crate) response: Response<ResponseBody<Full<Bytes>>>,
+    pub(crate) response: Response<ResponseBody<ListBody<Full<Bytes>>>>,
     pub(crate) findings: Vec<Finding>,
     pub(crate) reached: usize,
 }
@@ -96,7 +96,9 @@ impl Caller {
                 Ok::<_, Infallible>(Response::new(Full::new(body)))
             }
         });
-        let service = RbacLayer::new(Arc::clone(policy)).layer(inner);
+        // What comes back is no list.
+        let layer = RbacLayer::new(Arc::clone(policy)).without_list_filtering();
+        let service = layer.layer(inner);
         let response = service.oneshot(request).await.unwrap();
         Answer {
             response,

@@ -1,0 +1,139 @@
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bartizan_core::{Denial, DenialKind, ResponseBody, refuse};
+use bytes::Bytes;
+use http::Response;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::{events::Events, json::Broken, lens::Lens};
+
+pin_project! {
+    /// The body of an answer: the inner service's own, or as much of a list as the principal is shown.
+    #[derive(Debug)]
+    pub struct ListBody<B> {
+        #[pin]
+        held: Held<B>,
+    }
+}
+
+pin_project! {
+    #[project = HeldProj]
+    enum Held<B> {
+        Whole { #[pin] body: ResponseBody<B> },
+        // In a box: few answers are lists.
+        Stream { #[pin] body: Option<B>, events: Box<Events> },
+    }
+}
+
+impl<B> ListBody<B> {
+    pub(super) fn untouched(body: B) -> Self {
+        Self::refusal(ResponseBody::inner(body))
+    }
+
+    pub(super) fn ours(bytes: Bytes) -> Self {
+        Self::refusal(ResponseBody::refusal(bytes))
+    }
+
+    pub(super) fn refusal(body: ResponseBody<B>) -> Self {
+        Self {
+            held: Held::Whole { body },
+        }
+    }
+
+    pub(super) fn stream(body: B, lens: Lens) -> Self {
+        Self {
+            held: Held::Stream {
+                body: Some(body),
+                events: Box::new(Events::new(lens)),
+            },
+        }
+    }
+}
+
+impl<B: Body<Data = Bytes>> Body for ListBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let (mut body, events) = match self.project().held.project() {
+            HeldProj::Whole { body } => return body.poll_frame(cx),
+            HeldProj::Stream { body, events } => (body, events),
+        };
+        loop {
+            let Some(inner) = body.as_mut().as_pin_mut() else {
+                return Poll::Ready(None);
+            };
+            let Some(frame) = ready!(inner.poll_frame(cx)) else {
+                // An event that did not end is none, and nobody is to take it for one.
+                body.set(None);
+                return Poll::Ready(None);
+            };
+            let data = match frame.map(Frame::into_data) {
+                Ok(Ok(data)) => data,
+                Ok(Err(trailers)) => return Poll::Ready(Some(Ok(trailers))),
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            };
+            let mut out = Vec::new();
+            if let Err(broken) = events.take(&data, &mut out) {
+                // The server hears at once that nobody listens any more.
+                body.set(None);
+                end(events.lens(), broken, &mut out);
+            }
+            if !out.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(out.into()))));
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.held {
+            Held::Whole { body } => body.is_end_stream(),
+            Held::Stream { body, .. } => body.as_ref().is_none_or(Body::is_end_stream),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.held {
+            Held::Whole { body } => body.size_hint(),
+            Held::Stream { .. } => SizeHint::default(),
+        }
+    }
+}
+
+/// The last event of a stream that brought what cannot be filtered: the request's error. A stream
+/// that answers no request just ends.
+fn end(lens: &Lens, broken: Broken, out: &mut Vec<u8>) {
+    let reason = format!("an event with a list {}", broken.0);
+    let denial = Denial::new(DenialKind::Internal, reason);
+    let refusal: Response<ResponseBody<String>> = refuse!("rbac", lens.context(), denial);
+    if !lens.is_asked() {
+        return;
+    }
+    let mut refusal = refusal.into_body();
+    let mut nobody = Context::from_waker(std::task::Waker::noop());
+    // It is text of ours, which is there.
+    if let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut refusal).poll_frame(&mut nobody)
+        && let Ok(text) = frame.into_data()
+    {
+        out.extend_from_slice(b"data: ");
+        out.extend_from_slice(&text);
+        out.extend_from_slice(b"\n\n");
+    }
+}
+
+impl<B> fmt::Debug for Held<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Whole { .. } => "Whole",
+            Self::Stream { .. } => "Stream",
+        })
+    }
+}

@@ -1,0 +1,210 @@
+use std::{collections::HashSet, hash::BuildHasher, sync::LazyLock};
+
+use bartizan_core::call::{self, Tokens};
+use foldhash::quality::RandomState;
+
+/// Why a message cannot be filtered, for the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Broken(pub(crate) &'static str);
+
+impl From<call::Broken> for Broken {
+    fn from(_: call::Broken) -> Self {
+        NOT_JSON
+    }
+}
+
+pub(super) const NOT_JSON: Broken = Broken("is not JSON");
+
+/// Walks the object that comes next. `take` takes each member's value: a known one by its place, or
+/// another.
+///
+/// A member that is repeated, and one that differs from a known one only in case, is an error: a
+/// client might read it otherwise (TA-4).
+pub(super) fn object<'j>(
+    json: &mut Tokens<'j>,
+    seen: &mut Seen,
+    known: &[&str],
+    mut take: impl FnMut(&mut Tokens<'j>, Option<usize>) -> Result<(), Broken>,
+) -> Result<(), Broken> {
+    enter(json, b'{')?;
+    if leaves(json, b'}') {
+        return Ok(());
+    }
+    seen.forget();
+    loop {
+        let (mark, place) = string(json, |key| (mark(key), place(key, known)))?;
+        if !leaves(json, b':') {
+            return Err(NOT_JSON);
+        }
+        if !seen.is_new(mark) {
+            return Err(Broken("has a member twice"));
+        }
+        take(json, place?)?;
+        if leaves(json, b'}') {
+            return Ok(());
+        }
+        if !leaves(json, b',') {
+            return Err(NOT_JSON);
+        }
+    }
+}
+
+/// Walks the array that comes next. `take` takes each element, at whose first byte the text stands.
+pub(super) fn array<'j>(
+    json: &mut Tokens<'j>,
+    mut take: impl FnMut(&mut Tokens<'j>) -> Result<(), Broken>,
+) -> Result<(), Broken> {
+    enter(json, b'[')?;
+    if leaves(json, b']') {
+        return Ok(());
+    }
+    loop {
+        json.peek();
+        take(json)?;
+        if leaves(json, b']') {
+            return Ok(());
+        }
+        if !leaves(json, b',') {
+            return Err(NOT_JSON);
+        }
+    }
+}
+
+/// What `read` makes of the string that comes next.
+pub(super) fn string<T>(json: &mut Tokens<'_>, read: impl FnOnce(&str) -> T) -> Result<T, Broken> {
+    match json.peek() {
+        Some(b'"') => Ok(json.string(read)?),
+        Some(_) => Err(Broken("has something else where a string should be")),
+        None => Err(NOT_JSON),
+    }
+}
+
+fn enter(json: &mut Tokens<'_>, begin: u8) -> Result<(), Broken> {
+    match json.peek() {
+        Some(first) if first == begin => {
+            json.punctuation();
+            Ok(())
+        }
+        Some(_) => Err(Broken(
+            "has something else where a list or an object should be",
+        )),
+        None => Err(NOT_JSON),
+    }
+}
+
+fn leaves(json: &mut Tokens<'_>, end: u8) -> bool {
+    let is_it = json.peek() == Some(end);
+    if is_it {
+        json.punctuation();
+    }
+    is_it
+}
+
+fn place(key: &str, known: &[&str]) -> Result<Option<usize>, Broken> {
+    if let Some(place) = known.iter().position(|name| key == *name) {
+        return Ok(Some(place));
+    }
+    if known.iter().any(|name| is_like(key, name)) {
+        return Err(Broken(
+            "has a member that differs from a known one only in case",
+        ));
+    }
+    Ok(None)
+}
+
+/// Whether a parser that ignores case would take the key for the name, which is ASCII.
+fn is_like(key: &str, name: &str) -> bool {
+    if key.len() < name.len() {
+        // Nothing folds to more bytes of ASCII than it has itself.
+        return false;
+    }
+    if key.is_ascii() {
+        return key.eq_ignore_ascii_case(name);
+    }
+    let folded = key.chars().flat_map(char::to_uppercase);
+    let folded = folded.flat_map(char::to_lowercase);
+    folded.eq(name.chars().map(|c| c.to_ascii_lowercase()))
+}
+
+/// The members of the object that is being walked.
+#[derive(Default)]
+pub(super) struct Seen {
+    few: Vec<u64>,
+    /// All of them, once they are many.
+    many: HashSet<u64>,
+}
+
+/// Up to this many members a look along the earlier ones is faster than a set.
+const FEW: usize = 16;
+
+impl Seen {
+    fn forget(&mut self) {
+        self.few.clear();
+        self.many.clear();
+    }
+
+    fn is_new(&mut self, mark: u64) -> bool {
+        if self.few.len() < FEW {
+            let is_new = !self.few.contains(&mark);
+            self.few.push(mark);
+            return is_new;
+        }
+        if self.many.is_empty() {
+            self.many.extend(&self.few);
+        }
+        self.many.insert(mark)
+    }
+}
+
+/// What stands for a key. The hash is keyed by chance, so nobody can find two keys of one mark.
+fn mark(key: &str) -> u64 {
+    static KEYED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+    KEYED.hash_one(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn walk(text: &str) -> Result<usize, Broken> {
+        let mut json = Tokens::of(text);
+        let mut found = 0;
+        object(
+            &mut json,
+            &mut Seen::default(),
+            &["tools"],
+            |json, place| {
+                found += usize::from(place.is_some());
+                Ok(json.skip()?)
+            },
+        )?;
+        assert_eq!(json.peek(), None);
+        Ok(found)
+    }
+
+    #[test]
+    fn ta_4_a_repeated_member_is_an_error_however_it_is_written_and_however_many_there_are() {
+        assert_eq!(walk(r#"{"tools":1,"x":{"tools":2}}"#), Ok(1));
+        assert!(walk(r#"{"tools":1,"t\u006fols":2}"#).is_err());
+        assert!(walk(r#"{"x":1,"x":2}"#).is_err());
+        let many = |last: usize| {
+            let members: Vec<_> = (0..40)
+                .chain([last])
+                .map(|n| format!("\"{n}\":0"))
+                .collect();
+            format!("{{{}}}", members.join(","))
+        };
+        assert_eq!(walk(&many(40)), Ok(0));
+        for last in [0, 15, 16, 17, 39] {
+            assert!(walk(&many(last)).is_err(), "{last}");
+        }
+    }
+
+    #[test]
+    fn ta_4_a_member_that_is_known_but_for_its_case_is_an_error() {
+        for text in [r#"{"Tools":1}"#, r#"{"TOOLS":1}"#, r#"{"tool\u017f":1}"#] {
+            assert!(walk(text).is_err(), "{text}");
+        }
+        assert_eq!(walk(r#"{"toolé":1,"tool":1}"#), Ok(0));
+    }
+}

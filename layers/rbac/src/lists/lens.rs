@@ -1,0 +1,251 @@
+use std::{ops::Range, sync::Arc};
+
+use bartizan_core::{Call, CallKind, Finding, Principal, SecurityContext, Verdict, call::Tokens};
+
+use super::{
+    ListRules,
+    json::{Broken, NOT_JSON, Seen, array, object, string},
+    list::{List, RESULT},
+};
+use crate::{Decision, policy::Many};
+
+/// What one principal sees of a list.
+#[derive(Debug)]
+pub(crate) struct Lens {
+    rules: Arc<ListRules>,
+    context: SecurityContext,
+    /// The list that was asked for; `None` on a stream of the server's own, which may bring the answer
+    /// to any earlier request again.
+    asked: Option<List>,
+    is_modern: bool,
+}
+
+impl Lens {
+    /// For the answer to a call; `None` if that has no list.
+    pub(super) fn of(rules: &Arc<ListRules>, context: &SecurityContext) -> Option<Self> {
+        let call: &Call = context.call()?;
+        let asked = List::asked_by(call);
+        if asked.is_none() && call.kind() != CallKind::Stream {
+            return None;
+        }
+        Some(Self {
+            rules: Arc::clone(rules),
+            context: context.clone(),
+            asked,
+            is_modern: call.revision().is_some_and(|revision| revision.is_modern()),
+        })
+    }
+
+    pub(super) fn rules(&self) -> &ListRules {
+        &self.rules
+    }
+
+    pub(super) fn context(&self) -> &SecurityContext {
+        &self.context
+    }
+
+    /// Whether the answer is a list's, and not a stream that may bring any.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// What the principal sees of a JSON-RPC message; `None` if all of it.
+    ///
+    /// What stays does so byte for byte.
+    pub(super) fn see(&self, message: &[u8]) -> Result<Option<Vec<u8>>, Broken> {
+        // The parser does not look into the strings that it skips.
+        let text = std::str::from_utf8(message).map_err(|_| Broken("is not UTF-8"))?;
+        let principal = self.context.principal().ok_or(Broken("is nobody's"))?;
+        let mut view = View {
+            lens: self,
+            text,
+            principal,
+            edits: Vec::new(),
+            seen: Seen::default(),
+            tally: [None; 4],
+        };
+        view.message()?;
+        view.record();
+        Ok(apply(text.as_bytes(), &view.edits))
+    }
+}
+
+/// One message under the lens.
+struct View<'a> {
+    lens: &'a Lens,
+    text: &'a str,
+    principal: &'a Principal,
+    /// What is put into the places of which bytes, in their order.
+    edits: Vec<(Range<usize>, &'static str)>,
+    seen: Seen,
+    /// Of each list, how many elements of how many are shown.
+    tally: [Option<(usize, usize)>; 4],
+}
+
+/// What is put into the place of a cache's scope (N-14).
+const PRIVATE: &str = r#""private""#;
+
+impl View<'_> {
+    fn message(&mut self) -> Result<(), Broken> {
+        let mut json = Tokens::of(self.text);
+        let mut has = [false; 3];
+        let known = ["result", "error", "method", "id", "jsonrpc"];
+        object(&mut json, &mut Seen::default(), &known, |json, place| {
+            if let Some(has) = place.and_then(|place| has.get_mut(place)) {
+                *has = true;
+            }
+            match place {
+                Some(0) => self.result(json),
+                _ => Ok(json.skip()?),
+            }
+        })?;
+        if json.peek().is_some() {
+            return Err(NOT_JSON);
+        }
+        match has {
+            [true, false, false] | [false, true, false] | [false, false, true] => Ok(()),
+            _ => Err(Broken("is not one JSON-RPC message")),
+        }
+    }
+
+    fn result(&mut self, json: &mut Tokens<'_>) -> Result<(), Broken> {
+        let asked = self.lens.asked;
+        if json.peek() != Some(b'{') && asked.is_none() {
+            return Ok(json.skip()?);
+        }
+        let inside = json.position() + 1;
+        let mut has_scope = false;
+        object(
+            json,
+            &mut Seen::default(),
+            &RESULT,
+            |json, place| match place.map(|place| List::ALL.get(place)) {
+                Some(Some(list)) => self.list(json, *list),
+                Some(None) => {
+                    has_scope = true;
+                    self.cache_scope(json)
+                }
+                None => Ok(json.skip()?),
+            },
+        )?;
+        if asked.is_some_and(|list| self.tally_of(list).is_none()) {
+            return Err(Broken("has no list"));
+        }
+        if self.lens.is_modern && !has_scope && self.tally.iter().any(Option::is_some) {
+            // The list is a member, so that a comma may follow.
+            let first = (inside..inside, r#""cacheScope":"private","#);
+            self.edits.insert(0, first);
+        }
+        Ok(())
+    }
+
+    /// Whoever may read a public list may be shown this principal's (N-14).
+    fn cache_scope(&mut self, json: &mut Tokens<'_>) -> Result<(), Broken> {
+        json.peek();
+        let start = json.position();
+        json.skip()?;
+        let range = start..json.position();
+        if self.text.get(range.clone()) != Some(PRIVATE) {
+            self.edits.push((range, PRIVATE));
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, json: &mut Tokens<'_>, list: List) -> Result<(), Broken> {
+        let policy = &self.lens.rules.policy;
+        let many = policy.many(self.principal, &list.operation(""));
+        // From where on nothing is kept yet; the end of the last one that is.
+        let mut gap = None;
+        let (mut shown, mut all, mut is_cut) = (0, 0, false);
+        array(json, |json| {
+            let start = json.position();
+            let from = *gap.get_or_insert(start);
+            all += 1;
+            if !self.shows(json, list, &many)? {
+                is_cut = true;
+                return Ok(());
+            }
+            if is_cut {
+                let comma = if shown > 0 { "," } else { "" };
+                self.edits.push((from..start, comma));
+            }
+            shown += 1;
+            is_cut = false;
+            gap = Some(json.position());
+            Ok(())
+        })?;
+        if let Some(from) = gap.filter(|_| is_cut) {
+            let end = json.position().saturating_sub(1);
+            self.edits.push((from..end, ""));
+        }
+        if let Some(tally) = self.tally.get_mut(list as usize) {
+            *tally = Some((shown, all));
+        }
+        Ok(())
+    }
+
+    /// Whether the element that comes next is shown.
+    fn shows(
+        &mut self,
+        json: &mut Tokens<'_>,
+        list: List,
+        many: &Many<'_>,
+    ) -> Result<bool, Broken> {
+        let rules = &self.lens.rules;
+        let mut shows = None;
+        object(json, &mut self.seen, &[list.key()], |json, place| {
+            if place.is_none() {
+                return Ok(json.skip()?);
+            }
+            let decision = string(json, |name| many.decide(&list.operation(name)))?;
+            shows = Some(rules.shows(decision));
+            Ok(())
+        })?;
+        shows.ok_or(Broken("has an element without a name"))
+    }
+
+    fn tally_of(&self, list: List) -> Option<(usize, usize)> {
+        self.tally.get(list as usize).copied().flatten()
+    }
+
+    /// Unless the request's record is written already, as when the answer is a stream.
+    fn record(&self) {
+        let context = self.lens.context();
+        if context.trail().is_none_or(|trail| trail.is_closed()) {
+            return;
+        }
+        for list in List::ALL {
+            if let Some((shown, all)) = self.tally_of(list) {
+                let reason = format!("{shown} of {all} {}", list.member());
+                context.record(|| Finding::new("rbac", Verdict::Noted, "list_filtered", reason));
+            }
+        }
+    }
+}
+
+impl ListRules {
+    fn shows(&self, decision: Decision) -> bool {
+        match decision {
+            Decision::Admitted => true,
+            Decision::ScopeInsufficient => !self.hide_without_scopes,
+            _ => false,
+        }
+    }
+}
+
+fn apply(text: &[u8], edits: &[(Range<usize>, &'static str)]) -> Option<Vec<u8>> {
+    if edits.is_empty() {
+        return None;
+    }
+    let cut: usize = edits.iter().map(|(range, _)| range.len()).sum();
+    let put: usize = edits.iter().map(|(_, with)| with.len()).sum();
+    let mut out = Vec::with_capacity((text.len() + put).saturating_sub(cut));
+    let mut from = 0;
+    for (range, with) in edits {
+        out.extend_from_slice(text.get(from..range.start).unwrap_or_default());
+        out.extend_from_slice(with.as_bytes());
+        from = range.end;
+    }
+    out.extend_from_slice(text.get(from..).unwrap_or_default());
+    Some(out)
+}
