@@ -16,6 +16,7 @@ mod issuer;
 mod json;
 mod jwks;
 mod lines;
+mod list;
 mod origin;
 mod proof;
 mod proof_header;
@@ -32,6 +33,7 @@ pub use forwarded::forwarded;
 pub use header::header;
 pub use host::host;
 pub use jwks::jwks;
+pub use list::list;
 pub use origin::origin;
 pub use proof::proof;
 pub use proof_header::proof_header;
@@ -52,6 +54,7 @@ pub const TARGETS: &[(&str, Oracle)] = &[
     ("header", header),
     ("host", host),
     ("jwks", jwks),
+    ("list", list),
     ("origin", origin),
     ("proof", proof),
     ("proof_header", proof_header),
