@@ -93,7 +93,9 @@ fn read(text: &[u8]) -> Result<Value, serde_json::Error> {
     serde_json::from_slice(text)
 }
 
-const LISTS: &[(&str, &str, for<'a> fn(&'a str) -> Operation<'a>)] = &[
+type Named = for<'a> fn(&'a str) -> Operation<'a>;
+
+const LISTS: &[(&str, &str, Named)] = &[
     ("tools", "name", |name| Operation::tool(name)),
     ("resources", "uri", |name| Operation::resource(name)),
     ("resourceTemplates", "uriTemplate", |name| {

@@ -17,6 +17,7 @@ mod conventions;
 mod dependency_rule;
 mod identity;
 mod limits;
+mod lists;
 mod metrics;
 mod mtls;
 mod openid;

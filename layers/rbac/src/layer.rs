@@ -46,7 +46,7 @@ impl RbacLayer {
     }
 
     /// Hides from lists what only scopes are missing for too. By default it is shown: a client that
-    /// does not know of it never asks for the scope.
+    /// does not know of it never asks for the scope. Where lists are not filtered this changes nothing.
     pub fn hide_without_scopes(mut self) -> Self {
         if let Some(lists) = &mut self.lists {
             Arc::make_mut(lists).hide_without_scopes = true;
