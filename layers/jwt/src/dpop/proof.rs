@@ -37,6 +37,7 @@ impl Dpop {
         match self.replays.spend(key, id, made, oldest) {
             Use::First => Ok(next),
             Use::Again => Err(Unproven::Proof("the proof was used before")),
+            Use::TooOld => Err(Unproven::Proof("the proof is too old")),
             Use::TooMany => Err(Unproven::TooMany),
             Use::Unknown => Err(Unproven::Full),
         }

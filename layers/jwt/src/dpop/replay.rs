@@ -22,6 +22,8 @@ pub(crate) struct Replays {
 pub(crate) enum Use {
     First,
     Again,
+    /// Proofs of its time were forgotten, and the clock has stepped back since.
+    TooOld,
     /// There is no room to tell for this key, and there is for others.
     TooMany,
     /// There is no room to tell.
@@ -34,6 +36,8 @@ struct Used {
     /// How many of each key are held, in all spans.
     of_keys: HashMap<u64, usize>,
     held: usize,
+    /// The span after the last one that was forgotten: of what is older nobody can tell.
+    forgotten: u64,
 }
 
 #[derive(Default)]
@@ -81,7 +85,8 @@ impl Used {
             if *entry.key() >= first {
                 return;
             }
-            let span = entry.remove();
+            let (at, span) = entry.remove_entry();
+            self.forgotten = self.forgotten.max(at.saturating_add(1));
             self.held = self.held.saturating_sub(span.proofs.len());
             for (key, count) in span.of_keys {
                 if let Some(held) = self.of_keys.get_mut(&key) {
@@ -103,6 +108,9 @@ impl Used {
         let of_key = self.of_keys.get(&key).copied().unwrap_or_default();
         if is_used {
             return Use::Again;
+        }
+        if at < self.forgotten {
+            return Use::TooOld;
         }
         if room == 0 {
             return Use::Unknown;
@@ -156,6 +164,19 @@ mod tests {
         assert_eq!(spend(1, "c", 1400, 1100), Use::First);
         let used = replays.used.lock().unwrap();
         assert_eq!((used.spans.len(), used.held, used.of_keys.len()), (1, 1, 1));
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_makes_no_forgotten_proof_good_again() {
+        let replays = Replays::new(1000).unwrap();
+        let spend = |id: &str, made, oldest| replays.spend([1; 32], id, S(made), S(oldest));
+        assert_eq!(spend("a", 1000, 700), Use::First);
+        assert_eq!(spend("z", 1700, 1400), Use::First);
+        assert_eq!(spend("a", 1000, 700), Use::TooOld);
+        assert_eq!(spend("z", 1700, 700), Use::Again);
+        // What is newer than all that was forgotten can still be told.
+        assert_eq!(spend("b", 1020, 700), Use::First);
+        assert_eq!(spend("b", 1020, 700), Use::Again);
     }
 
     #[test]
