@@ -1,20 +1,17 @@
-use std::{
-    fmt,
-    ops::RangeInclusive,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, Pipeline, RedisResult, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, IntoConnectionInfo, Pipeline,
+    ProtocolVersion, RedisResult, Value,
     aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection},
+    io::tcp::{TcpSettings, socket2::TcpKeepalive},
 };
 use tokio::time::timeout;
 
-use crate::{RedisConfigError, RedisFault};
+use crate::{RedisConfigError, RedisFault, slot::Slot};
 
 /// A Redis server: one connection that all clones share, made when it is first used, and made again
-/// when it broke. Every wait is bounded.
+/// when it broke, was refused, or did not answer in time. Every wait is bounded.
 ///
 /// ```
 /// use bartizan_redis::Redis;
@@ -35,7 +32,7 @@ struct Inner {
     connect_timeout: Duration,
     response_timeout: Duration,
     /// Made at first use, since it starts a task.
-    manager: OnceLock<ConnectionManager>,
+    slot: Slot,
 }
 
 /// Builds a [`Redis`]; made by [`Redis::builder`].
@@ -48,11 +45,14 @@ pub struct RedisBuilder {
     response_timeout: Duration,
 }
 
+/// After how long a silent connection is asked whether it lives.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
 const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(60);
 
 impl Redis {
     /// Starts a connection to this server: `redis://[user:password@]host[:port]/[database]`, or
-    /// `unix:///path`.
+    /// `unix:///path`. The protocol is RESP2.
     ///
     /// What travels to a host goes in the clear, so that should be a network of your own, or a tunnel; with
     /// `rediss` (feature `tls`) it goes over TLS. Without that feature `rediss` does not build.
@@ -71,9 +71,10 @@ impl Redis {
     ///
     /// If there is no answer within the time to connect and to respond, or it is an error.
     pub async fn run(&self, command: &Cmd) -> Result<Value, RedisFault> {
-        let mut manager = self.manager()?;
-        let answer = manager.send_packed_command(command);
-        self.within_limits(answer).await
+        let (generation, mut manager) = self.inner.slot.manager(|| self.manager())?;
+        let answer = async { manager.send_packed_command(command).await?.extract_error() };
+        let answer = self.within_limits(answer).await;
+        self.seen(generation, answer)
     }
 
     /// Sends several commands at once; the answers in the same order.
@@ -82,9 +83,10 @@ impl Redis {
     ///
     /// As of [`run`](Self::run), or if any of them is refused.
     pub async fn run_all(&self, commands: &Pipeline) -> Result<Vec<Value>, RedisFault> {
-        let mut manager = self.manager()?;
+        let (generation, mut manager) = self.inner.slot.manager(|| self.manager())?;
         let answer = commands.query_async(&mut manager);
-        self.within_limits(answer).await
+        let answer = self.within_limits(answer).await;
+        self.seen(generation, answer)
     }
 
     /// A connection of one's own, for commands that block up to this time.
@@ -105,17 +107,19 @@ impl Redis {
         self.within_limits(connecting).await
     }
 
-    fn manager(&self) -> Result<ConnectionManager, RedisFault> {
-        if let Some(manager) = self.inner.manager.get() {
-            return Ok(manager.clone());
-        }
+    fn manager(&self) -> RedisResult<ConnectionManager> {
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(self.inner.connect_timeout))
             .set_response_timeout(Some(self.inner.response_timeout))
             .set_number_of_retries(1);
-        let client = self.inner.client.clone();
-        let manager = ConnectionManager::new_lazy_with_config(client, config)?;
-        Ok(self.inner.manager.get_or_init(|| manager).clone())
+        ConnectionManager::new_lazy_with_config(self.inner.client.clone(), config)
+    }
+
+    fn seen<T>(&self, generation: u64, answer: Result<T, RedisFault>) -> Result<T, RedisFault> {
+        if answer.is_err() {
+            self.inner.slot.forget(generation);
+        }
+        answer
     }
 
     async fn within_limits<T>(
@@ -155,7 +159,7 @@ impl RedisBuilder {
     ///
     /// # Errors
     ///
-    /// If the URL is none of a Redis server, root certificates can't be read or have no effect, a time is out of
+    /// If the URL is none of a Redis server, or asks for RESP3, root certificates can't be read or have no effect, a time is out of
     /// range, or there has to be TLS and the process has no provider of cryptography.
     pub fn build(self) -> Result<Redis, RedisConfigError> {
         let Self {
@@ -175,21 +179,36 @@ impl RedisBuilder {
                 return Err(RedisConfigError::new(setting, value, problem));
             }
         }
-        let (client, name) = open(&url, root_certificates)?;
+        let (client, name) = open(&url, root_certificates, tcp(response_timeout))?;
         Ok(Redis {
             inner: Arc::new(Inner {
                 client,
                 name,
                 connect_timeout,
                 response_timeout,
-                manager: OnceLock::new(),
+                slot: Slot::default(),
             }),
         })
     }
 }
 
+/// The system too gives up a peer that acknowledges nothing, and asks one that is silent.
+fn tcp(response_timeout: Duration) -> TcpSettings {
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
+    let settings = TcpSettings::default().set_keepalive(keepalive);
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    let settings = settings.set_user_timeout(response_timeout);
+    #[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
+    let _ = response_timeout;
+    settings
+}
+
 /// The client, and the server's name without a password.
-fn open(url: &str, roots: Option<String>) -> Result<(Client, String), RedisConfigError> {
+fn open(
+    url: &str,
+    roots: Option<String>,
+    tcp: TcpSettings,
+) -> Result<(Client, String), RedisConfigError> {
     // What can't be read may hold a password anywhere.
     let error = |problem| RedisConfigError::new("url", "(hidden)", problem);
     let parsed = redis::parse_redis_url(url).ok_or_else(|| error("is no URL of a Redis server"))?;
@@ -211,13 +230,20 @@ fn open(url: &str, roots: Option<String>) -> Result<(Client, String), RedisConfi
     if is_tls {
         check_tls().map_err(error)?;
     }
+    let info = parsed.into_connection_info();
+    let info = info.map_err(|_| error("is no URL of a Redis server"))?;
+    // Its answers have other shapes.
+    if info.redis_settings().protocol() != ProtocolVersion::RESP2 {
+        return Err(error("asks for another protocol than RESP2"));
+    }
+    let info = info.set_tcp_settings(tcp);
     let client = match roots {
-        None => Client::open(parsed).map_err(|_| error("is no URL of a Redis server"))?,
+        None => Client::open(info).map_err(|_| error("is no URL of a Redis server"))?,
         Some(_) if !is_tls => {
             let problem = "have no effect without `rediss`";
             return Err(RedisConfigError::new("root_certificates", name, problem));
         }
-        Some(roots) => trusting(parsed, roots)
+        Some(roots) => trusting(info, roots)
             .ok_or_else(|| RedisConfigError::new("root_certificates", &name, "can't be read"))?,
     };
     Ok((client, name))
@@ -239,7 +265,7 @@ fn check_tls() -> Result<(), &'static str> {
 }
 
 #[cfg(feature = "tls")]
-fn trusting(url: impl redis::IntoConnectionInfo, roots: String) -> Option<Client> {
+fn trusting(server: ConnectionInfo, roots: String) -> Option<Client> {
     // One that holds no certificate would trust nobody, and say so only when it connects.
     if !roots.contains("-----BEGIN CERTIFICATE-----") {
         return None;
@@ -248,11 +274,11 @@ fn trusting(url: impl redis::IntoConnectionInfo, roots: String) -> Option<Client
         client_tls: None,
         root_cert: Some(roots.into_bytes()),
     };
-    Client::build_with_tls(url, certificates).ok()
+    Client::build_with_tls(server, certificates).ok()
 }
 
 #[cfg(not(feature = "tls"))]
-fn trusting(_: impl redis::IntoConnectionInfo, _: String) -> Option<Client> {
+fn trusting(_: ConnectionInfo, _: String) -> Option<Client> {
     None
 }
 
@@ -284,6 +310,8 @@ mod tests {
             "redis://:secret@h/database",
             "redis://:secret@h:port/",
             "redis://:secret@/",
+            "redis://:secret@h/?protocol=resp3",
+            "redis://:secret@h/?protocol=3",
             ":secret@h",
         ] {
             let error = Redis::builder(bad).build().unwrap_err();

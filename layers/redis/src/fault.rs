@@ -54,6 +54,8 @@ impl From<RedisError> for RedisFault {
             ErrorKind::Parse | ErrorKind::UnexpectedReturnType
         ) {
             RedisFaultKind::Unreadable
+        } else if error.kind() == ErrorKind::AuthenticationFailed {
+            RedisFaultKind::Refused
         } else if error.is_io_error() || error.is_unrecoverable_error() {
             RedisFaultKind::Unreachable
         } else {

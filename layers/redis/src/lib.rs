@@ -8,6 +8,7 @@ mod follower;
 mod log;
 mod page;
 mod shared;
+mod slot;
 
 pub use config_error::RedisConfigError;
 pub use connection::{Redis, RedisBuilder};

@@ -22,6 +22,8 @@ pub(crate) struct Log {
 /// Entries that are read at a time.
 pub(crate) const PAGE: usize = 1000;
 
+const TRIED_AGAIN: [RedisFaultKind; 2] = [RedisFaultKind::Unreachable, RedisFaultKind::TimedOut];
+
 /// Entries stay so much longer than they may matter, since clocks differ.
 const SLACK: Duration = Duration::from_secs(3600);
 
@@ -30,7 +32,7 @@ impl Log {
     pub(crate) async fn publish(&self, entry: &Entry) -> Result<(), RedisFault> {
         let answer = match self.add(entry).await {
             // The connection may have broken long ago, unnoticed. An entry that is there twice is one.
-            Err(fault) if fault.kind() == RedisFaultKind::Unreachable => self.add(entry).await,
+            Err(fault) if TRIED_AGAIN.contains(&fault.kind()) => self.add(entry).await,
             answer => answer,
         };
         let answers = answer?;
@@ -86,7 +88,8 @@ impl Log {
             read.arg("BLOCK").arg(block.as_millis().max(1).to_string());
         }
         read.arg("STREAMS").arg(&self.key).arg(last);
-        Page::read(&connection.send_packed_command(&read).await?)
+        let answer = connection.send_packed_command(&read).await?;
+        Page::read(&answer.extract_error()?)
     }
 
     pub(crate) fn emit(&self, severity: Severity, kind: &'static str, detail: String) {

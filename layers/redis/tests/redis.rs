@@ -24,6 +24,8 @@ use bartizan_core::{
 use bartizan_kit::RedisServer;
 use bartizan_redis::{OutOfTouch, Redis, SharedRevocations, SharedRevocationsBuilder};
 
+#[path = "redis/connections.rs"]
+mod connections;
 #[path = "redis/construction.rs"]
 mod construction;
 #[path = "redis/outages.rs"]
