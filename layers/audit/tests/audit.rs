@@ -11,6 +11,7 @@
 mod audit {
     pub(crate) mod common;
 
+    mod carried;
     mod contract;
     mod ends;
     mod json_lines;

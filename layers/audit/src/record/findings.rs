@@ -1,6 +1,6 @@
 use bartizan_core::{Finding, Verdict};
 
-use super::Text;
+use super::{Text, text::CUT_SHORT_BY};
 
 const MAX_LAYER: u32 = 16;
 const MAX_KIND: u32 = 32;
@@ -29,11 +29,15 @@ impl Budget {
         }
     }
 
-    /// The part of a reason that may be shown, before it is encoded, which never makes it shorter.
+    /// The part of a reason that may be shown, before it is encoded, which never makes it shorter. Takes
+    /// off what it takes at least when it is, so that never less is left here than where it is written.
     pub(crate) fn portable<'a>(&mut self, verdict: Verdict, reason: &'a str) -> &'a str {
         let left = self.left(verdict);
-        let reason = Text::new(reason, MAX_REASON.min(*left)).portable();
-        *left = left.saturating_sub(u32::try_from(reason.len()).unwrap_or(u32::MAX));
+        let limit = MAX_REASON.min(*left);
+        let reason = Text::new(reason, limit).portable();
+        let least = limit.saturating_sub(CUT_SHORT_BY.into());
+        let taken = u32::try_from(reason.len()).unwrap_or(u32::MAX).min(least);
+        *left = left.saturating_sub(taken);
         reason
     }
 }

@@ -16,8 +16,8 @@ use bartizan_core::{CallKind, DenialKind, Finding, SecurityContext, Verdict, cal
 use http::StatusCode;
 
 pub use metadata::Metadata;
-pub(crate) use outcome::End;
 pub use outcome::Outcome;
+pub(crate) use outcome::{End, denial_of};
 pub(crate) use parcel::{Parcel, Unpacking};
 pub use roles::Roles;
 pub use text::Text;

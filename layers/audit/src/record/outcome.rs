@@ -93,7 +93,8 @@ fn last_refusal(findings: &[Finding], is_error: bool) -> Option<DenialKind> {
 /// The layer that a handler refuses under.
 const HANDLER: &str = "caller";
 
-pub(super) fn denial_of(refusal: &Finding) -> Option<DenialKind> {
+/// Why it was refused, as far as the finding's kind tells.
+pub(crate) fn denial_of(refusal: &Finding) -> Option<DenialKind> {
     let mut kinds = DenialKind::ALL.iter().copied();
     kinds.find(|kind| kind.name() == refusal.kind)
 }

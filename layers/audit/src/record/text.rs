@@ -15,7 +15,13 @@ pub struct Text<'a> {
 }
 
 /// What a character takes in a record, at most.
-const MAX_ENCODED: usize = 12;
+const MAX_ENCODED: u8 = 12;
+
+/// `…`, behind what was cut.
+const MARK: &[u8; 6] = b"\\u2026";
+
+/// A text that is cut takes at most so many bytes less than its limit, mark included.
+pub(super) const CUT_SHORT_BY: u8 = MAX_ENCODED - 1 - MARK.len() as u8;
 
 /// What is shown of a text.
 struct Shown<'a> {
@@ -138,7 +144,7 @@ impl<'a> Text<'a> {
             }
         }
         if shown.is_cut {
-            out.extend_from_slice(b"\\u2026");
+            out.extend_from_slice(MARK);
         }
     }
 }
@@ -200,7 +206,7 @@ fn encoded_len(c: char) -> usize {
         '"' | '\\' => 2,
         ' '..='~' => 1,
         '\0'..='\u{ffff}' => 6,
-        _ => MAX_ENCODED,
+        _ => MAX_ENCODED.into(),
     }
 }
 
