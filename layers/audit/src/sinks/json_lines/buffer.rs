@@ -2,7 +2,7 @@ use std::{
     mem,
     sync::{
         Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -20,6 +20,8 @@ pub(super) struct Buffer {
     bytes: AtomicUsize,
     /// Records that found no room though nobody asked them to reserve it.
     lost: AtomicUsize,
+    /// There is no writer any more, and so no room. Set under the lock, for those who wait.
+    is_over: AtomicBool,
     state: Mutex<State>,
     /// Signals the writer.
     work: Condvar,
@@ -38,8 +40,6 @@ struct State {
     /// Somebody waits for the writer, or much is to be written: it is not to linger.
     is_urgent: bool,
     closing: Option<Instant>,
-    /// There is no writer any more.
-    is_over: bool,
 }
 
 /// Bytes that may wait before there is no room, whatever the capacity.
@@ -61,6 +61,7 @@ impl Buffer {
             taken: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
             lost: AtomicUsize::new(0),
+            is_over: AtomicBool::new(false),
             state: Mutex::new(State {
                 waiting: Parcel::with_room(),
                 appended: 0,
@@ -68,7 +69,6 @@ impl Buffer {
                 is_asleep: false,
                 is_urgent: false,
                 closing: None,
-                is_over: false,
             }),
             work: Condvar::new(),
             done: Condvar::new(),
@@ -91,12 +91,12 @@ impl Buffer {
 
     #[cfg(feature = "tracing-subscriber")]
     pub(super) fn has_room(&self) -> bool {
-        self.bytes.load(Ordering::Relaxed) < MAX_BYTES
+        self.takes_more()
             && self.taken.load(Ordering::Relaxed) < self.capacity.load(Ordering::Relaxed)
     }
 
     pub(super) fn reserve(&self) -> bool {
-        if self.bytes.load(Ordering::Relaxed) >= MAX_BYTES {
+        if !self.takes_more() {
             return false;
         }
         let before = self.taken.fetch_add(1, Ordering::Relaxed);
@@ -105,6 +105,11 @@ impl Buffer {
             self.release(1);
         }
         room
+    }
+
+    /// Whether there is room, whatever the capacity.
+    fn takes_more(&self) -> bool {
+        self.bytes.load(Ordering::Relaxed) < MAX_BYTES && !self.is_over.load(Ordering::Relaxed)
     }
 
     /// Whether less than a quarter of the room is left.
@@ -207,7 +212,8 @@ impl Buffer {
             state.is_urgent = true;
             self.work.notify_one();
         }
-        let waiting = |state: &mut State| state.written < target;
+        let waiting =
+            |state: &mut State| state.written < target && !self.is_over.load(Ordering::Relaxed);
         let waited = self.done.wait_timeout_while(state, patience, waiting);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         state.written >= target
@@ -219,7 +225,7 @@ impl Buffer {
         state.closing = Some(Instant::now() + patience);
         drop(state);
         self.work.notify_one();
-        let running = |state: &mut State| !state.is_over;
+        let running = |_: &mut State| !self.is_over.load(Ordering::Relaxed);
         let ended = self
             .done
             .wait_timeout_while(self.state(), patience, running);
@@ -229,11 +235,42 @@ impl Buffer {
 
     /// The writer is gone.
     pub(super) fn end(&self) {
-        self.state().is_over = true;
+        let state = self.state();
+        self.is_over.store(true, Ordering::Relaxed);
+        drop(state);
         self.done.notify_all();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Record, gaps::Missing};
+
+    fn record() -> Record<'static> {
+        let missing = Missing {
+            refused: 1,
+            passed: 0,
+            folded: 0,
+        };
+        Record::gap(Duration::ZERO, missing, &[])
+    }
+
+    #[test]
+    fn without_a_writer_there_is_no_room_whatever_the_capacity() {
+        let buffer = Buffer::new(10);
+        assert!(buffer.reserve());
+        buffer.end();
+        buffer.set_capacity(10);
+        assert!(!buffer.reserve());
+        #[cfg(feature = "tracing-subscriber")]
+        assert!(!buffer.has_room());
+        // Nor does anybody wait for it.
+        buffer.append(|waiting| waiting.pack(&record()));
+        assert!(!buffer.flush(Duration::from_secs(10)));
     }
 }

@@ -68,7 +68,6 @@ impl JsonLines {
             .name("bartizan-audit".to_owned())
             .spawn(move || thread.run());
         if spawned.is_err() {
-            buffer.set_capacity(0);
             buffer.end();
             let detail = "there is no thread for the audit writer";
             report(
@@ -82,6 +81,10 @@ impl JsonLines {
     /// How many records may wait at a time, those reserved for running requests included. They take
     /// 64 MiB at most, and besides [`MAX_RECORD_BYTES`](crate::MAX_RECORD_BYTES) for each running
     /// request.
+    ///
+    /// Requests that wait hold room before it is known who sent them: while their credentials are
+    /// checked, say, by somebody else. Choose a number well above how many may do so at a time, which
+    /// the server's limit of connections and streams bounds; otherwise strangers alone can hold it all.
     ///
     /// # Errors
     ///

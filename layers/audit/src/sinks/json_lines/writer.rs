@@ -2,6 +2,7 @@ use std::{
     io::{self, ErrorKind, Write},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -145,12 +146,17 @@ fn write_lines(unpacking: &mut Unpacking<'_>, lines: &mut Vec<u8>) -> usize {
     records
 }
 
-/// Nobody is to wait for a thread that ended, however it did.
+/// Nobody is to wait for a thread that ended, however it did, nor to trust it with records.
 struct Over<'a>(&'a Buffer);
 
 impl Drop for Over<'_> {
     fn drop(&mut self) {
         self.0.end();
+        if thread::panicking() {
+            let detail = "the audit writer panicked: it takes no more records";
+            let event = Event::new("audit", Severity::Error, "writer_failed", detail);
+            report(&self.0.events(), &event);
+        }
     }
 }
 
@@ -161,4 +167,33 @@ fn guarded<T>(run: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         std::mem::forget(payload);
         Err(io::Error::other("the writer panicked"))
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::panic, reason = "as the test tells it to")]
+mod tests {
+    use std::sync::Mutex;
+
+    use bartizan_core::Events;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_that_panics_is_told_of_and_one_that_is_done_is_not() {
+        for (panics, told) in [(true, &["writer_failed"][..]), (false, &[])] {
+            let buffer = Arc::new(Buffer::new(10));
+            let kinds = Arc::new(Mutex::new(Vec::new()));
+            let kept = Arc::clone(&kinds);
+            let keep = move |event: &Event| kept.lock().unwrap().push(event.kind);
+            buffer.set_events(Events::to(keep));
+            let ends = Arc::clone(&buffer);
+            let ended = std::thread::spawn(move || {
+                let _over = Over(&ends);
+                assert!(!panics, "as told");
+            });
+            assert_eq!(ended.join().is_err(), panics);
+            assert_eq!(*kinds.lock().unwrap(), told);
+            assert!(!buffer.reserve());
+        }
+    }
 }
