@@ -7,7 +7,7 @@ use http::{
 
 use crate::{
     Outcome, Record,
-    gaps::guarded,
+    gaps::{guarded, is_strangers},
     header,
     layer::Settings,
     record::{Asked, End},
@@ -148,16 +148,19 @@ impl Exchange {
     /// Whether the request is counted and not recorded: nobody was identified, nothing was done, and
     /// what room is left is for others. So no stranger can use up the room.
     fn is_folded(&self, outcome: Outcome, status: Option<StatusCode>) -> bool {
-        let principal = self.context.principal();
-        if principal.is_some_and(|principal| !principal.is_anonymous()) {
+        if !is_strangers(&self.context) {
             return false;
         }
+        let is_no_call = self.context.call().is_none();
         let did_nothing = match outcome {
             Outcome::Refused => true,
-            Outcome::Admitted if self.context.call().is_none() => {
-                self.method.is_safe() || status.is_some_and(|status| status.is_client_error())
+            Outcome::Admitted => {
+                let is_client_error = status.is_some_and(|status| status.is_client_error());
+                is_no_call && (self.method.is_safe() || is_client_error)
             }
-            _ => false,
+            // Hanging up, or making a public route fail, may be had for nothing and without end.
+            Outcome::Aborted | Outcome::Failed => is_no_call,
+            Outcome::Panicked => false,
         };
         did_nothing && self.settings.is_scarce()
     }

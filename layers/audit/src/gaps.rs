@@ -5,7 +5,7 @@ use std::{
 };
 
 use bartizan_core::{
-    DenialKind, Event, Events, Finding, LateFindings, SecurityContext, Severity, Verdict,
+    DenialKind, Event, Events, Finding, Principal, SecurityContext, Severity, Verdict,
 };
 
 use crate::{Record, layer::Settings};
@@ -45,6 +45,11 @@ impl Settings {
     /// Gives reserved room back, and counts the request instead.
     pub(crate) fn fold(&self, denial: Option<DenialKind>) {
         guarded(|| self.sink.release());
+        self.count(denial);
+    }
+
+    /// Counts what a stranger did to no effect.
+    pub(crate) fn count(&self, denial: Option<DenialKind>) {
         if self.gaps.fold(denial) {
             let detail =
                 "little room is left: requests of strangers that came to nothing are counted";
@@ -54,7 +59,7 @@ impl Settings {
     }
 
     /// Counts a request or a finding without a record; reports the first one.
-    fn miss(&self, passed: bool) {
+    pub(crate) fn miss(&self, passed: bool) {
         if self.gaps.miss(passed) {
             let (severity, detail) = if passed {
                 (Severity::Warning, "requests go on without a record")
@@ -108,24 +113,8 @@ impl Settings {
         }
     }
 
-    fn reserve(&self) -> bool {
+    pub(crate) fn reserve(&self) -> bool {
         guarded(|| self.sink.reserve()) == Some(true)
-    }
-}
-
-/// A handler may refuse after the head of its answer, and with it the record, was written.
-impl LateFindings for Settings {
-    fn late(&self, context: &SecurityContext, finding: &Finding) {
-        if !self.reserve() {
-            self.miss(true);
-            return;
-        }
-        let now = guarded(|| self.clock.wall()).unwrap_or_default();
-        self.write(Record::late(now, context, finding));
-    }
-
-    fn lost(&self) {
-        self.miss(true);
     }
 }
 
@@ -255,6 +244,11 @@ impl Gaps {
         let any = missing.refused > 0 || missing.passed > 0 || missing.folded > 0;
         any.then_some((missing, kinds))
     }
+}
+
+/// Whether nobody was identified.
+pub(crate) fn is_strangers(context: &SecurityContext) -> bool {
+    context.principal().is_none_or(Principal::is_anonymous)
 }
 
 fn place_of(kind: Option<DenialKind>) -> usize {

@@ -7,6 +7,7 @@ mod exchange;
 mod future;
 mod gaps;
 mod header;
+mod late;
 mod layer;
 #[cfg(feature = "metrics")]
 mod measure;

@@ -30,7 +30,7 @@ fn requests_are_measured_by_outcome_and_refusals_counted() {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
-        for path in ["/200", "/200", "/500", "/200"] {
+        for path in ["/200", "/500", "/200", "/200"] {
             let request = Request::post(path).body(Full::default()).unwrap();
             runtime.block_on(service.clone().oneshot(request)).unwrap();
         }

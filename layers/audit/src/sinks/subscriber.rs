@@ -13,7 +13,7 @@ use tracing_subscriber::{
 };
 
 use super::{JsonLines, tracing_sink::TARGET};
-use crate::{Record, record::Parcel};
+use crate::{AuditSink, Record, record::Parcel};
 
 /// A `tracing_subscriber` layer that writes the records of a [`TracingSink`](crate::TracingSink) as
 /// JSON lines, and nothing else. Made by [`JsonLines::into_layer`].
@@ -60,10 +60,21 @@ thread_local! {
     static IS_FULL: Cell<bool> = const { Cell::new(false) };
 }
 
+thread_local! {
+    /// Said in the same way.
+    static IS_SCARCE: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Whether records are wanted, and every layer of ours has room.
 pub(super) fn has_room(is_wanted: impl FnOnce() -> bool) -> bool {
     IS_FULL.set(false);
     is_wanted() && !IS_FULL.get()
+}
+
+/// Whether records are wanted, and a layer of ours has little room.
+pub(super) fn is_scarce(is_wanted: impl FnOnce() -> bool) -> bool {
+    IS_SCARCE.set(false);
+    is_wanted() && IS_SCARCE.get()
 }
 
 /// Emits a record's event with the record at hand.
@@ -117,6 +128,9 @@ impl<S> Filter<S> for AuditRecordsOnly<S> {
         if !metadata.is_event() {
             if !self.lines.has_room() {
                 IS_FULL.set(true);
+            }
+            if self.lines.is_scarce() {
+                IS_SCARCE.set(true);
             }
         } else if CURRENT.with_borrow(|record| !record.is_empty()) {
             PROMISED.set(Some(self.lines.clone()));

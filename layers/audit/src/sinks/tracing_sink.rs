@@ -32,9 +32,12 @@ impl TracingSink {
     }
 }
 
+fn is_wanted() -> bool {
+    tracing::enabled!(target: TARGET, Level::INFO)
+}
+
 impl AuditSink for TracingSink {
     fn reserve(&self) -> bool {
-        let is_wanted = || tracing::enabled!(target: TARGET, Level::INFO);
         #[cfg(feature = "tracing-subscriber")]
         return super::subscriber::has_room(is_wanted);
         #[cfg(not(feature = "tracing-subscriber"))]
@@ -48,6 +51,13 @@ impl AuditSink for TracingSink {
         super::subscriber::hand_over(record, || emit(record));
         #[cfg(not(feature = "tracing-subscriber"))]
         emit(record);
+    }
+
+    /// As the layers say that [`JsonLines::into_layer`](crate::JsonLines::into_layer) made; of others
+    /// nothing is known.
+    #[cfg(feature = "tracing-subscriber")]
+    fn is_scarce(&self) -> bool {
+        super::subscriber::is_scarce(is_wanted)
     }
 }
 

@@ -62,6 +62,27 @@ async fn a_late_finding_without_room_is_counted() {
 }
 
 #[tokio::test]
+async fn al_5_late_findings_of_strangers_cannot_use_up_the_room_of_others() {
+    let records = Records::with_capacity(8);
+    let layer = AuditLayer::new(records.clone());
+    let mut request = empty();
+    let stranger = SecurityContext::of(&mut request);
+    let service = layer.layer(Actor(Act::Answer(200)));
+    service.oneshot(request).await.unwrap();
+    for _ in 0..20 {
+        refuses(&stranger);
+        stranger.record(|| Finding::new("caller", Verdict::Noted, "odd", "seen"));
+    }
+    assert_eq!(records.lines().len(), 6);
+    let ann = answered(&layer).await;
+    refuses(&ann);
+    let all = records.all();
+    assert_eq!(all.len(), 8, "{all:?}");
+    assert_eq!(all[6]["metadata"]["missing_folded"], 35);
+    assert_eq!(all[7]["event_type"], "late_finding");
+}
+
+#[tokio::test]
 async fn late_findings_of_one_request_are_bounded_and_the_rest_is_counted() {
     let records = Records::new();
     let layer = AuditLayer::new(records.clone());

@@ -286,6 +286,59 @@ async fn al_5_strangers_cannot_use_up_the_room_of_others() {
     assert_eq!(*kinds.lock().unwrap(), ["room_scarce"]);
 }
 
+#[cfg(feature = "tracing-subscriber")]
+#[test]
+fn al_5_strangers_cannot_use_up_the_room_of_others_under_a_subscriber() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+    let gate = Gated::default();
+    let lines = JsonLines::to(gate.clone()).capacity(8).unwrap();
+    let subscriber = tracing_subscriber::registry().with(lines.clone().into_layer());
+    let (events, kinds) = kinds();
+    let layer = AuditLayer::new(bartizan_audit::TracingSink::new()).events(events);
+    let status = tracing::subscriber::with_default(subscriber, || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.unwrap().block_on(flooded(&layer, 1000))
+    });
+    assert_eq!(status, 200);
+    gate.open();
+    lines.flush(PATIENCE).unwrap();
+    // Events reserve nothing: the eighth found less than a quarter left.
+    let all = gate.to.all();
+    let refused = all.iter().filter(|record| record["outcome"] == "refused");
+    assert_eq!(refused.count(), 7);
+    assert_eq!(all.last().unwrap()["user_id"], "ann");
+    assert_eq!(all.last().unwrap()["metadata"]["missing_folded"], 993);
+    assert_eq!(*kinds.lock().unwrap(), ["room_scarce"]);
+}
+
+#[tokio::test]
+async fn al_5_strangers_that_hang_up_or_make_it_fail_cannot_use_up_the_room_of_others() {
+    for act in [Act::Never, Act::Fail, Act::Answer(500)] {
+        let records = Records::with_capacity(8);
+        let layer = AuditLayer::new(records.clone());
+        for _ in 0..1000 {
+            let mut waits = by_hand(layer.layer(Actor(act)).oneshot(empty()));
+            let _ = waits.poll();
+        }
+        assert_eq!(flooded(&layer, 0).await, 200, "after {act:?}");
+        assert_eq!(records.lines().len(), 7);
+        let all = records.all();
+        assert_eq!(all[6]["user_id"], "ann");
+        assert_eq!(all[6]["metadata"]["missing_folded"], 994);
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_known_has_a_record_also_of_what_was_broken_off() {
+    let records = Records::with_capacity(8);
+    let layer = AuditLayer::new(records.clone());
+    for _ in 0..8 {
+        let mut waits = by_hand(layer.layer(Actor(Act::Never)).oneshot(as_ann(empty())));
+        assert!(waits.poll().is_none());
+    }
+    assert_eq!(records.lines().len(), 8);
+}
+
 #[tokio::test]
 async fn what_was_folded_is_told_by_kind_when_there_is_room_again() {
     let records = Records::with_capacity(8);

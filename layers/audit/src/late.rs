@@ -1,0 +1,35 @@
+use bartizan_core::{Finding, LateFindings, SecurityContext, Verdict};
+
+use crate::{
+    Record,
+    gaps::{guarded, is_strangers},
+    layer::Settings,
+    record::denial_of,
+};
+
+/// A handler may refuse after the head of its answer, and with it the record, was written.
+impl LateFindings for Settings {
+    fn late(&self, context: &SecurityContext, finding: &Finding) {
+        let room = self.reserve();
+        // What room is left is for others here as well.
+        let is_folded = is_strangers(context) && (!room || self.is_scarce());
+        if is_folded {
+            let is_refusal = finding.verdict == Verdict::Refused;
+            let denial = denial_of(finding).filter(|_| is_refusal);
+            if room {
+                self.fold(denial);
+            } else {
+                self.count(denial);
+            }
+        } else if room {
+            let now = guarded(|| self.clock.wall()).unwrap_or_default();
+            self.write(Record::late(now, context, finding));
+        } else {
+            self.miss(true);
+        }
+    }
+
+    fn lost(&self) {
+        self.miss(true);
+    }
+}
