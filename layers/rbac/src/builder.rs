@@ -1,18 +1,19 @@
 use crate::{
     Policy, Preset, RbacConfigError, Rule, capabilities::Capabilities, needs::Needs, roles::Roles,
-    rules::Rules, scopes::Scopes,
+    rules::Rules, scopes::Scopes, version,
 };
 
 /// Builds a [`Policy`]. Nothing is checked before [`build`](Self::build), so order does not matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[must_use]
 pub struct PolicyBuilder {
-    roles: Vec<(String, Vec<String>)>,
-    grants: Vec<(String, Vec<String>)>,
-    capabilities: Vec<String>,
-    scopes: Vec<(String, Vec<String>)>,
-    rules: Vec<Rule>,
-    without_baseline: bool,
+    pub(crate) roles: Vec<(String, Vec<String>)>,
+    pub(crate) grants: Vec<(String, Vec<String>)>,
+    pub(crate) capabilities: Vec<String>,
+    pub(crate) scopes: Vec<(String, Vec<String>)>,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) without_baseline: bool,
+    pub(crate) version: Option<String>,
 }
 
 impl PolicyBuilder {
@@ -71,6 +72,14 @@ impl PolicyBuilder {
         self
     }
 
+    /// How records call the policy: 1 to 64 characters of `A-Z a-z 0-9 - _ . : / + =`.
+    ///
+    /// By default twelve hexadecimal digits of a hash of what it says, in whatever order it was said.
+    pub fn version(mut self, version: &str) -> Self {
+        self.version = Some(version.to_owned());
+        self
+    }
+
     /// Checks all that was said, and makes it fast to ask.
     ///
     /// # Errors
@@ -85,8 +94,10 @@ impl PolicyBuilder {
     /// - a pattern with syntax that is not supported, or of a URI that is refused anyway,
     /// - an exception that takes nothing out of its rule, or is from a single name,
     /// - a rule that needs nothing, or one of no roles, or that contradicts itself,
-    /// - two rules of one name.
+    /// - two rules of one name,
+    /// - a version that is none.
     pub fn build(self) -> Result<Policy, RbacConfigError> {
+        let version = version::version_of(&self)?;
         let roles = Roles::new(&self.roles)?;
         let capabilities = Capabilities::new(&self.capabilities, &self.grants, &roles)?;
         let scopes = Scopes::new(&self.scopes)?;
@@ -96,6 +107,8 @@ impl PolicyBuilder {
             roles,
             capabilities,
             rules,
+            shown: format!("policy `{version}`: ").into(),
+            version,
             has_baseline: !self.without_baseline,
         })
     }

@@ -26,6 +26,8 @@ use crate::{Policy, PolicyBuilder, Preset, RbacConfigError, RbacLayer, Rule};
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct RbacConfig {
+    /// See [`PolicyBuilder::version`].
+    pub version: Option<String>,
     /// See [`PolicyBuilder::preset`].
     pub preset: Option<Preset>,
     /// See [`PolicyBuilder::role`] and [`PolicyBuilder::grant`].
@@ -156,6 +158,9 @@ impl TryFrom<RbacConfig> for RbacLayer {
 
 fn builder(config: &RbacConfig) -> Result<PolicyBuilder, RbacConfigError> {
     let mut builder = Policy::builder();
+    if let Some(version) = &config.version {
+        builder = builder.version(version);
+    }
     if let Some(preset) = config.preset {
         builder = builder.preset(preset);
     }
@@ -254,6 +259,7 @@ mod tests {
     fn every_setting_reaches_the_policy() {
         let config = read(
             r#"{
+                "version": "7",
                 "preset": "enterprise",
                 "roles": { "auditor": { "includes": ["viewer"], "grants": ["logs:read"] } },
                 "grants": { "viewer": ["files:read"] },
@@ -273,6 +279,7 @@ mod tests {
             }"#,
         );
         let by_hand = Policy::enterprise()
+            .version("7")
             .role("auditor", ["viewer"])
             .grant("auditor", ["logs:read"])
             .grant("viewer", ["files:read"])

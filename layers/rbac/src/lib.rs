@@ -26,6 +26,7 @@ mod rules;
 mod scopes;
 mod service;
 mod uri;
+mod version;
 mod watched;
 
 pub use builder::PolicyBuilder;

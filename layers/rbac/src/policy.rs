@@ -20,6 +20,9 @@ pub struct Policy {
     pub(crate) capabilities: Capabilities,
     pub(crate) rules: Rules,
     pub(crate) has_baseline: bool,
+    pub(crate) version: Box<str>,
+    /// How reasons begin.
+    pub(crate) shown: Box<str>,
 }
 
 impl Policy {
@@ -31,6 +34,11 @@ impl Policy {
     /// Starts a policy with the roles of [`Preset::Enterprise`].
     pub fn enterprise() -> PolicyBuilder {
         Self::builder().preset(Preset::Enterprise)
+    }
+
+    /// How records call it; see [`PolicyBuilder::version`].
+    pub fn version(&self) -> &str {
+        &self.version
     }
 
     /// Decides about an operation as the layer does. `None` is a request that no authentication
@@ -131,6 +139,7 @@ impl Permissions for Policy {
 impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Policy")
+            .field("version", &self.version)
             .field("roles", &self.roles.len())
             .field("rules", &self.rules.len())
             .field("has_baseline", &self.has_baseline)

@@ -37,7 +37,7 @@ impl Policy {
         if !is_heard {
             return (self.decide(principal, operation), String::new());
         }
-        let mut reasons = Reasons::separated_by(", ");
+        let mut reasons = Reasons::after(&self.shown, ", ");
         let decision = self.decide_by(principal, operation, |ground| match ground {
             Ground::Baseline(name) => reasons.add(|| format!("baseline `{name}`")),
             Ground::Rule(rule) => reasons.add(|| &*rule.shown),
@@ -53,10 +53,11 @@ impl Policy {
         scopes: &[&str],
     ) -> String {
         let Some(principal) = principal else {
-            return "no principal: is there an authentication layer outside this one?".to_owned();
+            let reason = "no principal: is there an authentication layer outside this one?";
+            return format!("{}{reason}", self.shown);
         };
         let roles = self.roles.of(principal);
-        let mut reasons = Reasons::separated_by("; ");
+        let mut reasons = Reasons::after(&self.shown, "; ");
         if let Some((Access::Identified, name)) = self.baseline(operation)
             && principal.is_anonymous()
         {
@@ -124,7 +125,7 @@ fn lack(needs: &Needs, principal: &Principal, roles: &RoleSet) -> Option<String>
     if gaps.somebody {
         return Some("needs somebody".to_owned());
     }
-    let mut lacks = Reasons::separated_by(", ");
+    let mut lacks = Reasons::after("", ", ");
     let lacking_role = needs
         .any_role
         .iter()
@@ -171,10 +172,10 @@ struct Reasons {
 }
 
 impl Reasons {
-    fn separated_by(separator: &'static str) -> Self {
+    fn after(start: &str, separator: &'static str) -> Self {
         Self {
             separator,
-            text: String::new(),
+            text: start.to_owned(),
             count: 0,
         }
     }

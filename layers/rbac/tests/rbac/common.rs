@@ -130,6 +130,7 @@ pub(crate) fn post(method: &str, params: Value) -> Request<Full<Bytes>> {
 /// The rules that most tests ask.
 pub(crate) fn notes() -> Arc<Policy> {
     let policy = Policy::enterprise()
+        .version("test")
         .capability("files:read")
         .grant("viewer", ["files:read"])
         .scope_includes("notes.admin", ["notes.write", "notes.read"])

@@ -64,6 +64,7 @@ async fn seed_z9_sc_10_al_3_a_denial_is_recorded_with_its_rules_and_what_they_la
         for name in named {
             assert!(finding.reason.contains(name), "{name}: {}", finding.reason);
         }
+        assert!(finding.reason.starts_with("policy `test`: "), "{finding:?}");
     }
 }
 
@@ -96,10 +97,16 @@ async fn an_admission_is_recorded_with_the_rules_that_were_satisfied() {
         (finding.verdict, finding.kind),
         (Verdict::Allowed, "permitted")
     );
-    let expected = "rule `tool:edit_note`, rule `tool:*_note`; unknown roles `guest`";
+    let expected =
+        "policy `test`: rule `tool:edit_note`, rule `tool:*_note`; unknown roles `guest`";
     assert_eq!(finding.reason, expected);
     let answer = caller.call(&notes(), "ping", json!({})).await;
-    assert!(answer.finding().reason.starts_with("baseline `lifecycle`"));
+    assert!(
+        answer
+            .finding()
+            .reason
+            .starts_with("policy `test`: baseline `lifecycle`")
+    );
 }
 
 #[tokio::test]

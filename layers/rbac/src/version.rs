@@ -1,0 +1,168 @@
+use sha2::{Digest, Sha256};
+
+use crate::{PolicyBuilder, RbacConfigError, Rule, rule::Target};
+
+const MOST_BYTES: usize = 64;
+
+/// How records call a policy: as was said, or by its contents.
+pub(crate) fn version_of(policy: &PolicyBuilder) -> Result<Box<str>, RbacConfigError> {
+    let Some(version) = &policy.version else {
+        return Ok(fingerprint(policy));
+    };
+    let legal = |b: u8| b.is_ascii_alphanumeric() || b"-_.:/+=".contains(&b);
+    if version.is_empty() || version.len() > MOST_BYTES || !version.bytes().all(legal) {
+        let problem = "is not 1 to 64 characters of `A-Z a-z 0-9 - _ . : / + =`";
+        return Err(RbacConfigError::new("version", version, problem));
+    }
+    Ok(version.as_str().into())
+}
+
+/// Twelve hexadecimal digits that two policies share if they say the same, in whatever order.
+fn fingerprint(policy: &PolicyBuilder) -> Box<str> {
+    let mut all = Canonical::default();
+    for table in [&policy.roles, &policy.grants, &policy.scopes] {
+        all.set(table.iter().map(|(name, list)| {
+            let mut one = Canonical::default();
+            one.text(name);
+            one.texts(list);
+            one
+        }));
+    }
+    all.texts(&policy.capabilities);
+    all.set(policy.rules.iter().map(rule));
+    all.flag(policy.without_baseline);
+    let digest = Sha256::digest(&all.0);
+    let digits = digest.iter().take(6).map(|byte| format!("{byte:02x}"));
+    digits.collect::<String>().into()
+}
+
+fn rule(rule: &Rule) -> Canonical {
+    let (kind, pattern) = match &rule.target {
+        Target::Tool(pattern) => ("tool", &**pattern),
+        Target::Resource(pattern) => ("resource", &**pattern),
+        Target::Prompt(pattern) => ("prompt", &**pattern),
+        Target::Method(pattern) => ("method", &**pattern),
+        Target::Stream => ("stream", ""),
+        Target::EndSession => ("end_session", ""),
+        Target::Response => ("response", ""),
+    };
+    let mut one = Canonical::default();
+    one.text(kind);
+    one.text(pattern);
+    one.text(&rule.name());
+    one.flag(rule.any_role.is_some());
+    one.texts(rule.any_role.as_deref().unwrap_or_default());
+    for list in [&rule.except, &rule.capabilities, &rule.scopes] {
+        one.texts(list);
+    }
+    for flag in [rule.identified, rule.anyone, rule.deny] {
+        one.flag(flag);
+    }
+    one
+}
+
+/// Bytes from which what was put in can be read in one way only.
+#[derive(Default)]
+struct Canonical(Vec<u8>);
+
+impl Canonical {
+    fn flag(&mut self, flag: bool) {
+        self.0.push(u8::from(flag));
+    }
+
+    fn count(&mut self, count: usize) {
+        self.0.extend_from_slice(&(count as u64).to_be_bytes());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.count(text.len());
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    fn texts(&mut self, texts: &[String]) {
+        self.set(texts.iter().map(|text| {
+            let mut one = Self::default();
+            one.text(text);
+            one
+        }));
+    }
+
+    /// In their own order, so that the order in which they came does not count.
+    fn set(&mut self, parts: impl Iterator<Item = Self>) {
+        let mut parts: Vec<_> = parts.map(|part| part.0).collect();
+        parts.sort_unstable();
+        self.count(parts.len());
+        for part in parts {
+            self.0.extend_from_slice(&part);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Policy;
+
+    fn base() -> PolicyBuilder {
+        Policy::builder()
+            .role("a", ["b"])
+            .role("b", [])
+            .grant("a", ["x:read"])
+            .rule(Rule::tool("t").role("a"))
+            .rule(Rule::tool("u").capability("x:read"))
+    }
+
+    fn version(builder: PolicyBuilder) -> String {
+        builder.build().unwrap().version().to_owned()
+    }
+
+    #[test]
+    fn the_version_is_what_was_said_or_that_of_the_contents() {
+        assert_eq!(version(base().version("2026-11-26.1")), "2026-11-26.1");
+        // Written down: it is to be the same on every machine and with every compiler.
+        assert_eq!(version(base()), "5e72ae65aae3");
+        let reordered = Policy::builder()
+            .rule(Rule::tool("u").capability("x:read"))
+            .rule(Rule::tool("t").role("a"))
+            .grant("a", ["x:read"])
+            .role("b", [])
+            .role("a", ["b"]);
+        assert_eq!(version(reordered), version(base()));
+    }
+
+    #[test]
+    fn whatever_the_policy_says_else_is_another_version() {
+        let others = [
+            base(),
+            base().role("c", []),
+            base().grant("b", ["x:read"]),
+            base().capability("y"),
+            base().scope_includes("s", ["t"]),
+            base().without_baseline(),
+            base().rule(Rule::tool("v").role("a")),
+            base().rule(Rule::prompt("v").role("a")),
+            base().rule(Rule::tool("v").role("b")),
+            base().rule(Rule::tool("v").any_role(["a", "b"])),
+            base().rule(Rule::tool("v").scope("a")),
+            base().rule(Rule::tool("v").identified()),
+            base().rule(Rule::tool("v").anyone()),
+            base().rule(Rule::tool("v").deny()),
+            base().rule(Rule::tool("v").deny().named("w")),
+            base().rule(Rule::tool("v*").deny()),
+            base().rule(Rule::tool("v*").deny().except("vw")),
+            base().rule(Rule::stream().deny()),
+        ];
+        let versions: Vec<_> = others.map(version).into();
+        for (place, one) in versions.iter().enumerate() {
+            assert!(!versions[..place].contains(one), "{place}");
+        }
+    }
+
+    #[test]
+    fn a_version_that_could_be_misread_in_a_record_does_not_build() {
+        for bad in ["", "a b", "a`", "a;", "ä", "a\n", &"a".repeat(65)] {
+            let error = base().version(bad).build().unwrap_err().to_string();
+            assert!(error.starts_with("version `"), "{error}");
+        }
+    }
+}
