@@ -149,6 +149,10 @@ fn rewrite(event: &[u8], is_first: bool, message: &[u8], out: &mut Vec<u8>) {
     let mut is_written = false;
     for line in lines(event, is_first) {
         if line.data().is_none() {
+            // The line that stood between is gone, and a feed would belong to the return.
+            if out.last() == Some(&b'\r') && line.whole.first() == Some(&b'\n') {
+                out.push(b'\n');
+            }
             out.extend_from_slice(line.whole);
         } else if !std::mem::replace(&mut is_written, true) {
             if line.is_marked {

@@ -405,6 +405,26 @@ fn messages(stream: &str) -> Vec<String> {
     messages
 }
 
+#[tokio::test]
+async fn an_event_that_was_cut_ends_where_it_ended_whatever_its_line_ends() {
+    let list = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"delete_note"}"#;
+    for event in [
+        // What is written instead ends with a return, and the event's end is a feed.
+        format!("data: {list}]}}}}\rdata\n\n"),
+        // The line that stood between is gone.
+        format!("data: {list}\nid: 7\rdata: ]}}}}\n\n"),
+    ] {
+        let vector = stream_list(&event.repeat(2));
+        let body = whole(layer(), &viewer(), &vector).await.body;
+        let messages = messages(&body);
+        assert_eq!(messages.len(), 2, "{body:?}");
+        for message in messages {
+            let seen: Value = serde_json::from_str(&message).unwrap();
+            assert_eq!(seen["result"]["tools"], json!([]));
+        }
+    }
+}
+
 fn piece() -> impl Strategy<Value = String> {
     prop_oneof![
         Just("data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"delete_note\"},{\"name\":\"read_note\"}]}}".to_owned()),
