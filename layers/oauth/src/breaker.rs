@@ -71,6 +71,15 @@ impl Breaker {
         Ok(Permit(state.generation))
     }
 
+    /// As [`permit`](Self::permit) for who has not to tell, and so never is the one that tries.
+    pub(crate) fn glance(&self, now: Duration) -> Result<Permit, Duration> {
+        let state = self.state();
+        match state.open_until {
+            Some(until) if now < until => Err(until.saturating_sub(now)),
+            _ => Ok(Permit(state.generation)),
+        }
+    }
+
     /// The provider answered; whether that is news.
     pub(crate) fn succeeded(&self, permit: Permit) -> bool {
         let mut state = self.state();

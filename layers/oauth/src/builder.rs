@@ -8,7 +8,7 @@ use bartizan_token::{
 
 use crate::{
     OAuthConfigError, OpaqueConfig, OpaqueVerifier, Provider,
-    breaker::Breaker,
+    breakers::Breakers,
     budget::Budget,
     flight::{Seats, Traffic},
     judge::{Judge, STALLED},
@@ -188,7 +188,7 @@ impl OpaqueVerifierBuilder {
                 memory,
                 traffic: Mutex::new(Traffic::new(Budget::per_minute(new_tokens))),
                 seats: Seats::new(config.max_waiting),
-                breaker: Breaker::new(config.breaker_failures, pause, patience),
+                breakers: Breakers::new(config.breaker_failures, pause, patience),
                 limits,
                 prefixes: prepared.prefixes,
                 clock: self.clock,

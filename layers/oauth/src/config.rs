@@ -25,8 +25,9 @@ pub struct OpaqueConfig {
     pub token_cache_age_seconds: u64,
     /// How much longer a good token is believed while its provider can't be asked: it is down, or wants to
     /// be left alone, or there is no room for a question; 300 by default, at most 86400, and never longer
-    /// than it is valid; 0 for not at all. Not while what is refused is a question asked with the token
-    /// itself.
+    /// than it is valid; 0 for not at all. Not where the provider answers and does not tell of this token,
+    /// as by 400 or 404, or refuses a question that is asked with the token itself; nor while it is asked
+    /// about the token and there is no room to wait for that.
     pub stale_age_seconds: u64,
     /// How long a bad token is remembered, and one that the provider chokes on; 10 by default, at most 300; 0 for not at all.
     pub refused_cache_age_seconds: u64,
@@ -41,9 +42,12 @@ pub struct OpaqueConfig {
     /// How many tokens are asked about in a minute that were never good, as far as is remembered; 1 to
     /// 1000000. Ten minutes' worth may come at once. By default 30 for GitHub, which permits an app 5000
     /// questions an hour, and 600 for others. Beyond it such tokens are answered 503, so that made-up
-    /// ones don't spend what the provider permits.
+    /// ones don't spend what the provider permits. A client address, or the first 64 bits of an IPv6
+    /// address, holds an eighth of what is left, and gets an eighth of the rate; all together do where no
+    /// layer outside stamps addresses.
     pub new_tokens_per_minute: Option<u32>,
-    /// After how many failures in a row the provider is left alone; 5 by default, 1 to 1000.
+    /// After how many failures in a row the provider is left alone; 5 by default, 1 to 1000. Failures over
+    /// tokens that were never good count apart, and keep only such tokens from it.
     pub breaker_failures: u32,
     /// For how long; 10 by default, 1 to 300. A provider that names a longer time gets it, up to 300.
     pub breaker_pause_seconds: u64,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bartizan_core::Principal;
-use bartizan_token::Fingerprint;
+use bartizan_token::{Fault, Fingerprint};
 use tokio::{
     runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -14,10 +14,11 @@ use tokio::{
 };
 
 use crate::{
-    breaker::Permit,
+    breakers::Permission,
     budget::Budget,
     judge::{Judge, Refusal},
     lookup::Trouble,
+    outcome::Outcome,
 };
 
 pub(crate) type Verdict = Result<Principal, Refusal>;
@@ -95,10 +96,26 @@ impl Traffic {
         landed
     }
 
-    fn end(&mut self, token: Fingerprint, landed: &watch::Sender<Option<Verdict>>) {
+    /// The look that is announced by this, unless it was given up and another one has begun.
+    fn own(&self, token: Fingerprint, landed: &watch::Sender<Option<Verdict>>) -> Option<&Flight> {
         let ours = landed.subscribe();
-        let is_ours = |flight: &Flight| flight.landed.same_channel(&ours);
-        if self.flights.get(&token).is_some_and(is_ours) {
+        let flight = self.flights.get(&token)?;
+        flight.landed.same_channel(&ours).then_some(flight)
+    }
+
+    /// Whether what it found counts: it was not given up.
+    fn is_awaited(
+        &self,
+        token: Fingerprint,
+        landed: &watch::Sender<Option<Verdict>>,
+        now: Duration,
+    ) -> bool {
+        let own = self.own(token, landed);
+        own.is_some_and(|flight| now < flight.until)
+    }
+
+    fn end(&mut self, token: Fingerprint, landed: &watch::Sender<Option<Verdict>>) {
+        if self.own(token, landed).is_some() {
             self.flights.remove(&token);
         }
     }
@@ -136,7 +153,7 @@ pub(crate) fn runtime() -> Option<Handle> {
 pub(crate) struct Landing {
     pub(crate) judge: Arc<Judge>,
     pub(crate) token: Fingerprint,
-    pub(crate) permit: Permit,
+    pub(crate) permission: Permission,
     pub(crate) verdict: Option<Verdict>,
     pub(crate) landed: watch::Sender<Option<Verdict>>,
 }
@@ -148,18 +165,30 @@ impl Landing {
         let found = look
             .await
             .unwrap_or_else(|_| Err(Trouble::new("timed out")));
-        self.verdict = Some(match found {
-            Ok(verdict) => judge.note_verdict(self.token, self.permit, verdict),
-            Err(trouble) => Err(judge.note_trouble(self.token, self.permit, trouble)),
-        });
+        let Some(outcome) = self.noted(found) else {
+            // Others may know better by now. It ends as one that was interrupted.
+            return;
+        };
+        judge.tell(outcome.news);
+        self.verdict = Some(outcome.verdict);
+    }
+
+    /// Under one lock with the question whether it still counts, so that an older answer never takes
+    /// the place of a newer one.
+    fn noted(&self, found: Result<Result<Principal, Fault>, Trouble>) -> Option<Outcome> {
+        let judge = &self.judge;
+        let traffic = judge.traffic();
+        let now = judge.clock.monotonic();
+        let is_awaited = traffic.is_awaited(self.token, &self.landed, now);
+        is_awaited.then(|| judge.note(self.token, self.permission, found))
     }
 }
 
 impl Drop for Landing {
     fn drop(&mut self) {
         let verdict = self.verdict.take().unwrap_or_else(|| {
-            // Its runtime went away, which says nothing of provider and token.
-            self.judge.breaker.passed_over(self.permit);
+            // Its runtime went away or stood still, which says nothing of provider and token.
+            self.judge.breakers.passed_over(self.permission);
             Err(Refusal::shortly("the look was interrupted"))
         });
         // What was found is remembered by now, so nobody asks a second time in between.

@@ -1,5 +1,6 @@
 use std::{
     borrow::Cow,
+    net::IpAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -12,7 +13,8 @@ use bartizan_token::{Fault, Fingerprint};
 use tokio::time::timeout;
 
 use crate::{
-    breaker::Breaker,
+    breakers::Breakers,
+    budget::Network,
     flight::{Landing, Seats, Traffic, Verdict, Waiter, runtime},
     lookup::Lookup,
     memory::{Memory, Recall},
@@ -24,7 +26,7 @@ pub(crate) struct Judge {
     pub(crate) memory: Memory,
     pub(crate) traffic: Mutex<Traffic>,
     pub(crate) seats: Seats,
-    pub(crate) breaker: Breaker,
+    pub(crate) breakers: Breakers,
     pub(crate) limits: Limits,
     /// How tokens of the provider begin; any way if empty.
     pub(crate) prefixes: Vec<String>,
@@ -56,6 +58,20 @@ impl Refusal {
     }
 }
 
+/// Why no look is begun or joined.
+enum Stay {
+    /// Nothing newer is to be had than what is remembered.
+    Unanswered(Refusal),
+    /// Something newer is on its way, and only no room to wait for it.
+    Unseated(Refusal),
+}
+
+impl From<Refusal> for Stay {
+    fn from(refusal: Refusal) -> Self {
+        Self::Unanswered(refusal)
+    }
+}
+
 pub(crate) enum Judgement {
     Done(Verdict),
     Wait(Waiter),
@@ -68,7 +84,8 @@ pub(crate) const SHORTLY: Duration = Duration::from_secs(1);
 pub(crate) const STALLED: Duration = Duration::from_secs(1);
 
 impl Judge {
-    pub(crate) fn judge(self: &Arc<Self>, token: &str) -> Judgement {
+    /// Judges a token that comes from this address, if that is known.
+    pub(crate) fn judge(self: &Arc<Self>, token: &str, from: Option<IpAddr>) -> Judgement {
         if let Err(fault) = check_form(token, self.limits.max_token_bytes) {
             return Judgement::Done(Err(Refusal::Fault(fault)));
         }
@@ -83,9 +100,10 @@ impl Judge {
             Recall::Bad(refusal) => return Judgement::Done(self.or_stale(fingerprint, refusal)),
             Recall::Nothing { is_known } => is_known,
         };
-        match self.depart(token, fingerprint, is_known) {
+        match self.depart(token, fingerprint, is_known, from) {
             Ok(waiter) => Judgement::Wait(waiter),
-            Err(refusal) => Judgement::Done(self.or_stale(fingerprint, refusal)),
+            Err(Stay::Unseated(refusal)) => Judgement::Done(Err(refusal)),
+            Err(Stay::Unanswered(refusal)) => Judgement::Done(self.or_stale(fingerprint, refusal)),
         }
     }
 
@@ -120,32 +138,40 @@ impl Judge {
         token: &str,
         fingerprint: Fingerprint,
         is_known: bool,
-    ) -> Result<Waiter, Refusal> {
+        from: Option<IpAddr>,
+    ) -> Result<Waiter, Stay> {
         let runtime = runtime();
         let runtime = runtime.ok_or(Refusal::shortly("not inside a tokio runtime with a timer"))?;
-        let seat = self.seats.take(is_known);
-        let seat = seat.ok_or(Refusal::shortly("too many requests wait"))?;
+        let now = self.clock.monotonic();
+        let mut traffic = self.traffic();
+        let under_way = traffic.find(fingerprint, now);
+        let Some(seat) = self.seats.take(is_known) else {
+            let refusal = Refusal::shortly("too many requests wait");
+            return Err(match under_way {
+                Some(_) => Stay::Unseated(refusal),
+                None => Stay::Unanswered(refusal),
+            });
+        };
         let wait = |landed| Waiter {
             token: fingerprint,
             landed,
             seat,
         };
-        let now = self.clock.monotonic();
-        let mut traffic = self.traffic();
-        if let Some(landed) = traffic.find(fingerprint, now) {
+        if let Some(landed) = under_way {
             return Ok(wait(landed));
         }
         if !traffic.has_room(self.limits.max_lookups, is_known, now) {
-            return Err(Refusal::shortly("too many tokens are being looked up"));
+            return Err(Refusal::shortly("too many tokens are being looked up").into());
         }
-        if !is_known && let Err((after, is_news)) = traffic.budget.check(now) {
+        let network = from.map(Network::of);
+        if !is_known && let Err(spent) = traffic.budget.check(now, network) {
             drop(traffic);
-            return Err(self.note_spent_budget(after, is_news));
+            return Err(self.note_spent_budget(spent).into());
         }
         let resting = |after| Refusal::Down("the provider is left alone".into(), after);
-        let permit = self.breaker.permit(now).map_err(resting)?;
+        let permission = self.breakers.permit(now, is_known).map_err(resting)?;
         if !is_known {
-            traffic.budget.take(now);
+            traffic.budget.take(now, network);
         }
         let at_most = self.limits.timeout.saturating_add(STALLED);
         let landed = traffic.begin(fingerprint, is_known, now.saturating_add(at_most));
@@ -155,7 +181,7 @@ impl Judge {
         let landing = Landing {
             judge: Arc::clone(self),
             token: fingerprint,
-            permit,
+            permission,
             verdict: None,
             landed,
         };

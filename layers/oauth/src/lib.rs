@@ -2,6 +2,7 @@
 
 mod assertion;
 mod breaker;
+mod breakers;
 mod budget;
 mod builder;
 mod client_auth;

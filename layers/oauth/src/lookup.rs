@@ -83,7 +83,8 @@ pub(crate) struct Trouble {
 /// Against whom a trouble counts. Strangers must not be able to keep others from the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Blame {
-    /// The provider, and so against all who ask.
+    /// The provider, and so against all who ask; of a token that was never good only against others
+    /// that never were, since it may be the token all the same.
     Provider,
     /// Nobody: it may be the token that the provider does not like.
     Nobody,

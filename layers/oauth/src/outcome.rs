@@ -4,74 +4,139 @@ use bartizan_core::{Event, Principal, Severity};
 use bartizan_token::{Fault, Fingerprint};
 
 use crate::{
-    breaker::{Change, LONGEST, Permit},
+    breaker::{Change, LONGEST},
+    breakers::Permission,
+    budget::Spent,
     flight::Verdict,
     judge::{Judge, Refusal, SHORTLY},
     lookup::{Blame, Trouble},
 };
 
-/// What became of looks, for memory, breaker and operator.
+/// What became of a look, and what the operator is told of it.
+pub(crate) struct Outcome {
+    pub(crate) verdict: Verdict,
+    pub(crate) news: Option<News>,
+}
+
+/// Told when no lock is held: who listens may ask about a token.
+pub(crate) struct News {
+    severity: Severity,
+    kind: &'static str,
+    detail: String,
+}
+
+/// What became of looks, for memory, breakers and operator.
 impl Judge {
-    pub(crate) fn note_verdict(
+    pub(crate) fn note(
         &self,
         token: Fingerprint,
-        permit: Permit,
-        verdict: Result<Principal, Fault>,
-    ) -> Verdict {
-        if self.breaker.succeeded(permit) {
-            let detail = "the provider answers again".to_owned();
-            self.emit(Severity::Info, "provider_back", detail);
+        permission: Permission,
+        found: Result<Result<Principal, Fault>, Trouble>,
+    ) -> Outcome {
+        match found {
+            Ok(verdict) => self.note_verdict(token, permission, verdict),
+            Err(trouble) => self.note_trouble(token, permission, trouble),
         }
+    }
+
+    fn note_verdict(
+        &self,
+        token: Fingerprint,
+        permission: Permission,
+        verdict: Result<Principal, Fault>,
+    ) -> Outcome {
+        let is_news = self.breakers.succeeded(permission);
         match &verdict {
             Ok(principal) => self.memory.accept(token, principal.clone()),
             Err(fault) => self.memory.refuse(token, fault),
         }
-        verdict.map_err(Refusal::Fault)
+        Outcome {
+            verdict: verdict.map_err(Refusal::Fault),
+            news: is_news.then(|| News {
+                severity: Severity::Info,
+                kind: "provider_back",
+                detail: "the provider answers again".to_owned(),
+            }),
+        }
     }
 
-    pub(crate) fn note_trouble(
+    fn note_trouble(
         &self,
         token: Fingerprint,
-        permit: Permit,
+        permission: Permission,
         trouble: Trouble,
-    ) -> Refusal {
-        if trouble.blame == Blame::Provider {
-            let pause = self.note_outage(permit, &trouble);
-            return Refusal::Down(trouble.reason.into(), pause);
-        }
-        self.breaker.passed_over(permit);
-        // Who was put out must not stay in by making GitHub refuse the question.
-        if trouble.blame == Blame::Caller {
+    ) -> Outcome {
+        let is_outage = trouble.blame == Blame::Provider;
+        let (pause, news) = if is_outage {
+            self.note_outage(permission, &trouble)
+        } else {
+            self.breakers.passed_over(permission);
+            // What was asked about this token alone has no answer, and an older one does not stand in
+            // for it: who was put out would stay in by what the provider refuses.
             self.memory.forget_good(token);
+            (SHORTLY, None)
+        };
+        let mut after = pause;
+        // A token that was good is asked about as soon as the provider may be asked.
+        if !is_outage || permission.is_strangers() {
+            let wish = trouble.retry_after;
+            let wish = wish.map(|wish| wish.clamp(SHORTLY, LONGEST));
+            after = after.max(self.memory.put_off(token, &trouble.reason, wish));
         }
-        let wish = trouble.retry_after;
-        let wish = wish.map(|wish| wish.clamp(SHORTLY, LONGEST));
-        let after = self.memory.put_off(token, &trouble.reason, wish);
-        Refusal::Down(trouble.reason.into(), after.max(SHORTLY))
+        Outcome {
+            verdict: Err(Refusal::Down(trouble.reason.into(), after)),
+            news,
+        }
     }
 
-    fn note_outage(&self, permit: Permit, trouble: &Trouble) -> Duration {
+    fn note_outage(&self, permission: Permission, trouble: &Trouble) -> (Duration, Option<News>) {
         let now = self.clock.monotonic();
-        match self.breaker.failed(permit, now, trouble.retry_after) {
+        let reason = &trouble.reason;
+        match self.breakers.failed(permission, now, trouble.retry_after) {
             Change::FirstFailure => {
-                self.emit(Severity::Warning, "lookup_failed", trouble.reason.clone());
+                let news = News {
+                    severity: Severity::Warning,
+                    kind: "lookup_failed",
+                    detail: reason.clone(),
+                };
+                (self.breakers.pause(), Some(news))
             }
             Change::Opened(pause) => {
-                let detail = format!("not asked for {} s: {}", pause.as_secs(), trouble.reason);
-                self.emit(Severity::Error, "provider_down", detail);
-                return pause;
+                let of_whom = match permission.is_strangers() {
+                    true => " about tokens that were never good",
+                    false => "",
+                };
+                let news = News {
+                    severity: Severity::Error,
+                    kind: "provider_down",
+                    detail: format!("not asked{of_whom} for {} s: {reason}", pause.as_secs()),
+                };
+                (pause, Some(news))
             }
-            Change::None => {}
+            Change::None => (self.breakers.pause(), None),
         }
-        self.breaker.pause()
     }
 
-    pub(crate) fn note_spent_budget(&self, after: Duration, is_news: bool) -> Refusal {
+    pub(crate) fn tell(&self, news: Option<News>) {
+        if let Some(news) = news {
+            self.emit(news.severity, news.kind, news.detail);
+        }
+    }
+
+    pub(crate) fn note_spent_budget(&self, spent: Spent) -> Refusal {
+        let (reason, after, is_news) = match spent {
+            Spent::ByAll { after, is_news } => {
+                ("too many tokens that were never good", after, is_news)
+            }
+            Spent::ByOne { after } => {
+                let reason = "too many tokens that were never good, from one network";
+                (reason, after, false)
+            }
+        };
         if is_news {
             let detail = "more tokens that were never good than `new_tokens_per_minute`".to_owned();
             self.emit(Severity::Warning, "lookups_limited", detail);
         }
-        let reason = "too many tokens that were never good";
         Refusal::Down(reason.into(), after.max(SHORTLY))
     }
 

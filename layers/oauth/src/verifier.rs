@@ -60,14 +60,15 @@ impl OpaqueVerifier {
         !self.leave_others || (self.inner.judge.has_known_form(token) && !looks_like_jwt(token))
     }
 
-    /// Judges a token outside of any request: the principal, or why not.
+    /// Judges a token outside of any request: the principal, or why not. No address has a part of
+    /// `new_tokens_per_minute` here.
     ///
     /// # Errors
     ///
     /// The [`Denial`] that a request with this token would be answered with.
     pub async fn verify(&self, token: &str) -> Result<Principal, Denial> {
         let judge = &self.inner.judge;
-        let result = match judge.judge(token) {
+        let result = match judge.judge(token, None) {
             Judgement::Done(result) => result,
             Judgement::Wait(waiter) => judge.settled(waiter).await,
         };
@@ -119,10 +120,14 @@ impl Authenticator for OpaqueVerifier {
         is_ours.then_some(CredentialPlace::Authorization)
     }
 
-    fn authenticate(&self, credentials: &Credentials<'_>, _: &SecurityContext) -> Verification {
+    fn authenticate(
+        &self,
+        credentials: &Credentials<'_>,
+        context: &SecurityContext,
+    ) -> Verification {
         let token = credentials.authorization().map_or("", |a| a.value());
         let inner = Arc::clone(&self.inner);
-        match inner.judge.judge(token) {
+        match inner.judge.judge(token, context.client_address()) {
             Judgement::Done(result) => {
                 let result = result.map(|principal| inner.judge.identified(principal));
                 result.map_err(|refusal| inner.denial(refusal)).into()

@@ -4,7 +4,7 @@ use bartizan_core::Principal;
 use bartizan_token::{Audiences, ClaimMap, Fault, judge_marks, numeric_date};
 use serde_json::{Map, Value};
 
-use crate::lookup::Trouble;
+use crate::lookup::{Blame, Trouble};
 
 /// What an introspection answer has to say (RFC 7662 §2.2).
 #[derive(Debug)]
@@ -32,9 +32,11 @@ impl AnswerRules {
             Some(Value::Bool(false)) => Ok(Err("the provider says the token is not active")),
             // It answered, so it is not down; what it said is no yes (TV-14).
             Some(_) => Ok(Err("`active` is neither true nor false")),
-            None => Err(Trouble::new(
-                "the answer does not say whether the token is active",
-            )),
+            // Of another token it may say so.
+            None => Err(
+                Trouble::new("the answer does not say whether the token is active")
+                    .blamed_on(Blame::Nobody),
+            ),
         }
     }
 

@@ -154,3 +154,52 @@ async fn questions_share_a_connection_rather_than_make_one_each() {
     }
     assert_eq!((provider.count(), provider.connections()), (20, 1));
 }
+
+#[tokio::test]
+async fn whoever_makes_tokens_up_leaves_most_of_the_budget_to_other_addresses() {
+    let provider = Provider::start(|asked| match asked.field("token").as_deref() {
+        Some("good") => Answer::json(&ann()),
+        _ => Answer::json(&json!({ "active": false })),
+    })
+    .await;
+    let verifier = builder(&provider, &clock()).new_tokens_per_minute(4);
+    let layer = OAuthLayer::new(verifier.build().unwrap());
+    let ask = async |token: &str, address: &str| {
+        let mut request = request(&format!("Bearer {token}"));
+        let context = SecurityContext::of(&mut request);
+        context
+            .set_client_address(address.parse().unwrap())
+            .unwrap();
+        send(layer.clone(), request).await.status().as_u16()
+    };
+    for n in 0..60 {
+        // All of one network.
+        let status = ask(&format!("made-up-{n}"), &format!("2001:db8::{n}")).await;
+        assert_eq!(status, if n < 4 { 401 } else { 503 }, "{n}");
+    }
+    assert_eq!(provider.count(), 4);
+    assert_eq!(ask("good", "2001:db8::1").await, 503);
+    assert_eq!(ask("good", "2001:db8:0:1::1").await, 200);
+    // Known by now, it needs no budget.
+    assert_eq!(ask("good", "2001:db8::1").await, 200);
+}
+
+#[tokio::test]
+async fn for_want_of_a_seat_no_old_yes_is_given_while_a_newer_answer_is_on_its_way() {
+    let (provider, clock) = (of_ann().await, clock());
+    let verifier = builder(&provider, &clock).max_waiting(1).build().unwrap();
+    assert!(verifier.verify("token").await.is_ok());
+    clock.advance(Duration::from_secs(60));
+    let no = Answer::json(&json!({ "active": false })).after(Duration::from_millis(300));
+    provider.behave(move |_| no.clone());
+    let first = verifier.clone();
+    let first = tokio::spawn(async move { reason(first.verify("token").await) });
+    while provider.count() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let denial = verifier.verify("token").await.unwrap_err();
+    assert!(denial.reason().ends_with("too many requests wait"));
+    let inactive = "the provider says the token is not active";
+    assert_eq!(first.await.unwrap(), inactive);
+    assert_eq!(reason(verifier.verify("token").await), inactive);
+}

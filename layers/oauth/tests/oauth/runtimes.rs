@@ -76,3 +76,27 @@ fn outside_of_a_runtime_with_a_timer_nobody_is_asked_and_nothing_panics() {
     assert_eq!(denial.reason(), REASON);
     assert_eq!(reason(timerless()), REASON);
 }
+
+#[test]
+fn an_answer_that_lands_late_takes_no_newer_ones_place() {
+    let (_serving, provider) = serving(Answer::json(&ann()));
+    let (events, seen) = collected();
+    let clock = clock();
+    let verifier = builder(&provider, &clock).events(events).build().unwrap();
+    let first = runtime();
+    let asked = first.block_on(async {
+        provider.behave(|_| Answer::json(&ann()).after(Duration::from_millis(50)));
+        tokio::time::timeout(Duration::from_millis(10), verifier.verify("token")).await
+    });
+    assert!(asked.is_err());
+    // The first runtime stands still for longer than a look may take.
+    clock.advance(Duration::from_secs(6));
+    provider.behave(|_| Answer::json(&json!({ "active": false })));
+    let second = runtime();
+    let inactive = "the provider says the token is not active";
+    assert_eq!(reason(second.block_on(verifier.verify("token"))), inactive);
+    first.block_on(async { tokio::time::sleep(Duration::from_millis(200)).await });
+    assert_eq!(reason(second.block_on(verifier.verify("token"))), inactive);
+    assert_eq!(provider.count(), 2);
+    assert!(seen.lock().unwrap().is_empty());
+}

@@ -13,7 +13,6 @@ async fn a_good_token_is_believed_for_a_bounded_time_while_its_provider_is_limit
         Answer::status(503),
         Answer::status(500),
         Answer::status(401),
-        Answer::status(404),
     ] {
         let (provider, clock) = (of_ann().await, clock());
         let build = builder(&provider, &clock).stale_age(S(300));
@@ -94,4 +93,22 @@ async fn without_memory_nothing_is_stale_either() {
     assert!(verifier.verify("token").await.is_ok());
     provider.behave(|_| Answer::status(500));
     assert!(verifier.verify("token").await.is_err());
+}
+
+#[tokio::test]
+async fn what_the_provider_refuses_to_tell_of_one_token_brings_no_old_yes_back() {
+    let silent = Answer::json(&json!({ "sub": "ann" }));
+    for trouble in [Answer::status(400), Answer::status(404), silent] {
+        let (provider, clock) = (of_ann().await, clock());
+        let verifier = builder(&provider, &clock).build().unwrap();
+        assert!(verifier.verify("token").await.is_ok());
+        let reply = trouble.clone();
+        provider.behave(move |_| reply.clone());
+        clock.advance(S(60));
+        for _ in 0..3 {
+            let denial = verifier.verify("token").await.unwrap_err();
+            assert_eq!(denial.kind(), DenialKind::Unavailable, "{trouble:?}");
+            clock.advance(S(11));
+        }
+    }
 }
