@@ -647,3 +647,47 @@ async fn tv_20_a_stream_by_a_credential_without_an_end_ends_all_the_same() {
         }
     }
 }
+
+#[tokio::test]
+async fn tv_20_a_post_that_listens_ends_with_the_token_though_nobody_reads_its_body() {
+    const SECOND: std::time::Duration = std::time::Duration::from_secs(1);
+    let now = 1_800_000_000 * SECOND;
+    let listen = ("mcp-method", "subscriptions/listen");
+    let call = ("mcp-method", "tools/call");
+    let modern = ("mcp-protocol-version", "2026-07-28");
+    let legacy = ("mcp-protocol-version", "2025-11-25");
+    for (headers, outlives) in [
+        (&[listen][..], false),
+        (&[modern, listen], false),
+        (&[legacy, listen], false),
+        (&[call, listen], false),
+        (&[modern], false),
+        (&[("mcp-protocol-version", "2027-01-01")], false),
+        (&[modern, call], true),
+        (&[legacy], true),
+        (&[], true),
+    ] {
+        let clock = bartizan_core::FakeClock::at(now);
+        let stream = Stream::default();
+        let body = stream.clone();
+        let inner = service_fn(move |_: Request<()>| {
+            let answer = Response::builder().header("content-type", "text/event-stream");
+            let answer = answer.body(body.clone()).unwrap();
+            async move { Ok::<_, Infallible>(answer) }
+        });
+        let layer = bearer().call_grace(10 * SECOND).clock(clock.clone());
+        let mut request = Request::post("/mcp");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut request = request.body(()).unwrap();
+        let ann = Principal::user("https://a.example", "ann").expires_at(now + SECOND);
+        bartizan_core::identify(&mut request, ann.build("other")).unwrap();
+        let answer = layer.layer(inner).oneshot(request).await.unwrap();
+        let mut body = Box::pin(answer.into_body());
+        assert_eq!(passes(&stream, &mut body).await, Some(true));
+        clock.advance(2 * SECOND);
+        let passed = passes(&stream, &mut body).await;
+        assert_eq!(passed, Some(outlives), "{headers:?}");
+    }
+}

@@ -2,7 +2,7 @@ use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use bartizan_core::{
     Clock, Secret, SystemClock,
-    auth::{Revocations, RevocationsFull},
+    auth::{NotRevoked, Revocations},
 };
 use bartizan_token::json;
 use serde_json::{Map, Value};
@@ -163,7 +163,7 @@ impl EndedSession {
         list: &Revocations,
         issuer: &str,
         longest: Duration,
-    ) -> Result<(), RevocationsFull> {
+    ) -> Result<(), NotRevoked> {
         let until = list.now().saturating_add(longest);
         list.revoke_session(issuer, &self.session, until)
     }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use bartizan_core::auth::{Revocations, RevocationsFull};
+use bartizan_core::auth::{NotRevoked, Revocations};
 use redis::Value;
 
 /// A revocation as it stands in the stream.
@@ -31,7 +31,22 @@ pub(crate) const MAX_TEXT_BYTES: usize = 4096;
 /// The last millisecond of the year 9999.
 const MAX_MILLIS: u64 = 253_402_300_799_999;
 
-pub(crate) type Fault = &'static str;
+/// Why an entry is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It is of a form that this version does not know: a revocation, to all appearance, with no effect here.
+    Newer(&'static str),
+    /// It is none.
+    Malformed(&'static str),
+}
+
+impl Fault {
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::Newer(text) | Self::Malformed(text) => text,
+        }
+    }
+}
 
 impl Entry {
     /// Field by field, as `XADD` takes them.
@@ -56,20 +71,24 @@ impl Entry {
                 _ => None,
             });
             match (found.next(), found.next()) {
-                (Some(value), None) => text(value).ok_or("a field is no text"),
-                (None, _) => Err("a field is missing"),
-                (Some(_), Some(_)) => Err("a field is repeated"),
+                (Some(value), None) => text(value).ok_or(Fault::Malformed("a field is no text")),
+                (None, _) => Err(Fault::Malformed("a field is missing")),
+                (Some(_), Some(_)) => Err(Fault::Malformed("a field is repeated")),
             }
         };
-        if field("v")? != VERSION {
-            return Err("it is of another version");
+        match field("v")? {
+            VERSION => {}
+            version if is_number(version) => {
+                return Err(Fault::Newer("it is of another version"));
+            }
+            _ => return Err(Fault::Malformed("its version is no number")),
         }
         let name = |name| match field(name)? {
             text if is_name(text) => Ok(text.to_owned()),
-            _ => Err("a name is empty or too long"),
+            _ => Err(Fault::Malformed("a name is empty or too long")),
         };
         let entry = Self {
-            kind: Kind::of(field("kind")?).ok_or("it is of no known kind")?,
+            kind: Kind::of(field("kind")?)?,
             issuer: name("issuer")?,
             id: name("id")?,
             at: time(field("at")?)?,
@@ -79,7 +98,7 @@ impl Entry {
     }
 
     /// Revokes; whatever was done before is not changed by doing it again.
-    pub(crate) fn apply(&self, list: &Revocations) -> Result<(), RevocationsFull> {
+    pub(crate) fn apply(&self, list: &Revocations) -> Result<(), NotRevoked> {
         let Self {
             issuer, id, until, ..
         } = self;
@@ -100,9 +119,13 @@ impl Kind {
         }
     }
 
-    fn of(name: &str) -> Option<Self> {
+    fn of(name: &str) -> Result<Self, Fault> {
         let all = [Self::Credential, Self::Session, Self::Subject];
-        all.into_iter().find(|kind| kind.name() == name)
+        let known = all.into_iter().find(|kind| kind.name() == name);
+        known.ok_or(match name.is_empty() {
+            true => Fault::Malformed("it is of no kind"),
+            false => Fault::Newer("it is of no known kind"),
+        })
     }
 }
 
@@ -119,12 +142,15 @@ pub(crate) fn text(value: &Value) -> Option<&str> {
 }
 
 fn time(text: &str) -> Result<Duration, Fault> {
-    let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let millis = is_number.then(|| text.parse().ok()).flatten();
+    let millis = is_number(text).then(|| text.parse().ok()).flatten();
     let millis = millis.filter(|millis| *millis <= MAX_MILLIS);
     millis
         .map(Duration::from_millis)
-        .ok_or("a time is no number of milliseconds")
+        .ok_or(Fault::Malformed("a time is no number of milliseconds"))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Whole milliseconds, of which the last may have begun.
@@ -186,23 +212,50 @@ mod tests {
             assert!(with(name, value).is_err(), "{name}: {value}");
         }
         assert!(with("id", &"x".repeat(MAX_TEXT_BYTES)).is_ok());
+        for (name, value, is_newer) in [
+            ("v", "2", true),
+            ("v", "17", true),
+            ("v", "", false),
+            ("v", "next", false),
+            ("kind", "everybody", true),
+            ("kind", "", false),
+            ("until", "soon", false),
+        ] {
+            let fault = with(name, value).unwrap_err();
+            assert_eq!(matches!(fault, Fault::Newer(_)), is_newer, "{fault:?}");
+        }
         for missing in 0..good.len() {
             let mut fields = good.to_vec();
             fields.remove(missing);
-            assert_eq!(Entry::read(&values(&fields)), Err("a field is missing"));
+            assert_eq!(
+                Entry::read(&values(&fields)),
+                Err(Fault::Malformed("a field is missing"))
+            );
             fields = good.to_vec();
             fields.push(good[missing].clone());
-            assert_eq!(Entry::read(&values(&fields)), Err("a field is repeated"));
+            assert_eq!(
+                Entry::read(&values(&fields)),
+                Err(Fault::Malformed("a field is repeated"))
+            );
         }
         let mut more = good.to_vec();
         more.push(("by", "an administrator".into()));
         assert_eq!(Entry::read(&values(&more)), Ok(entry()));
         let mut bytes = values(&good);
         bytes[7] = Value::BulkString(vec![0xff]);
-        assert_eq!(Entry::read(&bytes), Err("a field is no text"));
+        assert_eq!(
+            Entry::read(&bytes),
+            Err(Fault::Malformed("a field is no text"))
+        );
         bytes[7] = Value::Nil;
-        assert_eq!(Entry::read(&bytes), Err("a field is no text"));
-        assert_eq!(Entry::read(&[]), Err("a field is missing"));
+        assert_eq!(
+            Entry::read(&bytes),
+            Err(Fault::Malformed("a field is no text"))
+        );
+        assert_eq!(
+            Entry::read(&[]),
+            Err(Fault::Malformed("a field is missing"))
+        );
     }
 
     #[test]

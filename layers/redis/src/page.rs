@@ -40,7 +40,7 @@ impl Page {
             page.last = Some(id.to_owned());
             page.entries.push(match fields {
                 Value::Array(fields) => Entry::read(fields),
-                _ => Err("it has no fields"),
+                _ => Err(Fault::Malformed("it has no fields")),
             });
         }
         Ok(page)
@@ -96,8 +96,8 @@ mod tests {
             ids,
             [
                 Ok("s1"),
-                Err(&"it has no fields"),
-                Err(&"a field is missing"),
+                Err(&Fault::Malformed("it has no fields")),
+                Err(&Fault::Malformed("a field is missing")),
                 Ok("s2")
             ]
         );

@@ -1,6 +1,9 @@
 use std::{error::Error, fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
-use bartizan_core::{Events, auth::Revocations};
+use bartizan_core::{
+    Events,
+    auth::{NotRevoked, Revocations},
+};
 use tokio::{runtime::Handle, sync::watch, task::JoinHandle, time::timeout};
 
 use crate::{
@@ -174,6 +177,11 @@ impl SharedRevocations {
             until: entry::up_to_millis(until),
         };
         let here = entry.apply(list);
+        if here == Err(NotRevoked::Past) {
+            return Err(NotShared::nowhere(
+                "`until` is in the past, in time since the Unix epoch",
+            ));
+        }
         let there = log.publish(&entry).await;
         match (&here, &there) {
             (Ok(()), Ok(())) => Ok(()),
@@ -182,7 +190,7 @@ impl SharedRevocations {
                 is_shared: there.is_ok(),
                 detail: there.map_or_else(
                     |fault| fault.to_string(),
-                    |()| "the list of revocations is full".to_owned(),
+                    |()| "the list of revocations has no room".to_owned(),
                 ),
             }),
         }

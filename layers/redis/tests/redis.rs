@@ -28,6 +28,8 @@ use bartizan_redis::{OutOfTouch, Redis, SharedRevocations, SharedRevocationsBuil
 mod connections;
 #[path = "redis/construction.rs"]
 mod construction;
+#[path = "redis/following.rs"]
+mod following;
 #[path = "redis/outages.rs"]
 mod outages;
 #[path = "redis/sharing.rs"]

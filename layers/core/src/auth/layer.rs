@@ -80,7 +80,8 @@ impl AuthLayer {
 
     /// How long the event stream that answers a call may go on after what identified its caller has
     /// ended; five minutes by default. Streams on which a caller listens (`GET`,
-    /// `subscriptions/listen`) end with it (TV-20).
+    /// `subscriptions/listen`) end with it (TV-20). What a `POST` does is told by its `Mcp-Method` or by its
+    /// body, if a layer reads that; of revision 2026-07-28 one that tells neither counts as listening.
     pub fn call_grace(self, grace: Duration) -> Self {
         self.with(|shared| shared.call_grace = grace)
     }

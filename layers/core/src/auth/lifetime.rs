@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use http::{Method, Response, header::CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, Method, Response, header::CONTENT_TYPE, request::Parts};
 
 use super::{Distrust, Revocations, decide::Watched, layer::Shared};
 use crate::{Clock, Principal, ResponseBody, SecurityContext, body};
@@ -11,13 +11,54 @@ pub(super) struct Lifetime {
     context: SecurityContext,
     shared: Arc<Shared>,
     watched: Option<Watched>,
-    is_post: bool,
+    asked: Asked,
+}
+
+/// What a request says of itself before its body is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// To listen.
+    Listen,
+    /// For an answer.
+    Call,
+    /// One or the other: what the body says counts, and to listen where nobody read it.
+    Either,
+}
+
+const MCP_METHOD: HeaderName = HeaderName::from_static("mcp-method");
+const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+const LISTEN: &str = "subscriptions/listen";
+/// The first revision in which a `POST` can listen. Later ones are greater, as text too.
+const MODERN: &[u8] = b"2026-07-28";
+
+impl Asked {
+    fn by(parts: &Parts) -> Self {
+        if parts.method != Method::POST {
+            return Self::Listen;
+        }
+        let mut methods = parts.headers.get_all(MCP_METHOD).iter().peekable();
+        if methods.peek().is_some() {
+            return match methods.any(|method| method == LISTEN) {
+                true => Self::Listen,
+                false => Self::Call,
+            };
+        }
+        match is_modern(&parts.headers) {
+            true => Self::Either,
+            false => Self::Call,
+        }
+    }
+}
+
+fn is_modern(headers: &HeaderMap) -> bool {
+    let mut versions = headers.get_all(PROTOCOL_VERSION).iter();
+    versions.any(|version| version.as_bytes() >= MODERN)
 }
 
 impl Lifetime {
     /// That of a request that goes on; none if nothing identified its caller.
     pub(super) fn of(
-        method: &Method,
+        parts: &Parts,
         context: &SecurityContext,
         shared: &Arc<Shared>,
         watched: Option<Watched>,
@@ -27,7 +68,7 @@ impl Lifetime {
             context: context.clone(),
             shared: Arc::clone(shared),
             watched,
-            is_post: method == Method::POST,
+            asked: Asked::by(parts),
         })
     }
 
@@ -65,13 +106,14 @@ impl Lifetime {
     /// Whether the stream is a running call's answer, rather than one that a caller listens on.
     fn is_call(&self) -> bool {
         #[cfg(feature = "call")]
-        let listens = self
-            .context
-            .call()
-            .is_some_and(|call| call.method() == "subscriptions/listen");
+        let listens = self.context.call().map(|call| call.method() == LISTEN);
         #[cfg(not(feature = "call"))]
-        let listens = false;
-        self.is_post && !listens
+        let listens = None;
+        match self.asked {
+            Asked::Listen => false,
+            Asked::Call => listens != Some(true),
+            Asked::Either => listens == Some(false),
+        }
     }
 }
 

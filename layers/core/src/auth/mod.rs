@@ -44,5 +44,5 @@ pub use credentials::{Authorization, CredentialPlace, Credentials};
 pub use feed::{Feed, FeedTaken};
 pub use future::AuthFuture;
 pub use layer::AuthLayer;
-pub use revocations::{Distrust, Revocations, RevocationsFull};
+pub use revocations::{Distrust, NotRevoked, Revocations};
 pub use service::Auth;

@@ -35,7 +35,7 @@ use crate::{Clock, Principal, SystemClock};
 /// let in_an_hour = revocations.now() + Duration::from_secs(3600);
 /// revocations.revoke_credential("https://auth.example.com", "token-17", in_an_hour)?;
 /// assert!(revocations.judge(&token).is_err());
-/// # Ok::<(), bartizan_core::auth::RevocationsFull>(())
+/// # Ok::<(), bartizan_core::auth::NotRevoked>(())
 /// ```
 #[derive(Clone)]
 pub struct Revocations {
@@ -53,6 +53,8 @@ struct Shared {
     /// Until when the list is in touch with others, in nanoseconds of the monotonic clock.
     in_touch_until: AtomicU64,
     issuers: RwLock<HashMap<Box<str>, OfIssuer>>,
+    /// When what has expired is looked for next, in nanoseconds of the monotonic clock.
+    forgets_at: AtomicU64,
 }
 
 /// Of a list that needs not be in touch with any other.
@@ -69,10 +71,16 @@ pub enum Distrust {
     OutOfTouch,
 }
 
-/// The list is full, and nothing in it may be forgotten yet: the revocation has **no effect**.
+/// Why a revocation has **no effect**.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct RevocationsFull;
+pub enum NotRevoked {
+    /// The list is full, and nothing in it may be forgotten yet.
+    Full,
+    /// `until` is over by more than five minutes: a duration, maybe, where the time since the Unix epoch
+    /// is meant.
+    Past,
+}
 
 impl Revocations {
     /// Revocations that are held unless [`with_capacity`](Self::with_capacity) says otherwise.
@@ -101,6 +109,7 @@ impl Revocations {
                 state: AtomicU64::new(0),
                 in_touch_until: AtomicU64::new(ALWAYS),
                 issuers: RwLock::default(),
+                forgets_at: AtomicU64::new(0),
             }),
             skew: Self::DEFAULT_SKEW,
         }
@@ -155,13 +164,13 @@ impl Revocations {
     ///
     /// # Errors
     ///
-    /// If there is no room. Then the credential is still good.
+    /// If there is no room, or `until` is over. Then the credential is still good.
     pub fn revoke_credential(
         &self,
         issuer: &str,
         id: &str,
         until: Duration,
-    ) -> Result<(), RevocationsFull> {
+    ) -> Result<(), NotRevoked> {
         self.put(issuer, What::Credential(id), until)
     }
 
@@ -171,13 +180,13 @@ impl Revocations {
     ///
     /// # Errors
     ///
-    /// If there is no room. Then the session's tokens are still good.
+    /// If there is no room, or `until` is over. Then the session's tokens are still good.
     pub fn revoke_session(
         &self,
         issuer: &str,
         session: &str,
         until: Duration,
-    ) -> Result<(), RevocationsFull> {
+    ) -> Result<(), NotRevoked> {
         self.put(issuer, What::Session(session), until)
     }
 
@@ -192,13 +201,13 @@ impl Revocations {
     ///
     /// # Errors
     ///
-    /// If there is no room. Then the subject's credentials are still good.
+    /// If there is no room, or `until` is over. Then the subject's credentials are still good.
     pub fn revoke_subject(
         &self,
         issuer: &str,
         subject: &str,
         until: Duration,
-    ) -> Result<(), RevocationsFull> {
+    ) -> Result<(), NotRevoked> {
         self.revoke_subject_at(issuer, subject, self.now(), until)
     }
 
@@ -207,14 +216,14 @@ impl Revocations {
     ///
     /// # Errors
     ///
-    /// If there is no room. Then the subject's credentials are still good.
+    /// If there is no room, or `until` is over. Then the subject's credentials are still good.
     pub fn revoke_subject_at(
         &self,
         issuer: &str,
         subject: &str,
         at: Duration,
         until: Duration,
-    ) -> Result<(), RevocationsFull> {
+    ) -> Result<(), NotRevoked> {
         self.put(issuer, What::Subject(subject, at), until)
     }
 
@@ -243,7 +252,8 @@ impl Revocations {
         }
         let issuers = self.shared.issuers.read();
         let issuers = issuers.unwrap_or_else(PoisonError::into_inner);
-        issuers.get(principal.issuer())?.find(principal, self.skew)
+        let issuer = issuers.get(principal.issuer())?;
+        issuer.find(principal, self.skew, || self.now())
     }
 
     /// Another one after each change.
@@ -279,23 +289,26 @@ impl Revocations {
         self.len() == 0
     }
 
-    fn put(&self, issuer: &str, what: What<'_>, until: Duration) -> Result<(), RevocationsFull> {
+    fn put(&self, issuer: &str, what: What<'_>, until: Duration) -> Result<(), NotRevoked> {
         let now = self.now();
         if revoked::is_past(until, now) {
-            return Ok(());
+            return Err(NotRevoked::Past);
         }
         let shared = &*self.shared;
         let issuers = shared.issuers.write();
         let mut issuers = issuers.unwrap_or_else(PoisonError::into_inner);
-        let is_known = issuers.get(issuer).is_some_and(|list| list.knows(what));
-        let mut count = self.len();
-        if count >= shared.capacity && !is_known {
+        let is_known = |issuers: &HashMap<Box<str>, OfIssuer>| {
+            issuers.get(issuer).is_some_and(|list| list.knows(what))
+        };
+        let is_full = self.len() >= shared.capacity && !is_known(&issuers);
+        if is_full || self.is_time_to_forget() {
             issuers.retain(|_, list| list.forget(now) > 0);
-            count = issuers.values().map(OfIssuer::len).sum();
-            shared.count.store(count, Ordering::Release);
-            if count >= shared.capacity {
-                return Err(RevocationsFull);
-            }
+            let left = issuers.values().map(OfIssuer::len).sum();
+            shared.count.store(left, Ordering::Release);
+        }
+        let (count, is_known) = (self.len(), is_known(&issuers));
+        if count >= shared.capacity && !is_known {
+            return Err(NotRevoked::Full);
         }
         let list = issuers.entry(issuer.into()).or_default();
         let is_changed = list.put(what, until);
@@ -306,7 +319,21 @@ impl Revocations {
         }
         Ok(())
     }
+
+    /// Asked under the lock.
+    fn is_time_to_forget(&self) -> bool {
+        let now = self.monotonic();
+        let forgets_at = &self.shared.forgets_at;
+        if nanos(now) < forgets_at.load(Ordering::Acquire) {
+            return false;
+        }
+        forgets_at.store(nanos(now.saturating_add(FORGETTING)), Ordering::Release);
+        true
+    }
 }
+
+/// How often what has expired is looked for, since that takes the whole list.
+const FORGETTING: Duration = Duration::from_secs(60);
 
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
@@ -327,13 +354,18 @@ impl fmt::Debug for Revocations {
     }
 }
 
-impl fmt::Display for RevocationsFull {
+impl fmt::Display for NotRevoked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the list of revocations is full: nothing was revoked")
+        f.write_str(match self {
+            Self::Full => "the list of revocations is full: nothing was revoked",
+            Self::Past => {
+                "`until` is in the past, in time since the Unix epoch: nothing was revoked"
+            }
+        })
     }
 }
 
-impl Error for RevocationsFull {}
+impl Error for NotRevoked {}
 
 #[cfg(test)]
 mod tests {
@@ -451,18 +483,74 @@ mod tests {
         for id in ["t1", "t2", "t3"] {
             revoke(id, HOUR).unwrap();
         }
-        assert_eq!(revoke("t4", 9 * HOUR), Err(RevocationsFull));
+        assert_eq!(revoke("t4", 9 * HOUR), Err(NotRevoked::Full));
         assert_eq!(list.len(), 3);
         let t1 = token(I, "ann", json!({}));
         clock.advance(HOUR + SLACK - Duration::from_nanos(1));
-        assert_eq!(revoke("t4", 9 * HOUR), Err(RevocationsFull));
+        assert_eq!(revoke("t4", 9 * HOUR), Err(NotRevoked::Full));
         assert!(list.find(&t1).is_some());
         clock.advance(Duration::from_nanos(1));
         revoke("t4", 9 * HOUR).unwrap();
         assert_eq!(list.len(), 1);
         assert!(list.find(&t1).is_none());
-        assert_eq!(list.revoke_session(I, "s", Duration::ZERO), Ok(()));
+    }
+
+    #[test]
+    fn a_duration_in_the_place_of_a_time_revokes_nothing_and_says_so() {
+        let (list, clock) = list(3);
+        let just = clock.wall() - SLACK;
+        for until in [Duration::ZERO, HOUR, just] {
+            for made in [
+                list.revoke_credential(I, "t1", until),
+                list.revoke_session(I, "s1", until),
+                list.revoke_subject(I, "ann", until),
+                list.revoke_subject_at(I, "ann", clock.wall(), until),
+            ] {
+                assert_eq!(made, Err(NotRevoked::Past));
+            }
+        }
+        assert!(NotRevoked::Past.to_string().contains("`until`"));
+        assert!(list.is_empty());
+        let later = just + Duration::from_nanos(1);
+        list.revoke_credential(I, "t1", later).unwrap();
+        assert!(list.find(&token(I, "ann", json!({}))).is_some());
+    }
+
+    #[test]
+    fn what_may_be_forgotten_is_not_revoked_any_more_though_nobody_needed_its_room() {
+        let (list, clock) = list(1000);
+        let until = clock.wall() + HOUR;
+        list.revoke_subject(I, "ann", until).unwrap();
+        list.revoke_credential(I, "t1", until).unwrap();
+        list.revoke_session(I, "s1", until).unwrap();
+        // A certificate, of which nothing tells when it was issued.
+        let certificate = Principal::service(I, "ann").build("mtls");
+        let others = ["bob", "ann"].map(|who| token(I, who, json!({"sid": "s1"})));
+        clock.advance(HOUR + SLACK - Duration::from_nanos(1));
+        assert!(list.judge(&certificate).is_err());
+        clock.advance(Duration::from_nanos(1));
+        assert_eq!(list.judge(&certificate), Ok(()));
+        for token in &others {
+            assert_eq!(list.judge(token), Ok(()));
+        }
+        assert_eq!(list.len(), 3);
+        list.revoke_session(I, "s2", clock.wall()).unwrap();
         assert_eq!(list.len(), 1);
+    }
+
+    #[test]
+    fn what_has_expired_is_looked_for_once_a_minute() {
+        let (list, clock) = list(1000);
+        let revoke = |id: &str| list.revoke_credential(I, id, clock.wall());
+        revoke("t1").unwrap();
+        clock.advance(SLACK - Duration::from_secs(1));
+        revoke("t2").unwrap();
+        clock.advance(Duration::from_secs(1));
+        revoke("t3").unwrap();
+        assert_eq!(list.len(), 3);
+        clock.advance(FORGETTING);
+        revoke("t4").unwrap();
+        assert_eq!(list.len(), 3);
     }
 
     #[test]
@@ -474,7 +562,7 @@ mod tests {
             assert_eq!(list.len(), 1);
         }
         clock.advance(5 * HOUR);
-        assert_eq!(revoke("t2", HOUR), Err(RevocationsFull));
+        assert_eq!(revoke("t2", HOUR), Err(NotRevoked::Full));
         assert!(list.find(&token(I, "ann", json!({}))).is_some());
     }
 }

@@ -43,19 +43,29 @@ impl OfIssuer {
     }
 
     /// Why the principal's credential is revoked, if it is. An issuer's clock may be ahead by `skew`.
-    pub(super) fn find(&self, principal: &Principal, skew: Duration) -> Option<&'static str> {
+    /// What may be forgotten `now` counts as forgotten.
+    pub(super) fn find(
+        &self,
+        principal: &Principal,
+        skew: Duration,
+        now: impl Fn() -> Duration,
+    ) -> Option<&'static str> {
+        let is_held = |until: &Duration| !is_past(*until, now());
         if let Some(id) = principal.credential_id()
-            && self.credentials.contains_key(id)
+            && self.credentials.get(id).is_some_and(is_held)
         {
             return Some("the credential is revoked");
         }
         let claims = principal.claims();
         if let Some(session) = claims.get("sid").and_then(serde_json::Value::as_str)
-            && self.sessions.contains_key(session)
+            && self.sessions.get(session).is_some_and(is_held)
         {
             return Some("the session is revoked");
         }
         let cut = self.subjects.get(principal.subject())?;
+        if !is_held(&cut.until) {
+            return None;
+        }
         let latest = cut.at.saturating_add(skew).as_secs_f64();
         let issued_at = claims.get("iat").and_then(serde_json::Value::as_f64);
         let is_newer = issued_at.is_some_and(|at| at > latest);

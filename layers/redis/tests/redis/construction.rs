@@ -59,12 +59,17 @@ async fn what_cannot_be_shared_is_revoked_nowhere() {
         (&*long, "t1", until),
         (I, "t1", until + HOUR),
         (I, "t1", Duration::MAX),
+        // A duration where a time is meant.
+        (I, "t1", HOUR),
+        (I, "t1", Duration::ZERO),
     ] {
         let error = shared
             .revoke_credential(issuer, id, until)
             .await
             .unwrap_err();
         assert!(!error.holds_here() && !error.is_shared(), "{error}");
+        let is_past = until < 2 * HOUR;
+        assert!(!is_past || error.to_string().contains("`until` is in the past"));
     }
     assert!(list.is_empty());
 }
