@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bartizan_core::CallLimits;
 use tower_layer::Layer;
 
-use crate::{Policy, Rbac, RbacConfigError, RbacRules, lists::ListRules};
+use crate::{Policy, PolicyHandle, Rbac, RbacConfigError, RbacRules, lists::ListRules};
 
 /// Lets a call pass if the policy permits it to the principal that an outer layer stamped.
 ///
@@ -18,10 +18,13 @@ pub struct RbacLayer {
 impl RbacLayer {
     /// A layer that judges by this policy. An `Arc<Policy>` can be shared with handlers.
     pub fn new(policy: impl Into<Arc<Policy>>) -> Self {
-        let policy = policy.into();
+        Self::with_handle(PolicyHandle::new(policy))
+    }
+
+    /// A layer that judges by the policy that the handle has when a request comes.
+    pub fn with_handle(policy: PolicyHandle) -> Self {
         Self {
             lists: Some(Arc::new(ListRules {
-                policy: Arc::clone(&policy),
                 hide_without_scopes: false,
                 most_bytes: 4 << 20,
             })),
@@ -30,6 +33,11 @@ impl RbacLayer {
                 limits: CallLimits::new(),
             },
         }
+    }
+
+    /// The handle by which the layer's policy can be exchanged, and that of every service it makes.
+    pub fn handle(&self) -> PolicyHandle {
+        self.rules.policy.clone()
     }
 
     /// What a call may measure (IV-6, IV-7). By default [`CallLimits::new`].

@@ -4,8 +4,7 @@ use std::{
 };
 
 use bartizan_core::{
-    Call, CallLimits, Denial, DenialKind, Permissions, RequestBody, ResponseBody, SecurityContext,
-    admit,
+    Call, CallLimits, Denial, DenialKind, RequestBody, ResponseBody, SecurityContext, admit,
     call::{CallGuard, CallGuardFuture, JudgeCall},
     refuse,
 };
@@ -14,7 +13,9 @@ use http::{HeaderMap, Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use crate::{Decision, ListBody, ListFilter, Operation, Policy, challenges, lists::ListRules};
+use crate::{
+    Decision, ListBody, ListFilter, Operation, Policy, PolicyHandle, challenges, lists::ListRules,
+};
 
 /// The service of [`RbacLayer`](crate::RbacLayer).
 #[derive(Debug, Clone)]
@@ -71,7 +72,7 @@ where
 /// What [`Rbac`] judges by.
 #[derive(Debug, Clone)]
 pub struct RbacRules {
-    pub(crate) policy: Arc<Policy>,
+    pub(crate) policy: PolicyHandle,
     pub(crate) limits: CallLimits,
 }
 
@@ -84,20 +85,19 @@ impl JudgeCall for RbacRules {
 
     /// Headers decide nothing: what they mirror was compared with the body, and no more (N-12).
     fn judge(&self, call: &Call, _: &HeaderMap, context: &SecurityContext) -> Result<(), Denial> {
-        let policy = Arc::clone(&self.policy) as Arc<dyn Permissions>;
-        context
-            .set_permissions(policy)
-            .map_err(|conflict| Denial::new(DenialKind::Internal, conflict.to_string()))?;
+        let stamped = self.policy.stamp(context);
+        let in_force =
+            stamped.map_err(|conflict| Denial::new(DenialKind::Internal, conflict.to_string()))?;
+        let policy = &*in_force.policy;
         let operation = Operation::from(call);
         let is_heard = context.trail().is_some();
         let (decision, explained) =
-            self.policy
-                .decide_and_explain(context.principal(), &operation, is_heard);
+            policy.decide_and_explain(context.principal(), &operation, is_heard);
         if decision.is_admitted() {
             admit!("rbac", context, "permitted", explained);
             return Ok(());
         }
-        Err(self.denial(decision, context, &operation))
+        Err(denial(policy, decision, context, &operation))
     }
 
     fn refuse<B>(&self, context: &SecurityContext, denial: Denial) -> Response<ResponseBody<B>> {
@@ -105,23 +105,26 @@ impl JudgeCall for RbacRules {
     }
 }
 
-impl RbacRules {
-    fn denial(&self, decision: Decision, context: &SecurityContext, op: &Operation<'_>) -> Denial {
-        let offered = context.challenges();
-        let scopes = self.policy.scopes_of(op);
-        let (kind, challenges) = match decision {
-            // Without a challenge, a client could do nothing with a 401 (AC-1).
-            Decision::CredentialsMissing if !offered.is_empty() => (
-                DenialKind::CredentialsMissing,
-                challenges::to_identify(offered, &scopes),
-            ),
-            Decision::ScopeInsufficient => (
-                DenialKind::ScopeInsufficient,
-                challenges::to_step_up(offered, &scopes),
-            ),
-            _ => (DenialKind::Forbidden, Vec::new()),
-        };
-        let reason = self.policy.why_refused(context.principal(), op, &scopes);
-        Denial::new(kind, reason).with_challenges(challenges)
-    }
+fn denial(
+    policy: &Policy,
+    decision: Decision,
+    context: &SecurityContext,
+    op: &Operation<'_>,
+) -> Denial {
+    let offered = context.challenges();
+    let scopes = policy.scopes_of(op);
+    let (kind, challenges) = match decision {
+        // Without a challenge, a client could do nothing with a 401 (AC-1).
+        Decision::CredentialsMissing if !offered.is_empty() => (
+            DenialKind::CredentialsMissing,
+            challenges::to_identify(offered, &scopes),
+        ),
+        Decision::ScopeInsufficient => (
+            DenialKind::ScopeInsufficient,
+            challenges::to_step_up(offered, &scopes),
+        ),
+        _ => (DenialKind::Forbidden, Vec::new()),
+    };
+    let reason = policy.why_refused(context.principal(), op, &scopes);
+    Denial::new(kind, reason).with_challenges(challenges)
 }

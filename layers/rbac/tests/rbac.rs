@@ -27,3 +27,5 @@ mod rules;
 mod scopes;
 #[path = "rbac/service.rs"]
 mod service;
+#[path = "rbac/swaps.rs"]
+mod swaps;

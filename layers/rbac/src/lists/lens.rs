@@ -7,7 +7,7 @@ use super::{
     json::{Broken, NOT_JSON, Seen, array, object, string},
     list::{List, RESULT},
 };
-use crate::{Decision, policy::Many};
+use crate::{Decision, handle::InForce, policy::Many};
 
 /// What one principal sees of a list.
 #[derive(Debug)]
@@ -152,7 +152,8 @@ impl View<'_> {
     }
 
     fn list(&mut self, json: &mut Tokens<'_>, list: List) -> Result<(), Broken> {
-        let policy = &self.lens.rules.policy;
+        let policy = InForce::stamped_on(&self.lens.context);
+        let policy = policy.ok_or(Broken("was judged by no policy"))?;
         let many = policy.many(self.principal, &list.operation(""));
         // From where on nothing is kept yet; the end of the last one that is.
         let mut gap = None;

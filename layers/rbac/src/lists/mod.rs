@@ -9,17 +9,12 @@ mod media;
 mod service;
 mod whole;
 
-use std::sync::Arc;
-
 pub use body::ListBody;
 pub use service::{ListFilter, ListFuture};
-
-use crate::Policy;
 
 /// How lists are filtered.
 #[derive(Debug, Clone)]
 pub(crate) struct ListRules {
-    pub(crate) policy: Arc<Policy>,
     /// Whether what only scopes are missing for is hidden.
     pub(crate) hide_without_scopes: bool,
     /// Most bytes of an answer, or of one event of a stream.

@@ -1,0 +1,146 @@
+use std::{any::Any, fmt, sync::Arc};
+
+use arc_swap::ArcSwap;
+use bartizan_core::{
+    AlreadyStamped, Event, Events, Permissions, Principal, SecurityContext, Severity,
+};
+
+use crate::Policy;
+
+/// The policy that a layer judges by, which can be exchanged while requests are served.
+///
+/// Clones are handles of the same policy. Each request is judged by one policy, the one that was in
+/// force when the layer saw it: its lists are filtered by that one, and its handlers ask that one,
+/// however long it takes. A swap waits for nobody, and nobody for it.
+///
+/// ```
+/// use bartizan_rbac::{Policy, RbacLayer, Rule};
+/// let closed = Policy::enterprise().version("1").build()?;
+/// let layer = RbacLayer::new(closed);
+/// let handle = layer.handle();
+/// // Later, and elsewhere:
+/// let open = Policy::enterprise().rule(Rule::tool("*").role("viewer")).version("2").build()?;
+/// let before = handle.swap(open);
+/// assert_eq!((before.version(), handle.policy().version()), ("1", "2"));
+/// # Ok::<(), bartizan_rbac::RbacConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct PolicyHandle(Arc<Shared>);
+
+struct Shared {
+    current: ArcSwap<InForce>,
+    events: Events,
+}
+
+/// A policy in a handle; what requests are stamped with.
+pub(crate) struct InForce {
+    pub(crate) policy: Arc<Policy>,
+    /// Which handle's: layers of one handle judge a request alike.
+    of: Arc<()>,
+}
+
+impl PolicyHandle {
+    /// A handle of this policy. Its events go to `tracing` only.
+    pub fn new(policy: impl Into<Arc<Policy>>) -> Self {
+        Self::with_events(policy, Events::default())
+    }
+
+    /// A handle that reports to `events` what is swapped: `policy_swapped`.
+    pub fn with_events(policy: impl Into<Arc<Policy>>, events: Events) -> Self {
+        let in_force = InForce {
+            policy: policy.into(),
+            of: Arc::default(),
+        };
+        Self(Arc::new(Shared {
+            current: ArcSwap::from_pointee(in_force),
+            events,
+        }))
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.0.current.load().policy)
+    }
+
+    /// Judges by this policy from now on, and returns the one before. Requests that were judged already
+    /// stay with the policy that judged them.
+    pub fn swap(&self, policy: impl Into<Arc<Policy>>) -> Arc<Policy> {
+        let of = Arc::clone(&self.0.current.load().of);
+        let policy = policy.into();
+        let after = Arc::clone(&policy);
+        let before = self.0.current.swap(Arc::new(InForce { policy, of }));
+        let detail = format!(
+            "policy `{}` took the place of `{}`",
+            after.version(),
+            before.policy.version()
+        );
+        self.emit(Severity::Info, "policy_swapped", detail);
+        Arc::clone(&before.policy)
+    }
+
+    pub(crate) fn emit(&self, severity: Severity, kind: &'static str, detail: String) {
+        self.0
+            .events
+            .emit(&Event::new("rbac", severity, kind, detail));
+    }
+
+    pub(crate) fn in_force(&self) -> Arc<InForce> {
+        self.0.current.load_full()
+    }
+
+    /// The one policy by which the request is judged: that in force, unless a layer outside judged by an
+    /// earlier one of this handle.
+    ///
+    /// # Errors
+    ///
+    /// If a layer outside judged by something else.
+    pub(crate) fn stamp(&self, context: &SecurityContext) -> Result<Arc<InForce>, AlreadyStamped> {
+        let current = self.in_force();
+        let stamp = Arc::clone(&current) as Arc<dyn Permissions>;
+        match context.set_permissions(stamp) {
+            Ok(()) => Ok(current),
+            Err(conflict) => {
+                let stamped = context.permissions().map(Arc::clone);
+                let stamped =
+                    stamped.and_then(|p| (p as Arc<dyn Any + Send + Sync>).downcast().ok());
+                let same = |stamped: &Arc<InForce>| {
+                    Arc::ptr_eq(&stamped.of, &current.of)
+                        || Arc::ptr_eq(&stamped.policy, &current.policy)
+                };
+                stamped.filter(same).ok_or(conflict)
+            }
+        }
+    }
+}
+
+impl InForce {
+    /// The policy that judged the request, if a layer did.
+    pub(crate) fn stamped_on(context: &SecurityContext) -> Option<&Policy> {
+        let stamped: &dyn Any = &**context.permissions()?;
+        stamped
+            .downcast_ref()
+            .map(|stamped: &Self| &*stamped.policy)
+    }
+}
+
+impl Permissions for InForce {
+    fn has_role(&self, principal: &Principal, role: &str) -> bool {
+        self.policy.has_role(principal, role)
+    }
+
+    fn has_capability(&self, principal: &Principal, capability: &str) -> bool {
+        self.policy.has_capability(principal, capability)
+    }
+}
+
+impl<P: Into<Arc<Policy>>> From<P> for PolicyHandle {
+    fn from(policy: P) -> Self {
+        Self::new(policy)
+    }
+}
+
+impl fmt::Debug for PolicyHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PolicyHandle").field(&self.policy()).finish()
+    }
+}
