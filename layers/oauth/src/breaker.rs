@@ -24,6 +24,10 @@ struct State {
     trying_until: Option<Duration>,
     /// Counts openings, tries and closings: results of before tell nothing of now.
     generation: u64,
+    /// Whether it was told of these failures.
+    is_told: bool,
+    /// When it was told last of a first failure.
+    told_at: Option<Duration>,
 }
 
 /// Permission to ask.
@@ -40,6 +44,8 @@ pub(crate) enum Change {
 
 /// While one request tries, others come back so soon.
 const SHORTLY: Duration = Duration::from_secs(1);
+
+const NEWS_EVERY: Duration = Duration::from_secs(60);
 
 /// A provider decides no longer time than this.
 pub(crate) const LONGEST: Duration = Duration::from_secs(300);
@@ -86,10 +92,11 @@ impl Breaker {
         if permit.0 != state.generation {
             return false;
         }
-        let is_news = state.failures > 0;
+        let is_news = state.is_told;
         let was_open = state.open_until.is_some();
         *state = State {
             generation: state.generation.wrapping_add(u64::from(was_open)),
+            told_at: state.told_at,
             ..State::default()
         };
         is_news
@@ -103,15 +110,12 @@ impl Breaker {
         }
         state.failures = state.failures.saturating_add(1);
         if state.failures < self.threshold && wish.is_none() {
-            return if state.failures == 1 {
-                Change::FirstFailure
-            } else {
-                Change::None
-            };
+            return state.tell_first(now);
         }
         let pause = wish.map_or(self.cool_down, |wish| {
             wish.clamp(self.cool_down, self.cool_down.max(LONGEST))
         });
+        state.is_told = true;
         state.trying_until = None;
         state.open_until = Some(now.saturating_add(pause));
         state.generation = state.generation.wrapping_add(1);
@@ -136,6 +140,19 @@ impl Breaker {
     }
 }
 
+impl State {
+    /// That it failed once is news once in a while, however often it does so between successes.
+    fn tell_first(&mut self, now: Duration) -> Change {
+        let until = self.told_at.map(|at| at.saturating_add(NEWS_EVERY));
+        if self.failures > 1 || until.is_some_and(|until| now < until) {
+            return Change::None;
+        }
+        self.is_told = true;
+        self.told_at = Some(now);
+        Change::FirstFailure
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,7 +171,8 @@ mod tests {
         assert_eq!(breaker.failed(permit(), S(0), None), Change::None);
         assert!(breaker.succeeded(permit()));
         assert!(!breaker.succeeded(permit()));
-        for expected in [Change::FirstFailure, Change::None, Change::Opened(S(10))] {
+        // It was told of the first a moment ago.
+        for expected in [Change::None, Change::None, Change::Opened(S(10))] {
             let permit = breaker.permit(S(5)).unwrap();
             assert_eq!(breaker.failed(permit, S(5), None), expected);
         }

@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use crate::breaker::{Breaker, Change, Permit};
+use crate::{
+    breaker::{Breaker, Change, Permit},
+    lookup::Trouble,
+};
 
 /// Two breakers: what comes of made-up tokens must not keep the provider from those that were good.
 ///
@@ -58,15 +61,20 @@ impl Breakers {
         known || strangers
     }
 
-    /// It did not, and perhaps said when it will.
+    /// It did not, and perhaps said when it will. Over the token of a stranger that is believed only of
+    /// a limit that this server has spent: a single token must not shut out all strangers for minutes.
     pub(crate) fn failed(
         &self,
         permission: Permission,
         now: Duration,
-        wish: Option<Duration>,
+        trouble: &Trouble,
     ) -> Change {
+        let wish = trouble.retry_after;
         match permission.stranger {
-            Some(permit) => self.strangers.failed(permit, now, wish),
+            Some(permit) => {
+                let wish = wish.filter(|_| trouble.is_limit);
+                self.strangers.failed(permit, now, wish)
+            }
             None => self.known.failed(permission.known, now, wish),
         }
     }
@@ -94,7 +102,7 @@ mod tests {
     fn fail(breakers: &Breakers, now: Duration, is_known: bool) -> usize {
         let mut failed = 0;
         while let Ok(permission) = breakers.permit(now, is_known) {
-            breakers.failed(permission, now, None);
+            breakers.failed(permission, now, &Trouble::new("down"));
             failed += 1;
         }
         failed

@@ -77,6 +77,7 @@ pub(crate) fn unexpected(answer: &Response<Bytes>, asked_as: AskedAs) -> Trouble
     Trouble {
         reason: format!("status {}", status.as_u16()),
         retry_after: wish.filter(|_| is_wish).map(Duration::from_secs),
+        is_limit: status == StatusCode::TOO_MANY_REQUESTS,
         blame: blame(status, asked_as),
     }
 }

@@ -77,6 +77,8 @@ pub(crate) struct Trouble {
     pub(crate) reason: String,
     /// When the provider wants to be asked again.
     pub(crate) retry_after: Option<Duration>,
+    /// Whether this server has asked as often as it may.
+    pub(crate) is_limit: bool,
     pub(crate) blame: Blame,
 }
 
@@ -98,6 +100,7 @@ impl Trouble {
         Self {
             reason: reason.into(),
             retry_after: None,
+            is_limit: false,
             blame: Blame::Provider,
         }
     }

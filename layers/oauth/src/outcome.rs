@@ -92,7 +92,7 @@ impl Judge {
     fn note_outage(&self, permission: Permission, trouble: &Trouble) -> (Duration, Option<News>) {
         let now = self.clock.monotonic();
         let reason = &trouble.reason;
-        match self.breakers.failed(permission, now, trouble.retry_after) {
+        match self.breakers.failed(permission, now, trouble) {
             Change::FirstFailure => {
                 let news = News {
                     severity: Severity::Warning,

@@ -219,6 +219,7 @@ impl Api {
 
     fn trouble(&self, answer: &Response<Bytes>, asked_as: AskedAs) -> Trouble {
         let mut trouble = unexpected(answer, asked_as);
+        trouble.is_limit |= is_spent(answer);
         if trouble.retry_after.is_none() && is_spent(answer) {
             let reset = answer.headers().get("x-ratelimit-reset");
             let reset = reset.and_then(|value| value.to_str().ok()?.trim().parse().ok());

@@ -228,3 +228,35 @@ async fn tokens_that_make_the_provider_fail_keep_no_good_one_from_it() {
         assert_eq!(ask("newer").await, "accepted", "{trouble:?}");
     }
 }
+
+#[tokio::test]
+async fn one_made_up_token_does_not_get_the_provider_left_alone_for_long() {
+    let provider = Provider::start(|asked| match asked.field("token").as_deref() {
+        Some("bad") => Answer::status(403).with("retry-after", "300"),
+        _ => Answer::json(&ann()),
+    })
+    .await;
+    let verifier = builder(&provider, &clock()).build().unwrap();
+    let denial = verifier.verify("bad").await.unwrap_err();
+    assert_eq!(denial.retry_after(), Some(Duration::from_secs(300)));
+    assert_eq!(reason(verifier.verify("new").await), "accepted");
+}
+
+#[tokio::test]
+async fn made_up_tokens_cause_no_flood_of_events() {
+    let provider = Provider::start(|asked| match asked.field("token").as_deref() {
+        Some(token) if token.starts_with("bad") => Answer::status(500),
+        _ => Answer::json(&json!({ "active": false })),
+    })
+    .await;
+    let (clock, (events, seen)) = (clock(), collected());
+    let verifier = builder(&provider, &clock).events(events).build().unwrap();
+    for n in 0..20 {
+        assert!(verifier.verify(&format!("bad-{n}")).await.is_err());
+        assert!(verifier.verify(&format!("other-{n}")).await.is_err());
+    }
+    assert_eq!((provider.count(), seen.lock().unwrap().len()), (40, 2));
+    clock.advance(Duration::from_secs(60));
+    assert!(verifier.verify("bad").await.is_err());
+    assert_eq!(seen.lock().unwrap().len(), 3, "{seen:?}");
+}
