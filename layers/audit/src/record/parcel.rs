@@ -18,7 +18,7 @@ use crate::gaps::Missing;
 pub(crate) struct Parcel {
     records: Vec<Packed>,
     findings: Vec<PackedFinding>,
-    pieces: Vec<Option<Piece>>,
+    pieces: Vec<Piece>,
     text: String,
 }
 
@@ -39,6 +39,8 @@ struct Packed {
     result: &'static str,
     principal_kind: Option<&'static str>,
     missing: Option<Missing>,
+    /// Which of the texts there are, from the lowest bit on.
+    texts: u16,
     findings: usize,
     findings_dropped: usize,
     ip_address: Option<IpAddr>,
@@ -67,7 +69,7 @@ enum Reason {
 
 /// Records that a parcel has room for from the start.
 const FIRST: usize = 64;
-const USUAL_PIECES: usize = 18;
+const USUAL_PIECES: usize = 14;
 const USUAL_FINDINGS: usize = 8;
 const USUAL_TEXT: usize = 512;
 
@@ -126,22 +128,16 @@ impl Parcel {
     }
 
     pub(crate) fn pack(&mut self, record: &Record<'_>) {
-        let pieces = texts(record).map(|text| self.carry(text));
-        self.pieces.extend_from_slice(&pieces);
+        let texts = self.carry_texts(record);
         let roles = record.user_role.is_known().then(|| {
             let before = self.pieces.len();
-            for role in record.user_role.iter() {
-                let piece = self.carry(Some(role));
-                self.pieces.push(piece);
-            }
+            record.user_role.iter().for_each(|role| {
+                self.carry(role);
+            });
             let named = u8::try_from(self.pieces.len() - before).unwrap_or_default();
             (named, record.user_role.are_cut())
         });
-        let mut budget = Budget::new();
-        for finding in record.findings {
-            let finding = self.packed(finding, &mut budget);
-            self.findings.push(finding);
-        }
+        self.carry_findings(record.findings);
         self.records.push(Packed {
             timestamp: record.timestamp,
             latency: record.latency,
@@ -149,6 +145,7 @@ impl Parcel {
             result: record.result,
             principal_kind: record.metadata.principal_kind,
             missing: record.metadata.missing,
+            texts,
             findings: record.findings.len(),
             findings_dropped: record.findings_dropped,
             ip_address: record.ip_address,
@@ -160,8 +157,21 @@ impl Parcel {
         });
     }
 
-    fn carry(&mut self, text: Option<Text<'_>>) -> Option<Piece> {
-        let text = text?;
+    /// Carries the texts that there are, and tells which those are.
+    fn carry_texts(&mut self, record: &Record<'_>) -> u16 {
+        let (mut there, mut bit) = (0, 1);
+        for text in texts(record) {
+            if text.and_then(|text| self.carry(text)).is_some() {
+                there |= bit;
+            }
+            bit <<= 1;
+        }
+        there
+    }
+
+    /// `None` of a text beyond any bound that there is.
+    #[inline]
+    fn carry(&mut self, text: Text<'_>) -> Option<()> {
         let carried = text.portable();
         let piece = Piece {
             len: u16::try_from(carried.len()).ok()?,
@@ -169,24 +179,29 @@ impl Parcel {
             is_cut: text.is_cut_behind(),
         };
         self.text.push_str(carried);
-        Some(piece)
+        self.pieces.push(piece);
+        Some(())
     }
 
-    fn packed(&mut self, finding: &Finding, budget: &mut Budget) -> PackedFinding {
-        let reason = match finding.reason {
-            Cow::Borrowed(reason) => Reason::Static(budget.portable(finding.verdict, reason)),
-            Cow::Owned(ref reason) => {
-                let carried = budget.portable(finding.verdict, reason);
-                self.text.push_str(carried);
-                Reason::Carried(carried.len())
+    fn carry_findings(&mut self, findings: &[Finding]) {
+        // What is static takes no room here, and is cut where it is written.
+        let mut budget = Budget::new();
+        self.findings.extend(findings.iter().map(|finding| {
+            let reason = match finding.reason {
+                Cow::Borrowed(reason) => Reason::Static(reason),
+                Cow::Owned(ref reason) => {
+                    let carried = budget.portable(finding.verdict, reason);
+                    self.text.push_str(carried);
+                    Reason::Carried(carried.len())
+                }
+            };
+            PackedFinding {
+                layer: finding.layer,
+                kind: finding.kind,
+                reason,
+                verdict: finding.verdict,
             }
-        };
-        PackedFinding {
-            layer: finding.layer,
-            kind: finding.kind,
-            reason,
-            verdict: finding.verdict,
-        }
+        }));
     }
 
     pub(crate) fn unpack(&self) -> Unpacking<'_> {
@@ -227,7 +242,7 @@ fn texts<'a>(record: &Record<'a>) -> [Option<Text<'a>>; 16] {
 pub(crate) struct Unpacking<'p> {
     records: slice::Iter<'p, Packed>,
     findings: &'p [PackedFinding],
-    pieces: slice::Iter<'p, Option<Piece>>,
+    pieces: slice::Iter<'p, Piece>,
     text: &'p str,
 }
 
@@ -256,7 +271,10 @@ impl<'p> Unpacking<'p> {
             task,
             http_method,
             http_path,
-        ] = array::from_fn(|_| self.next_text());
+        ] = array::from_fn(|place| {
+            let is_there = packed.texts >> place & 1 == 1;
+            if is_there { self.next_text() } else { None }
+        });
         let mut roles = [Text::new("", 0); MAX_ROLES];
         let user_role = packed.roles.map(|(named, more)| {
             let named = usize::from(named).min(MAX_ROLES);
@@ -323,7 +341,7 @@ impl<'p> Unpacking<'p> {
     }
 
     fn next_text(&mut self) -> Option<Text<'p>> {
-        let piece = (*self.pieces.next()?)?;
+        let piece = self.pieces.next()?;
         let text = take(&mut self.text, piece.len.into());
         Some(Text::carried(text, piece.limit.into(), piece.is_cut))
     }
