@@ -79,7 +79,8 @@ impl Events {
 
     fn end_line(&mut self, out: &mut Vec<u8>) -> Result<(), Broken> {
         let line = self.held.get(self.line..).unwrap_or_default();
-        let line = if self.is_first { unmarked(line) } else { line };
+        let is_very_first = self.is_first && self.line == 0;
+        let line = if is_very_first { unmarked(line) } else { line };
         let is_blank = matches!(line.first(), Some(b'\n' | b'\r'));
         let is_comment = line.first() == Some(&b':') && self.line == 0;
         if is_blank {

@@ -1,5 +1,5 @@
 use http::{
-    HeaderMap,
+    HeaderMap, HeaderValue,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 
@@ -12,26 +12,37 @@ pub(super) enum Media {
     Events,
     /// Nothing that can be looked into.
     Other,
+    /// Nothing that can be looked into, but somebody might take it for events.
+    Unclear,
 }
 
 impl Media {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let mut types = headers.get_all(CONTENT_TYPE).iter();
-        let (Some(media), None) = (types.next(), types.next()) else {
-            return Self::Other;
+        let known = match (types.next(), types.next()) {
+            (Some(media), None) => media.to_str().ok().and_then(Self::named),
+            _ => None,
         };
-        let Ok(media) = media.to_str() else {
-            return Self::Other;
+        let is_like = |media: &HeaderValue| {
+            let media = media.as_bytes().to_ascii_lowercase();
+            memchr::memmem::find(&media, b"event-stream").is_some()
         };
+        known.unwrap_or_else(|| match headers.get_all(CONTENT_TYPE).iter().any(is_like) {
+            true => Self::Unclear,
+            false => Self::Other,
+        })
+    }
+
+    fn named(media: &str) -> Option<Self> {
         let mut parts = media.split(';').map(|part| part.trim_matches([' ', '\t']));
         let essence = parts.next().unwrap_or_default();
         if essence.eq_ignore_ascii_case("text/event-stream") {
             // Always UTF-8, whatever a parameter says.
-            Self::Events
+            Some(Self::Events)
         } else if essence.eq_ignore_ascii_case("application/json") && parts.all(is_utf8) {
-            Self::Json
+            Some(Self::Json)
         } else {
-            Self::Other
+            None
         }
     }
 }
@@ -65,5 +76,34 @@ pub(super) fn forget_body(headers: &mut HeaderMap) {
         "repr-digest",
     ] {
         headers.remove(described);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_one_type_that_says_it_is_json_in_utf_8_or_events() {
+        for (types, media) in [
+            (&["application/json"][..], Media::Json),
+            (&["application/json;charset=utf-8"], Media::Json),
+            (&["application/json; charset=latin1"], Media::Other),
+            (&["application/json; charset*=utf-8"], Media::Other),
+            (&["application/json", "application/json"], Media::Other),
+            (&["application/json, text/plain"], Media::Other),
+            (&["text/html"], Media::Other),
+            (&[], Media::Other),
+            (&["Text/Event-Stream; charset=x"], Media::Events),
+            (&["text/event-stream", "text/event-stream"], Media::Unclear),
+            (&["application/json", "text/EVENT-stream"], Media::Unclear),
+            (&["text/plain, text/event-stream"], Media::Unclear),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in types {
+                headers.append(CONTENT_TYPE, HeaderValue::from_static(line));
+            }
+            assert_eq!(Media::of(&headers), media, "{types:?}");
+        }
     }
 }

@@ -122,7 +122,7 @@ fn begin<B: Body<Data = Bytes>>(mut response: Response<B>, lens: Lens) -> Begun<
     let media = Media::of(response.headers());
     let is_list = match media {
         _ if !response.status().is_success() || response.body().is_end_stream() => false,
-        Media::Events => true,
+        Media::Events | Media::Unclear => true,
         Media::Json | Media::Other => lens.is_asked(),
     };
     if !is_list {
@@ -130,7 +130,7 @@ fn begin<B: Body<Data = Bytes>>(mut response: Response<B>, lens: Lens) -> Begun<
     }
     let broken = match media {
         _ if !media::is_plain(response.headers()) => "has a content encoding",
-        Media::Other => "is neither JSON nor an event stream",
+        Media::Other | Media::Unclear => "is neither JSON nor an event stream",
         Media::Json => return Begun::Whole(Box::pin(Whole::new(response, lens))),
         Media::Events => {
             media::forget_body(response.headers_mut());

@@ -334,6 +334,47 @@ async fn bytes_that_are_no_utf_8_are_refused() {
     assert!(listed.body.contains("-32603") && !listed.body.contains("tools"));
 }
 
+#[test]
+fn how_many_elements_a_list_has_costs_no_allocations() {
+    let allocations = |count: usize| {
+        let tool = |n: usize| json!({"name": format!("read{n}_note"), "x": [{"y": n}]});
+        let tools: Vec<_> = (0..count).map(tool).chain([json!({"name": "x"})]).collect();
+        let body = json!({"jsonrpc": "2.0", "id": 1, "result": {"tools": tools}});
+        let vector = json_list("tools/list", body);
+        let body = Bytes::from(vector.body.clone());
+        let inner = service_fn(|_: Request<RequestBody<Full<Bytes>>>| {
+            let answer = Response::builder().header("content-type", "application/json");
+            let answer = answer.body(Full::new(body.clone())).unwrap();
+            async { Ok::<_, Infallible>(answer) }
+        });
+        let service = layer().layer(inner);
+        let request = request(&viewer(), "tools/list", false);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let counted = allocation_counter::measure(|| {
+            let answer = runtime.block_on(service.oneshot(request)).unwrap();
+            assert_eq!(answer.status(), 200);
+        });
+        counted.count_total
+    };
+    allocations(10);
+    assert_eq!(allocations(10), allocations(200));
+}
+
+#[tokio::test]
+async fn on_a_stream_of_the_servers_own_what_might_be_taken_for_events_is_refused() {
+    let body = "data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"delete_note\"}]}}\n\n";
+    for (media, status) in [("text/plain, text/event-stream", 500), ("text/html", 200)] {
+        let mut vector = stream_list(body);
+        vector.method = "GET".to_owned();
+        vector.media = media.to_owned();
+        let listed = whole(layer(), &viewer(), &vector).await;
+        assert_eq!(listed.head.status, status, "{media}");
+    }
+}
+
 /// A service whose answers the test gives frame by frame.
 async fn scripted(media: &'static str) -> (FrameSender, Response<ResponseBody<ListBody<Frames>>>) {
     let (inner, mut exchanges) = Scripted::<Infallible>::new();
