@@ -7,6 +7,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use crate::{SessionConfigError, SessionKeys, SessionLayer};
 
@@ -35,16 +36,20 @@ pub struct SessionConfig {
 
 /// A secret in Base64, of either alphabet, with or without padding: `openssl rand -base64 32` makes one.
 ///
-/// `Debug` shows nothing of it.
+/// `Debug` shows nothing of it, and its memory is overwritten when it goes.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
-pub struct SessionSecret(String);
+pub struct SessionSecret(Zeroizing<String>);
 
 impl SessionSecret {
     fn decode(&self) -> Option<Secret> {
         let padding = DecodePaddingMode::Indifferent;
         let rules = GeneralPurposeConfig::new().with_decode_padding_mode(padding);
-        let read = |alphabet: &Alphabet| GeneralPurpose::new(alphabet, rules).decode(&self.0).ok();
+        let read = |alphabet: &Alphabet| {
+            GeneralPurpose::new(alphabet, rules)
+                .decode(self.0.as_bytes())
+                .ok()
+        };
         read(&STANDARD)
             .or_else(|| read(&URL_SAFE))
             .map(Secret::from)

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use bartizan_core::{Denial, DenialKind, SecurityContext, call::Revision};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -23,9 +25,20 @@ pub(crate) struct Admitted {
     /// Whom a session would belong to that the answer begins; `None` if it may begin none.
     pub(crate) binding: Option<Binding>,
     /// The inner id of the session that the request is part of.
-    pub(crate) session: Option<Vec<u8>>,
+    pub(crate) session: Option<InnerId>,
     /// What is said of it in a record.
     pub(crate) kind: &'static str,
+}
+
+/// An id as the inner service knows it. It shows nothing of itself: whoever learns it needs no principal
+/// where the service can be reached without this layer (SE-7).
+#[derive(Clone)]
+pub(crate) struct InnerId(pub(crate) Vec<u8>);
+
+impl fmt::Debug for InnerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InnerId(..)")
+    }
 }
 
 impl Rules {
@@ -54,7 +67,7 @@ impl Rules {
         }
         let binding = Binding::of(principal);
         let session = self.session(headers, &binding)?;
-        self.last_event(headers, &binding, session.as_deref())?;
+        self.last_event(headers, &binding, session.as_ref())?;
         let kind = session.as_ref().map_or("no_session", |_| "session_owned");
         Ok(Admitted {
             binding: Some(binding),
@@ -67,7 +80,7 @@ impl Rules {
         &self,
         headers: &mut HeaderMap,
         binding: &Binding,
-    ) -> Result<Option<Vec<u8>>, Denial> {
+    ) -> Result<Option<InnerId>, Denial> {
         let Some(wrapped) = single(headers, &SESSION_ID)? else {
             return Ok(None);
         };
@@ -76,7 +89,7 @@ impl Rules {
             .unseal(binding, Purpose::Session, wrapped.as_bytes())
             .ok_or_else(|| unknown("the session id was not issued to this principal"))?;
         put(headers, SESSION_ID, &session)?;
-        Ok(Some(session))
+        Ok(Some(InnerId(session)))
     }
 
     /// An event opens only in the session that it is of: a store of events that several sessions
@@ -85,12 +98,12 @@ impl Rules {
         &self,
         headers: &mut HeaderMap,
         binding: &Binding,
-        session: Option<&[u8]>,
+        session: Option<&InnerId>,
     ) -> Result<(), Denial> {
         let Some(wrapped) = single(headers, &LAST_EVENT_ID)? else {
             return Ok(());
         };
-        let Some(session) = session else {
+        let Some(InnerId(session)) = session else {
             return Err(unknown("an event id without a session"));
         };
         let event = self

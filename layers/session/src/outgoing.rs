@@ -5,7 +5,7 @@ use crate::{
     SessionBody, SessionKeys,
     binding::{Binding, Purpose},
     events::EventIds,
-    incoming::SESSION_ID,
+    incoming::{InnerId, SESSION_ID},
     media::{Media, media},
 };
 
@@ -15,7 +15,7 @@ pub(crate) struct Exit {
     pub(crate) keys: SessionKeys,
     pub(crate) context: SecurityContext,
     pub(crate) binding: Option<Binding>,
-    pub(crate) session: Option<Vec<u8>>,
+    pub(crate) session: Option<InnerId>,
 }
 
 impl Exit {
@@ -27,7 +27,9 @@ impl Exit {
             return refuse!("session", &self.context, denial);
         }
         let events = match (self.binding, self.session) {
-            (Some(binding), Some(session)) if media(response.headers()) == Media::EventStream => {
+            (Some(binding), Some(InnerId(session)))
+                if media(response.headers()) == Media::EventStream =>
+            {
                 // Wrapped ids are longer.
                 response.headers_mut().remove(CONTENT_LENGTH);
                 Some(EventIds::new(self.keys, binding, session))
@@ -60,7 +62,7 @@ impl Exit {
             ));
         };
         wrapped.set_sensitive(true);
-        self.session = Some(id.as_bytes().to_vec());
+        self.session = Some(InnerId(id.as_bytes().to_vec()));
         headers.insert(SESSION_ID, wrapped);
         Ok(())
     }

@@ -8,6 +8,8 @@
     reason = "all of this is tests, helpers included"
 )]
 
+#[path = "tasks/bodies.rs"]
+mod bodies;
 #[path = "tasks/lists.rs"]
 mod lists;
 #[path = "tasks/stores.rs"]

@@ -128,6 +128,6 @@ fn of_list(listed: Listed, owned: Result<Vec<bool>, Unclaimed>) -> Fate {
 pub(crate) fn unreadable() -> Denial {
     Denial::new(
         DenialKind::Internal,
-        "the inner service's list of tasks can't be read, or is too long",
+        "what the inner service says of tasks can't be read, or is too long",
     )
 }

@@ -45,6 +45,8 @@ struct Stream {
     judging: Option<(Judging, Bytes)>,
     out: VecDeque<Bytes>,
     trailers: VecDeque<HeaderMap>,
+    /// The body has come to its end, and must not be asked again.
+    is_over: bool,
     /// The rest of a long event is left out.
     is_dropping: bool,
     /// The end of the last piece of a long event: a name may be cut in two.
@@ -72,6 +74,7 @@ impl<B> TaskBody<B> {
             judging: None,
             out: VecDeque::new(),
             trailers: VecDeque::new(),
+            is_over: false,
             is_dropping: false,
             tail: Vec::new(),
         });
@@ -100,17 +103,16 @@ impl<B: Body<Data = Bytes>> Body for TaskBody<B> {
                 if let Some(frame) = ready!(stream.poll_ready(cx)) {
                     return Poll::Ready(Some(Ok(frame)));
                 }
-                match ready!(body.as_mut().poll_frame(cx)?).map(Frame::into_data) {
-                    Some(Ok(data)) => stream.take(data),
-                    Some(Err(frame)) => {
-                        if let Ok(trailers) = frame.into_trailers() {
-                            stream.trailers.push_back(trailers);
-                        }
+                if stream.is_over {
+                    return Poll::Ready(None);
+                }
+                match ready!(body.as_mut().poll_frame(cx)) {
+                    Some(Ok(frame)) => stream.take(frame),
+                    Some(Err(error)) => {
+                        stream.break_off();
+                        return Poll::Ready(Some(Err(error)));
                     }
-                    None => {
-                        let rest = stream.end();
-                        return Poll::Ready(rest.map(Frame::data).map(Ok));
-                    }
+                    None => stream.end(),
                 }
             },
         }
@@ -120,7 +122,9 @@ impl<B: Body<Data = Bytes>> Body for TaskBody<B> {
         match &self.held {
             Held::Inner { body } => body.is_end_stream(),
             Held::Message { bytes, trailers } => bytes.is_none() && trailers.is_none(),
-            Held::Stream { body, stream } => stream.is_idle() && body.is_end_stream(),
+            Held::Stream { body, stream } => {
+                stream.is_idle() && (stream.is_over || body.is_end_stream())
+            }
         }
     }
 
@@ -143,28 +147,35 @@ impl Stream {
             && self.trailers.is_empty()
     }
 
-    fn take(&mut self, data: Bytes) {
-        self.events.push(data);
+    fn take(&mut self, frame: Frame<Bytes>) {
+        match frame.into_data() {
+            Ok(data) => self.events.push(data),
+            Err(frame) => self.trailers.extend(frame.into_trailers()),
+        }
     }
 
     /// The next frame that may leave; `None` if more has to come in.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
         loop {
+            // Before what waits for a store: it was judged already.
+            if let Some(out) = self.out.pop_front() {
+                return Poll::Ready(Some(Frame::data(out)));
+            }
             if let Some((judging, event)) = &mut self.judging {
                 let fate = ready!(judging.poll(cx));
                 let event = std::mem::take(event);
                 self.judging = None;
                 self.settle(fate, event);
+                continue;
             }
             match self.events.next() {
                 Some(piece) => self.judge(piece),
                 None => break,
             }
         }
-        if let Some(out) = self.out.pop_front() {
-            return Poll::Ready(Some(Frame::data(out)));
-        }
-        Poll::Ready(self.trailers.pop_front().map(Frame::trailers))
+        // Not before what is left of an event that never ends.
+        let trailers = self.is_over.then(|| self.trailers.pop_front()).flatten();
+        Poll::Ready(trailers.map(Frame::trailers))
     }
 
     fn judge(&mut self, piece: Piece) {
@@ -255,12 +266,20 @@ impl Stream {
         error.to_string().into_bytes()
     }
 
-    /// What of an event that never ends may leave.
-    fn end(&mut self) -> Option<Bytes> {
+    /// Of an event that never ends, lets go what may leave.
+    fn end(&mut self) {
+        self.is_over = true;
         let rest = self.events.rest();
         // Readers drop it; one that does not would read a list.
-        let passes = self.watch.reads == Reads::Call && !self.is_dropping && !rest.is_empty();
-        passes.then_some(rest)
+        if self.watch.reads == Reads::Call && !self.is_dropping && !rest.is_empty() {
+            self.pass(rest);
+        }
+    }
+
+    fn break_off(&mut self) {
+        self.is_over = true;
+        self.events.rest();
+        self.trailers.clear();
     }
 }
 

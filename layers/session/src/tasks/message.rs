@@ -47,18 +47,24 @@ struct Head<'a> {
 /// 2026-07-28 in the result itself.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct CallResult {
-    result_type: Option<String>,
-    task: Option<Task>,
-    task_id: Option<String>,
-    ttl_ms: Option<u64>,
+struct CallResult<'a> {
+    #[serde(borrow)]
+    result_type: Option<&'a RawValue>,
+    #[serde(borrow)]
+    task: Option<&'a RawValue>,
+    #[serde(borrow)]
+    task_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    ttl_ms: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Task {
-    task_id: String,
-    ttl: Option<u64>,
+struct Task<'a> {
+    #[serde(borrow)]
+    task_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    ttl: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -80,18 +86,46 @@ pub(crate) fn of_call(message: &[u8]) -> Said {
     let Some(result) = result(message) else {
         return Said::Nothing;
     };
-    let Ok(result) = serde_json::from_str::<CallResult>(result.get()) else {
-        return Said::Nothing;
+    let Ok(result) = serde_json::from_str::<CallResult<'_>>(result.get()) else {
+        return unclear_if_object(result);
     };
+    let kind = result.result_type.and_then(text);
     let (id, life) = match (result.task, result.task_id) {
-        (Some(task), None) => (task.task_id, task.ttl),
-        (None, Some(id)) if result.result_type.as_deref() == Some("task") => (id, result.ttl_ms),
+        (Some(task), None) => match serde_json::from_str::<Task<'_>>(task.get()) {
+            Ok(Task { task_id: None, .. }) => return Said::Nothing,
+            Ok(Task { task_id, ttl }) => (task_id, ttl),
+            Err(_) => return unclear_if_object(task),
+        },
+        (None, Some(id)) if kind.as_deref() == Some("task") => (Some(id), result.ttl_ms),
+        // A task in the shapes of both revisions.
+        (Some(_), Some(_)) => return Said::Unclear,
         _ => return Said::Nothing,
     };
-    Said::Begun(Begun {
-        id,
-        life: life.map(Duration::from_millis),
-    })
+    match id.and_then(text) {
+        Some(id) => Said::Begun(Begun {
+            id,
+            life: life.and_then(millis),
+        }),
+        None => Said::Unclear,
+    }
+}
+
+/// Of what has members, and can't be read for one that is repeated.
+fn unclear_if_object(value: &RawValue) -> Said {
+    match value.get().starts_with('{') {
+        true => Said::Unclear,
+        false => Said::Nothing,
+    }
+}
+
+fn text(value: &RawValue) -> Option<String> {
+    serde_json::from_str(value.get()).ok()
+}
+
+/// A time however it is written; none if it is no end. Then the task is remembered for as long as any.
+fn millis(value: &RawValue) -> Option<Duration> {
+    let millis: f64 = serde_json::from_str(value.get()).ok()?;
+    Duration::try_from_secs_f64(millis / 1000.0).ok()
 }
 
 /// What the answer to `tasks/list` says.
@@ -202,6 +236,26 @@ mod tests {
                 Some(Some(5)),
             ),
             (
+                r#"{"id":1,"result":{"resultType":"task","taskId":"t","ttlMs":60000.0}}"#,
+                Some(Some(60_000)),
+            ),
+            (
+                r#"{"id":1,"result":{"task":{"taskId":"t","ttl":6e4}}}"#,
+                Some(Some(60_000)),
+            ),
+            (
+                r#"{"id":1,"result":{"task":{"taskId":"t","ttl":-1}}}"#,
+                Some(None),
+            ),
+            (
+                r#"{"id":1,"result":{"task":{"taskId":"t","ttl":1e400}}}"#,
+                Some(None),
+            ),
+            (
+                r#"{"id":1,"result":{"task":{"taskId":"t","ttl":"1 h"}}}"#,
+                Some(None),
+            ),
+            (
                 r#"{"id":1,"result":{"resultType":"complete","taskId":"t"}}"#,
                 None,
             ),
@@ -219,6 +273,34 @@ mod tests {
             let found = begun(message);
             assert_eq!(found.as_ref().map(|(_, life)| *life), expected, "{message}");
             assert!(found.is_none_or(|(id, _)| id == "t"));
+        }
+    }
+
+    #[test]
+    fn a_task_whose_id_cannot_be_read_is_unclear_and_what_begins_none_is_not() {
+        for (result, is_unclear) in [
+            (r#"{"task":{"taskId":7}}"#, true),
+            (r#"{"task":{"taskId":"t","taskId":"u"}}"#, true),
+            (r#"{"task":{"taskId":"t"},"task":{"taskId":"u"}}"#, true),
+            (r#"{"task":{"taskId":"t"},"taskId":"u"}"#, true),
+            (r#"{"resultType":"task","taskId":["t"]}"#, true),
+            (r#"{"resultType":"complete","taskId":7}"#, false),
+            (r#"{"task":"taskId"}"#, false),
+            (r#"{"task":{"_meta":{"taskId":7}}}"#, false),
+            (r#"{"structuredContent":{"taskId":7}}"#, false),
+            (r#"[{"taskId":"t"}]"#, false),
+        ] {
+            let message = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{result}}}"#);
+            let said = of_call(message.as_bytes());
+            assert_eq!(
+                matches!(said, Said::Unclear),
+                is_unclear,
+                "{result}: {said:?}"
+            );
+            assert!(
+                is_unclear || matches!(said, Said::Nothing),
+                "{result}: {said:?}"
+            );
         }
     }
 

@@ -170,3 +170,21 @@ proptest! {
         prop_assert_eq!(keys().open(&user("ann"), &text), None);
     }
 }
+
+#[tokio::test]
+async fn se_7_debug_of_a_request_under_way_shows_no_inner_id() {
+    let id = keys().wrap(&user("ann"), INNER.as_bytes()).unwrap();
+    let inner = tower::service_fn(|_: http::Request<Full<Bytes>>| {
+        std::future::pending::<Result<Response<Full<Bytes>>, std::convert::Infallible>>()
+    });
+    let request = by(&user("ann"), legacy().session(&id));
+    let future = tower::Service::call(&mut tower::Layer::layer(&layer(), inner), request);
+    let shown = format!("{future:?} {future:#?}");
+    let bytes = format!("{:?}", INNER.as_bytes());
+    assert!(!shown.contains(bytes.trim_matches(['[', ']'])), "{shown}");
+    assert!(
+        !shown.contains(INNER) && !shown.contains("53,\n"),
+        "{shown}"
+    );
+    assert!(shown.contains("InnerId(..)"), "{shown}");
+}

@@ -119,3 +119,32 @@ async fn an_event_that_never_ends_teaches_nothing() {
             .is_empty()
     );
 }
+
+#[tokio::test]
+async fn a_task_whose_time_is_written_otherwise_opens_and_one_whose_id_is_unreadable_does_not_leave()
+ {
+    let layer = TaskOwnerLayer::in_memory();
+    for (id, ttl) in [
+        ("a", json!(60_000.0)),
+        ("b", json!(-1)),
+        ("c", json!("1 h")),
+    ] {
+        let mut message = began(LEGACY, id);
+        message["result"]["task"]["ttl"] = ttl;
+        let text = event(&message);
+        let out = streamed(&layer, &user("ann"), call(LEGACY), &[text.as_bytes()]).await;
+        assert_eq!(out.concat(), text.as_bytes());
+        opens(&layer, &user("ann"), about("tasks/get", LEGACY, id))
+            .await
+            .unwrap();
+    }
+    let mut message = began(LEGACY, "d");
+    message["result"]["task"]["taskId"] = json!(["d"]);
+    let text = event(&message);
+    let out = streamed(&layer, &user("ann"), call(LEGACY), &[text.as_bytes()]).await;
+    let out = String::from_utf8(out.concat()).unwrap();
+    assert!(
+        out.contains("\"error\"") && !out.contains("taskId"),
+        "{out}"
+    );
+}
