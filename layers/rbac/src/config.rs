@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use bartizan_core::call::CallConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::{Policy, PolicyBuilder, Preset, RbacConfigError, RbacLayer, Rule};
+use crate::unique::unique;
+use crate::{Policy, PolicyBuilder, PolicyHandle, Preset, RbacConfigError, RbacLayer, Rule};
 
 /// A policy as a file holds it; unknown fields are refused.
 ///
@@ -31,12 +32,15 @@ pub struct RbacConfig {
     /// See [`PolicyBuilder::preset`].
     pub preset: Option<Preset>,
     /// See [`PolicyBuilder::role`] and [`PolicyBuilder::grant`].
+    #[serde(deserialize_with = "unique")]
     pub roles: BTreeMap<String, RoleConfig>,
     /// See [`PolicyBuilder::grant`]: more for roles that are declared, by a preset too.
+    #[serde(deserialize_with = "unique")]
     pub grants: BTreeMap<String, Vec<String>>,
     /// See [`PolicyBuilder::capability`].
     pub capabilities: Vec<String>,
     /// See [`PolicyBuilder::scope_includes`].
+    #[serde(deserialize_with = "unique")]
     pub scope_includes: BTreeMap<String, Vec<String>>,
     /// See [`PolicyBuilder::rule`].
     pub rules: Vec<RuleConfig>,
@@ -138,7 +142,8 @@ impl TryFrom<RbacConfig> for RbacLayer {
             RbacConfigError::new("setting", "call_limits", error.to_string())
         })?;
         let lists = config.lists.clone();
-        let mut layer = Self::new(Policy::try_from(config)?)
+        let policy = PolicyHandle::of_config(config)?;
+        let mut layer = Self::with_handle(policy)
             .call_limits(limits)
             .list_bytes(lists.most_bytes)?;
         if lists.hide_without_scopes {
@@ -178,8 +183,9 @@ fn builder(config: &RbacConfig) -> Result<PolicyBuilder, RbacConfigError> {
     for (scope, includes) in &config.scope_includes {
         builder = builder.scope_includes(scope, texts(includes));
     }
-    for rule in &config.rules {
-        builder = builder.rule(rule.rule()?);
+    for (place, rule) in config.rules.iter().enumerate() {
+        let rule = rule.rule().map_err(|error| error.at_rule(place))?;
+        builder = builder.rule(rule);
     }
     if config.without_baseline {
         builder = builder.without_baseline();
@@ -329,6 +335,7 @@ mod tests {
     fn a_contradiction_or_an_unknown_field_names_itself() {
         for (json, named) in [
             (r#"{ "rule": [] }"#, "rule"),
+            (r#"{ "roles": { "a": {}, "a": {} } }"#, "`a` is there twice"),
             (r#"{ "preset": "enterprize" }"#, "enterprize"),
             (r#"{ "rules": [{ "tools": "x" }] }"#, "tools"),
             (r#"{ "roles": { "a": { "include": [] } } }"#, "include"),

@@ -8,6 +8,8 @@ pub struct RbacConfigError {
     setting: &'static str,
     value: String,
     problem: Cow<'static, str>,
+    /// The place of the rule that it is about, among the policy's.
+    rule: Option<usize>,
 }
 
 impl RbacConfigError {
@@ -20,7 +22,23 @@ impl RbacConfigError {
             setting,
             value: value.to_owned(),
             problem: problem.into(),
+            rule: None,
         }
+    }
+
+    pub(crate) fn at_rule(mut self, place: usize) -> Self {
+        self.rule = Some(place);
+        self
+    }
+
+    #[cfg(feature = "files")]
+    pub(crate) fn rule(&self) -> Option<usize> {
+        self.rule
+    }
+
+    #[cfg(feature = "files")]
+    pub(crate) fn value(&self) -> &str {
+        &self.value
     }
 
     /// Says in which rule the offending value stands.

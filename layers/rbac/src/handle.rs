@@ -30,7 +30,13 @@ pub struct PolicyHandle(Arc<Shared>);
 struct Shared {
     current: ArcSwap<InForce>,
     events: Events,
+    /// What the configuration that a layer was made of says of the layer and not of the policy.
+    #[cfg(feature = "serde")]
+    settings: Settings,
 }
+
+#[cfg(feature = "serde")]
+type Settings = (bartizan_core::call::CallConfig, crate::ListConfig);
 
 /// A policy in a handle; what requests are stamped with.
 pub(crate) struct InForce {
@@ -54,7 +60,38 @@ impl PolicyHandle {
         Self(Arc::new(Shared {
             current: ArcSwap::from_pointee(in_force),
             events,
+            #[cfg(feature = "serde")]
+            settings: Settings::default(),
         }))
+    }
+
+    #[cfg(feature = "serde")]
+    pub(crate) fn of_config(config: crate::RbacConfig) -> Result<Self, crate::RbacConfigError> {
+        let settings = (config.call_limits, config.lists.clone());
+        let in_force = InForce {
+            policy: Arc::new(config.try_into()?),
+            of: Arc::default(),
+        };
+        Ok(Self(Arc::new(Shared {
+            current: ArcSwap::from_pointee(in_force),
+            events: Events::default(),
+            settings,
+        })))
+    }
+
+    /// # Errors
+    ///
+    /// The name of a setting that is another than the layer's.
+    #[cfg(feature = "files")]
+    pub(crate) fn check_settings(&self, config: &crate::RbacConfig) -> Result<(), &'static str> {
+        let (call_limits, lists) = &self.0.settings;
+        if config.call_limits != *call_limits {
+            return Err("call_limits");
+        }
+        if config.lists != *lists {
+            return Err("lists");
+        }
+        Ok(())
     }
 
     /// The policy in force.

@@ -9,6 +9,8 @@ mod challenges;
 mod config;
 mod decision;
 mod error;
+#[cfg(feature = "files")]
+mod file;
 mod glob;
 mod handle;
 mod hierarchy;
@@ -26,6 +28,8 @@ mod rule;
 mod rules;
 mod scopes;
 mod service;
+#[cfg(feature = "serde")]
+mod unique;
 mod uri;
 mod version;
 mod watched;
@@ -35,6 +39,8 @@ pub use builder::PolicyBuilder;
 pub use config::{ListConfig, RbacConfig, RoleConfig, RuleConfig};
 pub use decision::Decision;
 pub use error::RbacConfigError;
+#[cfg(feature = "files")]
+pub use file::PolicyFileError;
 pub use handle::PolicyHandle;
 pub use layer::RbacLayer;
 pub use lists::{ListBody, ListFilter, ListFuture};

@@ -46,10 +46,10 @@ impl Rules {
         let (mut streams, mut ends, mut responses) = Default::default();
         for (place, rule) in rules.iter().enumerate() {
             let name = rule.name();
-            check_name(&name)?;
+            check_name(&name).map_err(|error| error.at_rule(place))?;
             if !names.insert(name.clone()) {
                 let problem = "is there twice: give one of them another name";
-                return Err(RbacConfigError::new("rule", &name, problem));
+                return Err(RbacConfigError::new("rule", &name, problem).at_rule(place));
             }
             let add = |to: &mut Vec<_>, text: &str, shape| {
                 let target = pattern(text, shape)?;
@@ -80,9 +80,10 @@ impl Rules {
                 Target::EndSession => plain(&mut ends),
                 Target::Response => plain(&mut responses),
             };
+            let in_rule = |error: RbacConfigError| error.in_rule(&name).at_rule(place);
             built.push(BuiltRule {
-                except: except.map_err(|error: RbacConfigError| error.in_rule(&name))?,
-                needs: needs(rule).map_err(|error| error.in_rule(&name))?,
+                except: except.map_err(in_rule)?,
+                needs: needs(rule).map_err(in_rule)?,
                 shown: format!("rule `{}`", printable(&name, 120)).into(),
             });
         }

@@ -11,6 +11,9 @@ mod common;
 
 #[path = "rbac/build.rs"]
 mod build;
+#[cfg(feature = "files")]
+#[path = "rbac/files.rs"]
+mod files;
 #[path = "rbac/lists.rs"]
 mod lists;
 #[path = "rbac/methods.rs"]

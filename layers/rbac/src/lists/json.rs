@@ -20,7 +20,7 @@ pub(super) const NOT_JSON: Broken = Broken("is not JSON");
 ///
 /// A member that is repeated, and one that differs from a known one only in case, is an error: a
 /// client might read it otherwise (TA-4).
-pub(super) fn object<'j>(
+pub(crate) fn object<'j>(
     json: &mut Tokens<'j>,
     seen: &mut Seen,
     known: &[&str],
@@ -50,7 +50,7 @@ pub(super) fn object<'j>(
 }
 
 /// Walks the array that comes next. `take` takes each element, at whose first byte the text stands.
-pub(super) fn array<'j>(
+pub(crate) fn array<'j>(
     json: &mut Tokens<'j>,
     mut take: impl FnMut(&mut Tokens<'j>) -> Result<(), Broken>,
 ) -> Result<(), Broken> {
@@ -71,7 +71,7 @@ pub(super) fn array<'j>(
 }
 
 /// What `read` makes of the string that comes next.
-pub(super) fn string<T>(json: &mut Tokens<'_>, read: impl FnOnce(&str) -> T) -> Result<T, Broken> {
+pub(crate) fn string<T>(json: &mut Tokens<'_>, read: impl FnOnce(&str) -> T) -> Result<T, Broken> {
     match json.peek() {
         Some(b'"') => Ok(json.string(read)?),
         Some(_) => Err(Broken("has something else where a string should be")),
@@ -128,7 +128,7 @@ fn is_like(key: &str, name: &str) -> bool {
 
 /// The members of the object that is being walked.
 #[derive(Default)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     few: Vec<u64>,
     /// All of them, once they are many.
     many: HashSet<u64>,

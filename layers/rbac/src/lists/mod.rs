@@ -2,7 +2,7 @@
 
 mod body;
 mod events;
-mod json;
+pub(crate) mod json;
 mod lens;
 mod list;
 mod media;

@@ -1,0 +1,227 @@
+use std::sync::{Arc, Mutex};
+
+use bartizan_core::Events;
+use bartizan_rbac::{Policy, PolicyHandle, RbacConfig, RbacLayer};
+
+const TOML: &str = "version = 'first'
+preset = 'enterprise'
+
+[roles.auditor]
+includes = ['viewer']
+grants = ['logs:read']
+
+[[rules]]
+tool = 'read_*'
+any_role = ['viewer']
+
+[[rules]]
+tool = 'read_log'
+capabilities = ['logs:read']
+";
+
+const JSON: &str = r#"{
+  "version": "first",
+  "preset": "enterprise",
+  "roles": { "auditor": { "includes": ["viewer"], "grants": ["logs:read"] } },
+  "rules": [
+    { "tool": "read_*",
+      "any_role": ["viewer"] },
+    { "tool": "read_log",
+      "capabilities": ["logs:read"] }
+  ]
+}"#;
+
+#[test]
+fn a_policy_is_the_same_in_toml_and_in_json() {
+    let config = RbacConfig::from_toml(TOML).unwrap();
+    assert_eq!(config, RbacConfig::from_json(JSON).unwrap());
+    let policy = Policy::try_from(config).unwrap();
+    assert_eq!(policy.version(), "first");
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_line_and_its_name() {
+    for (from, to, line, named) in [
+        ("preset", "presets", 2, "presets"),
+        ("enterprise", "enterprize", 2, "enterprize"),
+        ("includes", "include", 5, "include"),
+        (
+            "includes = ['viewer']",
+            "includes = ['viewr']",
+            5,
+            "role `viewr`",
+        ),
+        (
+            "any_role = ['viewer']",
+            "any_role = ['auditr']",
+            10,
+            "role `auditr` is not declared, in rule `tool:read_*`",
+        ),
+        (
+            "any_role = ['viewer']",
+            "",
+            8,
+            "rule `tool:read_*` needs nothing",
+        ),
+        ("any_role = ['viewer']", "roles = ['viewer']", 10, "roles"),
+        (
+            "tool = 'read_log'",
+            "tool = 'read_?'",
+            13,
+            "pattern `read_?`",
+        ),
+        (
+            "tool = 'read_log'",
+            "tool = 'read_*'",
+            12,
+            "rule `tool:read_*` is there twice",
+        ),
+        ("tool = 'read_log'", "", 12, "speaks of nothing"),
+        (
+            "capabilities = ['logs:read']",
+            "capabilities = ['logs:reed']",
+            14,
+            "capability `logs:reed`",
+        ),
+        (
+            "capabilities = ['logs:read']",
+            "capabilities = 'logs:read'",
+            14,
+            "expected a sequence",
+        ),
+        (
+            "version = 'first'",
+            "version = 'first one'",
+            1,
+            "version `first one`",
+        ),
+        ("tool = 'read_log'", "tool = 'read_log", 13, ""),
+    ] {
+        let text = TOML.replacen(from, to, 1);
+        assert_ne!(text, TOML);
+        let error = RbacConfig::from_toml(&text).unwrap_err();
+        assert!(error.to_string().contains(named), "{error}");
+        assert_eq!(error.line(), Some(line), "{error}");
+    }
+    for (from, to, line, named) in [
+        ("preset", "presets", 3, "presets"),
+        (
+            r#""includes": ["viewer"]"#,
+            r#""includes": ["viewr"]"#,
+            4,
+            "role `viewr`",
+        ),
+        (
+            r#""auditor""#,
+            r#""auditor": {}, "auditor""#,
+            4,
+            "`auditor` is there twice",
+        ),
+        (
+            r#""any_role": ["viewer"]"#,
+            r#""any_role": ["auditr"]"#,
+            7,
+            "role `auditr`",
+        ),
+        (
+            r#""any_role": ["viewer"]"#,
+            r#""roles": ["viewer"]"#,
+            7,
+            "roles",
+        ),
+        (
+            r#""capabilities": ["logs:read"]"#,
+            r#""capabilities": []"#,
+            8,
+            "needs nothing",
+        ),
+        (
+            r#""capabilities": ["logs:read"]"#,
+            r#""capabilities": ["x"]"#,
+            9,
+            "capability `x`",
+        ),
+        ("]\n}", "]", 10, "EOF"),
+    ] {
+        let text = JSON.replacen(from, to, 1);
+        assert_ne!(text, JSON);
+        let error = RbacConfig::from_json(&text).unwrap_err();
+        assert!(error.to_string().contains(named), "{error}");
+        assert_eq!(error.line(), Some(line), "{error}");
+    }
+}
+
+#[test]
+fn a_new_policy_that_is_wrong_is_refused_whole_and_the_one_before_stays() {
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&events);
+    let policy = Policy::builder().version("coded").build().unwrap();
+    let events_to = Events::to(move |event| {
+        sink.lock()
+            .unwrap()
+            .push((event.kind, event.detail.to_string()));
+    });
+    let handle = PolicyHandle::with_events(policy, events_to);
+    assert_eq!(handle.reload_toml(TOML).unwrap().version(), "coded");
+    let error = handle
+        .reload_json(
+            &JSON
+                .replace("first", "second")
+                .replace("[\"viewer\"] },\n", "[\"x\"] },\n"),
+        )
+        .unwrap_err();
+    assert_eq!((error.line(), error.column()), (Some(7), Some(21)));
+    assert_eq!(handle.policy().version(), "first");
+    let error = handle.reload_toml("lists.filter = false").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "line 1, column 1: setting `lists` is the layer's, which a swap does not change"
+    );
+    assert_eq!(handle.policy().version(), "first");
+    assert!(handle.reload_file("/no/such/policy.toml").is_err());
+    let kinds: Vec<_> = events
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(kind, _)| *kind)
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "policy_swapped",
+            "policy_refused",
+            "policy_refused",
+            "policy_refused"
+        ]
+    );
+    let detail = &events.lock().unwrap()[1].1;
+    assert_eq!(
+        *detail,
+        format!(
+            "policy `first` stays: {}",
+            "line 7, column 21: role `x` is not declared, in rule `tool:read_*`"
+        )
+    );
+}
+
+#[test]
+fn a_file_is_read_again_by_the_layer_that_was_made_of_it() {
+    let limited = format!("{TOML}[lists]\nmost_bytes = 77\n");
+    let layer = RbacLayer::try_from(RbacConfig::from_toml(&limited).unwrap()).unwrap();
+    let handle = layer.handle();
+    let directory = std::env::temp_dir().join(format!("bartizan-rbac-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let path = directory.join("policy.toml");
+    std::fs::write(&path, limited.replace("first", "second")).unwrap();
+    let before = handle.reload_file(&path);
+    std::fs::write(&path, TOML).unwrap();
+    let other_lists = handle.reload_file(&path);
+    let odd = directory.join("policy.yaml");
+    std::fs::write(&odd, TOML).unwrap();
+    let named_oddly = handle.reload_file(&odd);
+    std::fs::remove_dir_all(&directory).unwrap();
+    assert_eq!(before.unwrap().version(), "first");
+    assert_eq!(handle.policy().version(), "second");
+    assert!(other_lists.unwrap_err().to_string().contains("`lists`"));
+    assert!(named_oddly.unwrap_err().to_string().contains("policy.yaml"));
+}
