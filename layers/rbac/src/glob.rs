@@ -51,6 +51,17 @@ impl Glob {
         }
     }
 
+    /// Whether it is `*` of names or `**` of URIs, which all names match.
+    pub(crate) fn is_all(&self) -> bool {
+        match (self.shape, &*self.segments) {
+            (Shape::Uri, [Segment::Deep]) => true,
+            (Shape::Flat, [Segment::Text(pieces)]) => {
+                pieces.len() > 1 && pieces.iter().all(|piece| piece.is_empty())
+            }
+            _ => false,
+        }
+    }
+
     /// What every name begins with that this matches.
     pub(crate) fn prefix(&self) -> &str {
         &self.prefix

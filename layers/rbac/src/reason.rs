@@ -103,7 +103,7 @@ impl Policy {
         operation.watched().for_each(|watched| each(&watched));
     }
 
-    fn covers(&self, operation: &Operation<'_>) -> bool {
+    pub(crate) fn covers(&self, operation: &Operation<'_>) -> bool {
         let mut covered = self.baseline(operation).is_some();
         self.rules.each(operation, |_| covered = true);
         covered

@@ -28,8 +28,23 @@ pub(crate) struct Rules {
 pub(crate) struct BuiltRule {
     /// How records call it.
     pub(crate) shown: Box<str>,
+    pub(crate) name: Box<str>,
+    pub(crate) speaks: Speaks,
+    /// What it speaks of, where that has names.
+    target: Option<Pattern>,
     except: Box<[Pattern]>,
     pub(crate) needs: Needs,
+}
+
+/// What sort of name a rule speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    Tools,
+    Prompts,
+    Resources,
+    Methods,
+    /// Of what has no name.
+    Other,
 }
 
 impl Rules {
@@ -58,8 +73,8 @@ impl Rules {
                     .iter()
                     .map(|text| exception(text, shape, &target));
                 let except = except.collect::<Result<Box<[_]>, _>>()?;
-                to.push((target, place));
-                Ok(except)
+                to.push((target.clone(), place));
+                Ok((except, Some(target)))
             };
             let plain = |to: &mut Vec<_>| match rule.except.first() {
                 Some(except) => {
@@ -68,10 +83,10 @@ impl Rules {
                 }
                 None => {
                     to.push(place);
-                    Ok(Box::default())
+                    Ok((Box::default(), None))
                 }
             };
-            let except = match &rule.target {
+            let names = match &rule.target {
                 Target::Tool(text) => add(&mut tools, text, Shape::Flat),
                 Target::Resource(text) => add(&mut resources, text, Shape::Uri),
                 Target::Prompt(text) => add(&mut prompts, text, Shape::Flat),
@@ -81,9 +96,13 @@ impl Rules {
                 Target::Response => plain(&mut responses),
             };
             let in_rule = |error: RbacConfigError| error.in_rule(&name).at_rule(place);
+            let (except, target) = names.map_err(in_rule)?;
             built.push(BuiltRule {
-                except: except.map_err(in_rule)?,
+                except,
+                target,
+                speaks: Speaks::of(&rule.target),
                 needs: needs(rule).map_err(in_rule)?,
+                name: name.as_str().into(),
                 shown: format!("rule `{}`", printable(&name, 120)).into(),
             });
         }
@@ -154,8 +173,54 @@ impl Rules {
         });
     }
 
+    pub(crate) fn all(&self) -> &[BuiltRule] {
+        &self.rules
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.rules.len()
+    }
+}
+
+impl Speaks {
+    fn of(target: &Target) -> Self {
+        match target {
+            Target::Tool(_) => Self::Tools,
+            Target::Prompt(_) => Self::Prompts,
+            Target::Resource(_) => Self::Resources,
+            Target::Method(_) => Self::Methods,
+            Target::Stream | Target::EndSession | Target::Response => Self::Other,
+        }
+    }
+}
+
+/// For the lint, which has time.
+impl BuiltRule {
+    pub(crate) fn speaks_of(&self, name: &str) -> bool {
+        let target = self.target.as_ref();
+        target.is_some_and(|p| p.matches(name)) && !self.except.iter().any(|p| p.matches(name))
+    }
+
+    /// Whether some URI of the template may be one that it speaks of; always true if one is.
+    pub(crate) fn may_speak_of(&self, template: &str) -> bool {
+        let literal = template.split('{').next().unwrap_or_default();
+        // A slash at the end does not count.
+        let literal = literal.trim_end_matches('/');
+        match &self.target {
+            Some(Pattern::Exact(uri)) => uri.starts_with(literal),
+            Some(Pattern::Glob(glob)) => {
+                glob.prefix().starts_with(literal) || literal.starts_with(glob.prefix())
+            }
+            None => false,
+        }
+    }
+
+    /// Whether the exceptions take out all of it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.except.iter().any(|except| match except {
+            Pattern::Glob(glob) => glob.is_all() || self.target.as_ref() == Some(except),
+            Pattern::Exact(_) => false,
+        })
     }
 }
 

@@ -14,6 +14,8 @@ mod build;
 #[cfg(feature = "files")]
 #[path = "rbac/files.rs"]
 mod files;
+#[path = "rbac/lint.rs"]
+mod lint;
 #[path = "rbac/lists.rs"]
 mod lists;
 #[path = "rbac/methods.rs"]

@@ -21,7 +21,7 @@ pub(super) const RESULT: [&str; 5] = [
 ];
 
 impl List {
-    pub(super) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 4] = [
         Self::Tools,
         Self::Resources,
         Self::ResourceTemplates,
@@ -53,7 +53,7 @@ impl List {
     }
 
     /// The member of an element by which it is called.
-    pub(super) fn key(self) -> &'static str {
+    pub(crate) fn key(self) -> &'static str {
         match self {
             Self::Tools | Self::Prompts => "name",
             Self::Resources => "uri",

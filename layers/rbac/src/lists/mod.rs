@@ -10,6 +10,7 @@ mod service;
 mod whole;
 
 pub use body::ListBody;
+pub(crate) use list::List;
 pub use service::{ListFilter, ListFuture};
 
 /// How lists are filtered.
