@@ -47,6 +47,8 @@ struct Stream {
     trailers: VecDeque<HeaderMap>,
     /// The body has come to its end, and must not be asked again.
     is_over: bool,
+    /// All of its data has come.
+    is_closed: bool,
     /// The rest of a long event is left out.
     is_dropping: bool,
     /// The end of the last piece of a long event: a name may be cut in two.
@@ -75,6 +77,7 @@ impl<B> TaskBody<B> {
             out: VecDeque::new(),
             trailers: VecDeque::new(),
             is_over: false,
+            is_closed: false,
             is_dropping: false,
             tail: Vec::new(),
         });
@@ -149,8 +152,13 @@ impl Stream {
 
     fn take(&mut self, frame: Frame<Bytes>) {
         match frame.into_data() {
+            // Trailers are the last that HTTP knows: what followed them would be no part of what came before.
+            Ok(_) if self.is_closed => {}
             Ok(data) => self.events.push(data),
-            Err(frame) => self.trailers.extend(frame.into_trailers()),
+            Err(frame) => {
+                self.close();
+                self.trailers.extend(frame.into_trailers());
+            }
         }
     }
 
@@ -173,9 +181,7 @@ impl Stream {
                 None => break,
             }
         }
-        // Not before what is left of an event that never ends.
-        let trailers = self.is_over.then(|| self.trailers.pop_front()).flatten();
-        Poll::Ready(trailers.map(Frame::trailers))
+        Poll::Ready(self.trailers.pop_front().map(Frame::trailers))
     }
 
     fn judge(&mut self, piece: Piece) {
@@ -266,9 +272,14 @@ impl Stream {
         error.to_string().into_bytes()
     }
 
-    /// Of an event that never ends, lets go what may leave.
     fn end(&mut self) {
         self.is_over = true;
+        self.close();
+    }
+
+    /// No more data comes. Of an event that never ends, lets go what may leave.
+    fn close(&mut self) {
+        self.is_closed = true;
         let rest = self.events.rest();
         // Readers drop it; one that does not would read a list.
         if self.watch.reads == Reads::Call && !self.is_dropping && !rest.is_empty() {

@@ -105,6 +105,7 @@ async fn a_body_is_not_asked_again_after_its_end_and_trailers_come_last() {
             &["data: x", "(trailers)"],
         ),
         (vec![Ok("data: x"), Err("cut")], &["(broken)"]),
+        (vec![Ok("trailers"), Ok(event)], &["(trailers)"]),
     ] {
         let out = at_once(stream(&layer, call(LEGACY), frames.clone()).await);
         assert_eq!(out, expected, "{frames:?}");
