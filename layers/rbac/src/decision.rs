@@ -13,6 +13,16 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// A stable word for records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Admitted => "admitted",
+            Self::CredentialsMissing => "credentials_missing",
+            Self::ScopeInsufficient => "scope_insufficient",
+            Self::Forbidden => "forbidden",
+        }
+    }
+
     /// Whether it may be.
     pub fn is_admitted(self) -> bool {
         self == Self::Admitted

@@ -3,7 +3,9 @@ use std::sync::Arc;
 use bartizan_core::CallLimits;
 use tower_layer::Layer;
 
-use crate::{Policy, PolicyHandle, Rbac, RbacConfigError, RbacRules, lists::ListRules};
+use crate::{
+    Policy, PolicyHandle, Rbac, RbacConfigError, RbacRules, lists::ListRules, told::DecisionHeader,
+};
 
 /// Lets a call pass if the policy permits it to the principal that an outer layer stamped.
 ///
@@ -31,6 +33,8 @@ impl RbacLayer {
             rules: RbacRules {
                 policy,
                 limits: CallLimits::new(),
+                shadow: None,
+                told: None,
             },
         }
     }
@@ -38,6 +42,33 @@ impl RbacLayer {
     /// The handle by which the layer's policy can be exchanged, and that of every service it makes.
     pub fn handle(&self) -> PolicyHandle {
         self.rules.policy.clone()
+    }
+
+    /// Asks a second policy too, and obeys the first: where the two decide differently, a finding of kind
+    /// `shadow_differs` names both decisions, versions and rules, and the layer's `noted` verdicts count one
+    /// more. No answer changes by it. What is shown of lists is not compared.
+    ///
+    /// A [`PolicyHandle`] can be swapped meanwhile.
+    pub fn shadow(mut self, policy: impl Into<PolicyHandle>) -> Self {
+        self.rules.shadow = Some(policy.into());
+        self
+    }
+
+    /// Tells those who have this role, on each answer to them, by what it was decided:
+    /// `x-authz-decision: version="7"; rule="tool:delete_*"; id="4f…"`. By default nobody.
+    ///
+    /// It names what [a refusal keeps from its caller](crate#what-it-decides): which rules there are. The
+    /// rules of a refusal are those that were not satisfied, none if no rule covers it. The id is the
+    /// request's correlation id, under which audit records it.
+    ///
+    /// # Errors
+    ///
+    /// If it is no header name that begins with `x-`, or the policy declares no such role. A policy that
+    /// is swapped in without the role tells nobody.
+    pub fn decision_header(mut self, name: &str, role: &str) -> Result<Self, RbacConfigError> {
+        let told = DecisionHeader::new(name, role, &self.rules.policy.policy())?;
+        self.rules.told = Some(Arc::new(told));
+        Ok(self)
     }
 
     /// What a call may measure (IV-6, IV-7). By default [`CallLimits::new`].

@@ -29,6 +29,8 @@ mod rule;
 mod rules;
 mod scopes;
 mod service;
+mod shadow;
+mod told;
 #[cfg(feature = "serde")]
 mod unique;
 mod uri;
@@ -51,3 +53,4 @@ pub use policy::Policy;
 pub use presets::Preset;
 pub use rule::Rule;
 pub use service::{Rbac, RbacRules, ResponseFuture};
+pub use told::Told;

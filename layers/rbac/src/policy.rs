@@ -48,11 +48,11 @@ impl Policy {
     }
 
     /// Decides, and tells what it decides by.
-    pub(crate) fn decide_by(
-        &self,
+    pub(crate) fn decide_by<'a>(
+        &'a self,
         principal: Option<&Principal>,
         operation: &Operation<'_>,
-        mut by: impl FnMut(Ground<'_>),
+        mut by: impl FnMut(Ground<'a>),
     ) -> Decision {
         let Some(principal) = principal else {
             return Decision::Forbidden;
@@ -82,12 +82,12 @@ impl Policy {
         }
     }
 
-    fn judge(
-        &self,
+    fn judge<'a>(
+        &'a self,
         principal: &Principal,
         roles: &RoleSet,
         operation: &Operation<'_>,
-        by: &mut impl FnMut(Ground<'_>),
+        by: &mut impl FnMut(Ground<'a>),
     ) -> Judged {
         let mut judged = Judged::default();
         if operation.unclear().is_some() {

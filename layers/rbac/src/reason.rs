@@ -4,7 +4,7 @@ use bartizan_core::{Principal, call::Subject, printable, uri_without_secrets};
 
 use crate::{
     Decision, Operation, Policy,
-    needs::{Access, Needs},
+    needs::{Access, Gaps, Needs},
     policy::Ground,
     roles::RoleSet,
     rules::BuiltRule,
@@ -43,6 +43,23 @@ impl Policy {
             Ground::Rule(rule) => reasons.add(|| &*rule.shown),
         });
         (decision, self.with_unknown_roles(reasons.text(), principal))
+    }
+
+    /// The names of the rules that decided: of a refusal those that were not satisfied, else all that
+    /// cover the operation.
+    pub(crate) fn deciding(&self, principal: &Principal, operation: &Operation<'_>) -> Vec<&str> {
+        let roles = self.roles.of(principal);
+        let (mut all, mut lacking) = (Vec::new(), Vec::new());
+        let decision = self.decide_by(Some(principal), operation, |ground| match ground {
+            Ground::Baseline(name) => all.push(name),
+            Ground::Rule(rule) => {
+                all.push(&*rule.name);
+                if rule.needs.gaps(principal, &roles) != Gaps::default() {
+                    lacking.push(&*rule.name);
+                }
+            }
+        });
+        if decision.is_admitted() { all } else { lacking }
     }
 
     /// What was missing, and which rule asked for it.

@@ -5,7 +5,7 @@ use std::{
 
 use bartizan_core::{
     Call, CallLimits, Denial, DenialKind, RequestBody, ResponseBody, SecurityContext, admit,
-    call::{CallGuard, CallGuardFuture, JudgeCall},
+    call::{CallGuard, CallGuardFuture, JudgeCall, Pass},
     refuse,
 };
 use bytes::Bytes;
@@ -14,7 +14,11 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::{
-    Decision, ListBody, ListFilter, Operation, Policy, PolicyHandle, challenges, lists::ListRules,
+    Decision, ListBody, ListFilter, Operation, Policy, PolicyHandle, challenges,
+    handle::InForce,
+    lists::ListRules,
+    shadow,
+    told::{DecisionHeader, Told},
 };
 
 /// The service of [`RbacLayer`](crate::RbacLayer).
@@ -74,17 +78,19 @@ where
 pub struct RbacRules {
     pub(crate) policy: PolicyHandle,
     pub(crate) limits: CallLimits,
+    pub(crate) shadow: Option<PolicyHandle>,
+    pub(crate) told: Option<Arc<DecisionHeader>>,
 }
 
 impl JudgeCall for RbacRules {
-    type Pass = ();
+    type Pass = Told;
 
     fn limits(&self) -> CallLimits {
         self.limits
     }
 
     /// Headers decide nothing: what they mirror was compared with the body, and no more (N-12).
-    fn judge(&self, call: &Call, _: &HeaderMap, context: &SecurityContext) -> Result<(), Denial> {
+    fn judge(&self, call: &Call, _: &HeaderMap, context: &SecurityContext) -> Result<Told, Denial> {
         let stamped = self.policy.stamp(context);
         let in_force =
             stamped.map_err(|conflict| Denial::new(DenialKind::Internal, conflict.to_string()))?;
@@ -93,16 +99,33 @@ impl JudgeCall for RbacRules {
         let is_heard = context.trail().is_some();
         let (decision, explained) =
             policy.decide_and_explain(context.principal(), &operation, is_heard);
+        if let Some(shadow) = &self.shadow {
+            shadow::compare(shadow, policy, decision, &operation, context);
+        }
         if decision.is_admitted() {
             admit!("rbac", context, "permitted", explained);
-            return Ok(());
+            let told = self.told.as_ref();
+            return Ok(told.map_or_else(Told::default, |told| told.of(policy, context)));
         }
         Err(denial(policy, decision, context, &operation))
     }
 
     fn refuse<B>(&self, context: &SecurityContext, denial: Denial) -> Response<ResponseBody<B>> {
-        refuse!("rbac", context, denial)
+        let told = self.told.as_ref().filter(|_| is_of_policy(&denial));
+        let mut response = refuse!("rbac", context, denial);
+        if let Some((told, policy)) = told.zip(InForce::stamped_on(context)) {
+            told.of(policy, context).amend(response.headers_mut());
+        }
+        response
     }
+}
+
+/// Whether the policy refused, and not the reading of the call.
+fn is_of_policy(denial: &Denial) -> bool {
+    matches!(
+        denial.kind(),
+        DenialKind::CredentialsMissing | DenialKind::ScopeInsufficient | DenialKind::Forbidden
+    )
 }
 
 fn denial(

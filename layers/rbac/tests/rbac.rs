@@ -11,6 +11,8 @@ mod common;
 
 #[path = "rbac/build.rs"]
 mod build;
+#[path = "rbac/explained.rs"]
+mod explained;
 #[cfg(feature = "files")]
 #[path = "rbac/files.rs"]
 mod files;
