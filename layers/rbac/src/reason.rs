@@ -190,9 +190,15 @@ struct Reasons {
 
 impl Reasons {
     fn after(start: &str, separator: &'static str) -> Self {
+        let mut text = String::new();
+        if !start.is_empty() {
+            // Room for a rule too: most decisions name one.
+            text.reserve(start.len() + 64);
+            text.push_str(start);
+        }
         Self {
             separator,
-            text: start.to_owned(),
+            text,
             count: 0,
         }
     }

@@ -1,0 +1,71 @@
+//! What one decision costs over 1,000 rules and 100 roles, allocations printed before each.
+//!
+//! ```sh
+//! cargo bench -p bartizan-rbac --bench decision
+//! ```
+
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a bench stops at what goes wrong, prints its counts, and is no API"
+)]
+
+use std::hint::black_box;
+
+use bartizan_core::Principal;
+use bartizan_rbac::{Operation, Policy, Rule};
+use criterion::{Criterion, criterion_group, criterion_main};
+
+/// Each role includes the next; of the rules half are exact, and half speak of a beginning or an end.
+fn policy() -> Policy {
+    let mut policy = Policy::builder().role("role_99", []);
+    for n in 0..99 {
+        let next = format!("role_{}", n + 1);
+        policy = policy.role(&format!("role_{n}"), [&*next]);
+    }
+    for n in 0..1000 {
+        let pattern = match n % 4 {
+            0 | 1 => format!("tool_{n}"),
+            2 => format!("tool_{n}_*"),
+            _ => format!("*_of_{n}"),
+        };
+        policy = policy.rule(Rule::tool(&pattern).role(&format!("role_{}", n % 100)));
+    }
+    policy.build().unwrap()
+}
+
+fn decisions(c: &mut Criterion) {
+    let policy = policy();
+    let ann = |roles: &[&str]| {
+        let ann = Principal::user("https://auth.example.com", "ann");
+        ann.roles(roles.iter().copied()).build("jwt")
+    };
+    let (one, five) = (
+        ann(&["role_0"]),
+        ann(&["role_0", "role_20", "role_40", "role_60", "other"]),
+    );
+    for (name, principal, tool, expected) in [
+        ("exact", &one, "tool_500", true),
+        ("prefix", &one, "tool_502_x", true),
+        ("suffix", &one, "x_of_503", true),
+        ("five_roles", &five, "tool_500", true),
+        ("lacks_role", &ann(&["role_99"]), "tool_500", false),
+        ("uncovered", &one, "unknown_tool", false),
+    ] {
+        let name = format!("decision_1000_rules_100_roles/{name}");
+        let decide = || {
+            let operation = Operation::tool(black_box(tool));
+            policy.decide(Some(black_box(principal)), &operation)
+        };
+        assert_eq!(decide().is_admitted(), expected, "{name}");
+        let counted = allocation_counter::measure(|| {
+            black_box(decide());
+        });
+        println!("{name}: {} allocations", counted.count_total);
+        c.bench_function(&name, |b| b.iter(decide));
+    }
+}
+
+criterion_group!(benches, decisions);
+criterion_main!(benches);
