@@ -31,11 +31,11 @@ struct Shared {
     current: ArcSwap<InForce>,
     events: Events,
     /// What the configuration that a layer was made of says of the layer and not of the policy.
-    #[cfg(feature = "serde")]
+    #[cfg(feature = "files")]
     settings: Settings,
 }
 
-#[cfg(feature = "serde")]
+#[cfg(feature = "files")]
 type Settings = (bartizan_core::call::CallConfig, crate::ListConfig);
 
 /// A policy in a handle; what requests are stamped with.
@@ -60,13 +60,14 @@ impl PolicyHandle {
         Self(Arc::new(Shared {
             current: ArcSwap::from_pointee(in_force),
             events,
-            #[cfg(feature = "serde")]
+            #[cfg(feature = "files")]
             settings: Settings::default(),
         }))
     }
 
     #[cfg(feature = "serde")]
     pub(crate) fn of_config(config: crate::RbacConfig) -> Result<Self, crate::RbacConfigError> {
+        #[cfg(feature = "files")]
         let settings = (config.call_limits, config.lists.clone());
         let in_force = InForce {
             policy: Arc::new(config.try_into()?),
@@ -75,6 +76,7 @@ impl PolicyHandle {
         Ok(Self(Arc::new(Shared {
             current: ArcSwap::from_pointee(in_force),
             events: Events::default(),
+            #[cfg(feature = "files")]
             settings,
         })))
     }
