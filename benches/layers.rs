@@ -188,6 +188,14 @@ fn layers(c: &mut Criterion) {
     let rbac = identified().layer(rbac().layer(Inner));
     case(c, "rbac/accepted", rbac.clone(), request(), 200);
     case(c, "rbac/refused", rbac, deletion(), 403);
+    let large = identified().layer(RbacLayer::new(large_policy()).layer(Inner));
+    case(
+        c,
+        "rbac/accepted_of_1000_rules_100_roles",
+        large,
+        request(),
+        200,
+    );
 }
 
 fn authentication(c: &mut Criterion) {
@@ -321,6 +329,20 @@ fn rbac() -> RbacLayer {
         .rule(Rule::tool("write_note").role("editor"))
         .rule(Rule::tool("delete_note").deny());
     RbacLayer::new(policy.build().unwrap())
+}
+
+/// 1,000 rules and 100 roles; what one decision takes of it is measured in `layers/rbac/benches`.
+fn large_policy() -> Policy {
+    let mut policy = Policy::builder().role("editor", []);
+    for n in 1..100 {
+        policy = policy.role(&format!("role_{n}"), []);
+    }
+    for n in 1..1000 {
+        let rule = Rule::tool(&format!("tool_{n}")).role(&format!("role_{}", 1 + n % 99));
+        policy = policy.rule(rule);
+    }
+    let last = Rule::tool("write_note").role("editor");
+    policy.rule(last).build().unwrap()
 }
 
 fn plenty() -> Quota {
