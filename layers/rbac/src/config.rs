@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use bartizan_core::call::CallConfig;
+use bartizan_core::{Events, call::CallConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::unique::unique;
@@ -126,23 +126,51 @@ pub struct RuleConfig {
 impl TryFrom<RbacConfig> for Policy {
     type Error = RbacConfigError;
 
-    /// Builds the policy. `call_limits` and `lists` are the layer's and not looked at here.
+    /// Builds the policy alone. `call_limits` and `lists` are a layer's: a configuration that sets them is
+    /// an error here, and no error for [`RbacLayer::from_config`].
     fn try_from(config: RbacConfig) -> Result<Self, RbacConfigError> {
-        builder(&config)?.build()
+        let plain = RbacConfig::default();
+        for (setting, is_plain) in [
+            ("call_limits", config.call_limits == plain.call_limits),
+            ("lists", config.lists == plain.lists),
+        ] {
+            if !is_plain {
+                let problem = "is a layer's, and a policy alone has it not";
+                return Err(RbacConfigError::new("setting", setting, problem));
+            }
+        }
+        policy_of(&config)
     }
+}
+
+/// The policy, whatever is said of the layer.
+pub(crate) fn policy_of(config: &RbacConfig) -> Result<Policy, RbacConfigError> {
+    builder(config)?.build()
 }
 
 impl TryFrom<RbacConfig> for RbacLayer {
     type Error = RbacConfigError;
 
-    /// Builds the policy and the layer.
+    /// Builds the policy and the layer. Its events go to `tracing` only.
     fn try_from(config: RbacConfig) -> Result<Self, RbacConfigError> {
+        Self::from_config(config, Events::default())
+    }
+}
+
+impl RbacLayer {
+    /// Builds the policy and the layer. What is [swapped or read again](Self::handle) is reported to
+    /// `events`.
+    ///
+    /// # Errors
+    ///
+    /// Names the offending value: whatever [`PolicyBuilder::build`] refuses, or a setting out of its range.
+    pub fn from_config(config: RbacConfig, events: Events) -> Result<Self, RbacConfigError> {
         let limits = config.call_limits.try_into();
         let limits = limits.map_err(|error: bartizan_core::call::CallLimitsError| {
             RbacConfigError::new("setting", "call_limits", error.to_string())
         })?;
-        let lists = config.lists.clone();
-        let policy = PolicyHandle::of_config(config)?;
+        let policy = PolicyHandle::of_config(&config, events)?;
+        let lists = config.lists;
         let mut layer = Self::with_handle(policy)
             .call_limits(limits)
             .list_bytes(lists.most_bytes)?;

@@ -1,3 +1,5 @@
+#[cfg(feature = "files")]
+use std::sync::Mutex;
 use std::{any::Any, fmt, sync::Arc};
 
 use arc_swap::ArcSwap;
@@ -33,6 +35,15 @@ struct Shared {
     /// What the configuration that a layer was made of says of the layer and not of the policy.
     #[cfg(feature = "files")]
     settings: Settings,
+    /// Held from before a file is read until its policy is in force.
+    #[cfg(feature = "files")]
+    reload: Mutex<()>,
+}
+
+/// A policy that took another's place, which nobody was told yet.
+pub(crate) struct Swapped {
+    before: Arc<Policy>,
+    after: Arc<Policy>,
 }
 
 #[cfg(feature = "files")]
@@ -62,22 +73,27 @@ impl PolicyHandle {
             events,
             #[cfg(feature = "files")]
             settings: Settings::default(),
+            #[cfg(feature = "files")]
+            reload: Mutex::default(),
         }))
     }
 
     #[cfg(feature = "serde")]
-    pub(crate) fn of_config(config: crate::RbacConfig) -> Result<Self, crate::RbacConfigError> {
-        #[cfg(feature = "files")]
-        let settings = (config.call_limits, config.lists.clone());
+    pub(crate) fn of_config(
+        config: &crate::RbacConfig,
+        events: Events,
+    ) -> Result<Self, crate::RbacConfigError> {
         let in_force = InForce {
-            policy: Arc::new(config.try_into()?),
+            policy: Arc::new(crate::config::policy_of(config)?),
             of: Arc::default(),
         };
         Ok(Self(Arc::new(Shared {
             current: ArcSwap::from_pointee(in_force),
-            events: Events::default(),
+            events,
             #[cfg(feature = "files")]
-            settings,
+            settings: (config.call_limits, config.lists.clone()),
+            #[cfg(feature = "files")]
+            reload: Mutex::default(),
         })))
     }
 
@@ -104,17 +120,33 @@ impl PolicyHandle {
     /// Judges by this policy from now on, and returns the one before. Requests that were judged already
     /// stay with the policy that judged them.
     pub fn swap(&self, policy: impl Into<Arc<Policy>>) -> Arc<Policy> {
+        self.tell(self.put(policy.into()))
+    }
+
+    /// Swaps, and tells nobody.
+    pub(crate) fn put(&self, policy: Arc<Policy>) -> Swapped {
         let of = Arc::clone(&self.0.current.load().of);
-        let policy = policy.into();
         let after = Arc::clone(&policy);
         let before = self.0.current.swap(Arc::new(InForce { policy, of }));
-        let detail = format!(
-            "policy `{}` took the place of `{}`",
-            after.version(),
-            before.policy.version()
-        );
+        Swapped {
+            before: Arc::clone(&before.policy),
+            after,
+        }
+    }
+
+    pub(crate) fn tell(&self, Swapped { before, after }: Swapped) -> Arc<Policy> {
+        let (new, old) = (after.version(), before.version());
+        let detail = format!("policy `{new}` took the place of `{old}`");
         self.emit(Severity::Info, "policy_swapped", detail);
-        Arc::clone(&before.policy)
+        before
+    }
+
+    /// Keeps other reloads out.
+    #[cfg(feature = "files")]
+    pub(crate) fn alone(&self) -> std::sync::MutexGuard<'_, ()> {
+        // It guards nothing that a panic could leave half done.
+        let lock = self.0.reload.lock();
+        lock.unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     pub(crate) fn emit(&self, severity: Severity, kind: &'static str, detail: String) {

@@ -1,5 +1,7 @@
 //! What operators are told of a decision, on the answer itself.
 
+use std::sync::Arc;
+
 use bartizan_core::{SecurityContext, call::Pass};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -35,13 +37,17 @@ impl DecisionHeader {
         })
     }
 
-    /// For the answer to a request that the policy judged; `None` if the caller has not the role.
-    pub(crate) fn of(&self, policy: &Policy, context: &SecurityContext) -> Told {
-        let Some((principal, call)) = context.principal().zip(context.call()) else {
-            return Told(None);
-        };
+    /// For the answer to a request that the policy judged.
+    pub(crate) fn of(self: &Arc<Self>, policy: &Policy, context: &SecurityContext) -> Told {
+        let value = self.value(policy, context).map(Box::new);
+        Told(Some((Arc::clone(self), value)))
+    }
+
+    /// `None` if the caller has not the role.
+    fn value(&self, policy: &Policy, context: &SecurityContext) -> Option<HeaderValue> {
+        let (principal, call) = context.principal().zip(context.call())?;
         if !policy.check_role(principal, &[&self.role]) {
-            return Told(None);
+            return None;
         }
         let rules = policy.deciding(principal, &Operation::from(call));
         let mut text = format!("version=\"{}\"; rule=\"", policy.version());
@@ -54,8 +60,7 @@ impl DecisionHeader {
         }
         let id = context.correlation_id().as_str();
         text.push_str(&format!("\"; id=\"{id}\""));
-        let value = HeaderValue::try_from(text).ok();
-        Told(value.map(|value| Box::new((self.name.clone(), value))))
+        HeaderValue::try_from(text).ok()
     }
 }
 
@@ -72,13 +77,17 @@ fn harmless(c: char) -> char {
 /// [`RbacLayer::decision_header`](crate::RbacLayer::decision_header) was called and the caller has its role.
 #[derive(Debug, Default)]
 // In a box: few requests are an operator's.
-pub struct Told(Option<Box<(HeaderName, HeaderValue)>>);
+pub struct Told(Option<(Arc<DecisionHeader>, Option<Box<HeaderValue>>)>);
 
 impl Pass for Told {
     fn amend(self, headers: &mut HeaderMap) {
-        if let Some(told) = self.0 {
-            let (name, value) = *told;
-            headers.insert(name, value);
+        let Some((header, value)) = self.0 else {
+            return;
+        };
+        match value {
+            Some(value) => _ = headers.insert(&header.name, *value),
+            // What the service inside says by that name was told by nobody here.
+            None => _ = headers.remove(&header.name),
         }
     }
 }

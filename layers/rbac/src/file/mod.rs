@@ -25,7 +25,8 @@ impl RbacConfig {
     /// # Errors
     ///
     /// [`PolicyFileError`] with the place and the offending name: no TOML, an unknown field, or
-    /// whatever [`PolicyBuilder::build`](crate::PolicyBuilder::build) refuses.
+    /// whatever [`PolicyBuilder::build`](crate::PolicyBuilder::build) refuses. Also a text that says
+    /// nothing, with neither preset nor roles nor rules.
     pub fn from_toml(text: &str) -> Result<Self, PolicyFileError> {
         let config = toml::from_str(text).map_err(|e| PolicyFileError::of_toml(text, &e))?;
         checked(config, text, Format::Toml)
@@ -43,6 +44,12 @@ impl RbacConfig {
 }
 
 fn checked(config: RbacConfig, text: &str, format: Format) -> Result<RbacConfig, PolicyFileError> {
+    // As a file is while somebody writes it.
+    if config.preset.is_none() && config.roles.is_empty() && config.rules.is_empty() {
+        return Err(PolicyFileError::new(
+            "says nothing: no preset, no roles and no rules",
+        ));
+    }
     match RbacLayer::try_from(config.clone()) {
         Ok(_) => Ok(config),
         Err(error) => Err(PolicyFileError::of_meaning(text, format, &error)),

@@ -1,9 +1,14 @@
-use std::{fs::File, io::Read, path::Path, sync::Arc};
+use std::{
+    fs::{File, metadata},
+    io::{self, Read},
+    path::Path,
+    sync::Arc,
+};
 
 use bartizan_core::Severity;
 
 use super::PolicyFileError;
-use crate::{Policy, PolicyHandle, RbacConfig};
+use crate::{Policy, PolicyHandle, RbacConfig, config::policy_of, handle::Swapped};
 
 /// Largest file.
 const MOST_BYTES: u64 = 8 << 20;
@@ -17,7 +22,7 @@ impl PolicyHandle {
     /// configuration that the layer was made of: these are the layer's, and no swap changes them. After
     /// an error the policy before stays, whole, and an event `policy_refused` says why.
     pub fn reload_toml(&self, text: &str) -> Result<Arc<Policy>, PolicyFileError> {
-        self.reload(RbacConfig::from_toml(text), text)
+        self.reload(|handle| handle.exchange(RbacConfig::from_toml(text), text))
     }
 
     /// Judges by the policy of this JSON text from now on, and returns the one before.
@@ -26,39 +31,55 @@ impl PolicyHandle {
     ///
     /// As [`reload_toml`](Self::reload_toml).
     pub fn reload_json(&self, text: &str) -> Result<Arc<Policy>, PolicyFileError> {
-        self.reload(RbacConfig::from_json(text), text)
+        self.reload(|handle| handle.exchange(RbacConfig::from_json(text), text))
     }
 
     /// Judges by the policy of this file from now on, TOML or JSON by its extension, and returns the one
-    /// before. Waits for the disk.
+    /// before. Waits for the disk, and for reloads of other threads, so that none brings back what an
+    /// earlier one read.
+    ///
+    /// Write the new text to a file beside it and rename that: a file that is written in place is there in
+    /// part meanwhile, and part of a TOML policy can be one too.
     ///
     /// # Errors
     ///
     /// As [`reload_toml`](Self::reload_toml), or if the file is not named `.toml` or `.json`, cannot be
-    /// read, is larger than 8 MiB or not UTF-8.
+    /// read, is no regular file, is larger than 8 MiB or not UTF-8, or changes while it is read.
     pub fn reload_file(&self, path: impl AsRef<Path>) -> Result<Arc<Policy>, PolicyFileError> {
         let path = path.as_ref();
         let extension = path.extension().and_then(|extension| extension.to_str());
-        match (extension, read(path)) {
-            (Some("toml"), Ok(text)) => self.reload_toml(&text),
-            (Some("json"), Ok(text)) => self.reload_json(&text),
-            (_, Err(problem)) => self.reload(Err(of_file(path, &problem)), ""),
-            (_, Ok(_)) => self.reload(Err(of_file(path, "is named neither .toml nor .json")), ""),
-        }
+        self.reload(|handle| match (extension, read(path)) {
+            (Some("toml"), Ok(text)) => handle.exchange(RbacConfig::from_toml(&text), &text),
+            (Some("json"), Ok(text)) => handle.exchange(RbacConfig::from_json(&text), &text),
+            (_, Err(problem)) => Err(of_file(path, &problem)),
+            (_, Ok(_)) => Err(of_file(path, "is named neither .toml nor .json")),
+        })
     }
 
-    fn reload(
+    fn exchange(
         &self,
         config: Result<RbacConfig, PolicyFileError>,
         text: &str,
+    ) -> Result<Swapped, PolicyFileError> {
+        let config = config?;
+        self.check_settings(&config)
+            .map_err(|name| of_layer(name, text))?;
+        let policy = policy_of(&config);
+        let policy = policy.map_err(|error| PolicyFileError::new(&error.to_string()))?;
+        Ok(self.put(policy.into()))
+    }
+
+    /// One reload at a time. Whoever hears of it may begin another.
+    fn reload(
+        &self,
+        exchange: impl FnOnce(&Self) -> Result<Swapped, PolicyFileError>,
     ) -> Result<Arc<Policy>, PolicyFileError> {
-        let policy = config.and_then(|config| {
-            self.check_settings(&config)
-                .map_err(|name| of_layer(name, text))?;
-            Policy::try_from(config).map_err(|error| PolicyFileError::new(&error.to_string()))
-        });
-        match policy {
-            Ok(policy) => Ok(self.swap(policy)),
+        let reloaded = {
+            let _alone = self.alone();
+            exchange(self)
+        };
+        match reloaded {
+            Ok(swapped) => Ok(self.tell(swapped)),
             Err(error) => {
                 let stays = self.policy();
                 let detail = format!("policy `{}` stays: {error}", stays.version());
@@ -70,13 +91,26 @@ impl PolicyHandle {
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let file = File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
+    let unread = |error: io::Error| format!("cannot be read: {error}");
+    // Looked at before it is opened: to open a pipe waits for who writes to it.
+    if !metadata(path).map_err(unread)?.is_file() {
+        return Err("is no regular file".to_owned());
+    }
+    let file = File::open(path).map_err(unread)?;
+    let before = file.metadata().map_err(unread)?;
+    if before.len() > MOST_BYTES {
+        return Err("is larger than 8 MiB".to_owned());
+    }
     let mut text = String::new();
     // One byte more tells that there is more.
-    let read = file.take(MOST_BYTES + 1).read_to_string(&mut text);
-    read.map_err(|error| format!("cannot be read: {error}"))?;
-    if text.len() as u64 > MOST_BYTES {
-        return Err("is larger than 8 MiB".to_owned());
+    let mut part = (&file).take(MOST_BYTES + 1);
+    part.read_to_string(&mut text).map_err(unread)?;
+    let after = file.metadata().map_err(unread)?;
+    let is_whole = text.len() as u64 == after.len()
+        && before.len() == after.len()
+        && before.modified().ok() == after.modified().ok();
+    if !is_whole {
+        return Err("changed while it was read".to_owned());
     }
     Ok(text)
 }

@@ -10,7 +10,7 @@ use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::{events::Events, json::Broken, lens::Lens};
+use super::{events::Events, json::Broken, lens::Lens, media};
 
 pin_project! {
     /// The body of an answer: the inner service's own, or as much of a list as the principal is shown.
@@ -78,14 +78,17 @@ impl<B: Body<Data = Bytes>> Body for ListBody<B> {
             };
             let data = match frame.map(Frame::into_data) {
                 Ok(Ok(data)) => data,
-                Ok(Err(trailers)) => return Poll::Ready(Some(Ok(trailers))),
-                Err(error) => return Poll::Ready(Some(Err(error))),
+                Ok(Err(trailers)) => return Poll::Ready(Some(Ok(without_digests(trailers)))),
+                Err(error) => {
+                    body.set(None);
+                    return Poll::Ready(Some(Err(error)));
+                }
             };
             let mut out = Vec::new();
             if let Err(broken) = events.take(&data, &mut out) {
                 // The server hears at once that nobody listens any more.
                 body.set(None);
-                end(events.lens(), broken, &mut out);
+                end(events, broken, &mut out);
             }
             if !out.is_empty() {
                 return Poll::Ready(Some(Ok(Frame::data(out.into()))));
@@ -108,13 +111,25 @@ impl<B: Body<Data = Bytes>> Body for ListBody<B> {
     }
 }
 
+/// What is said behind a body says nothing of the one that was.
+fn without_digests(frame: Frame<Bytes>) -> Frame<Bytes> {
+    match frame.into_trailers() {
+        Ok(mut trailers) => {
+            media::forget_body(&mut trailers);
+            Frame::trailers(trailers)
+        }
+        Err(other) => other,
+    }
+}
+
 /// The last event of a stream that brought what cannot be filtered: the request's error. A stream
-/// that answers no request just ends.
-fn end(lens: &Lens, broken: Broken, out: &mut Vec<u8>) {
+/// that answers no request just ends, and so does one inside of an event, which is none then.
+fn end(events: &Events, broken: Broken, out: &mut Vec<u8>) {
+    let lens = events.lens();
     let reason = format!("an event with a list {}", broken.0);
     let denial = Denial::new(DenialKind::Internal, reason);
     let refusal: Response<ResponseBody<String>> = refuse!("rbac", lens.context(), denial);
-    if !lens.is_asked() {
+    if !lens.is_answer() || events.is_passing() {
         return;
     }
     let mut refusal = refusal.into_body();

@@ -2,13 +2,20 @@ use std::fmt;
 
 use memchr::memchr2;
 
-use super::{json::Broken, lens::Lens};
+use super::{
+    json::Broken,
+    lens::Lens,
+    names::{LONGEST, names_list},
+};
 
 /// Reads an event stream line by line (HTML, "Server-sent events", 9.2.5 and 9.2.6), and writes it
 /// again event by event, as one principal sees it.
 ///
 /// An event is held until its end; comments between events are not. What stands after the last
 /// event's end is no event, and goes nowhere.
+///
+/// In the answer to a request that is for no list, an event that names none passes unread, and one
+/// that is too large to be held passes as long as it names none.
 pub(super) struct Events {
     lens: Lens,
     /// The event that has begun.
@@ -19,8 +26,14 @@ pub(super) struct Events {
     after_return: bool,
     /// Whether no line has ended yet: the first one may begin with a byte order mark.
     is_first: bool,
+    /// Whether the event is too large to be held: what is held are its last bytes, written already.
+    is_passing: bool,
 }
 
+/// Most bytes of memory that are kept from one event to the next.
+const KEPT: usize = 64 << 10;
+
+const TOO_LARGE: Broken = Broken("is an event that is too large");
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl Events {
@@ -31,7 +44,13 @@ impl Events {
             line: 0,
             after_return: false,
             is_first: true,
+            is_passing: false,
         }
+    }
+
+    /// Whether part of an event was written that has not ended.
+    pub(super) fn is_passing(&self) -> bool {
+        self.is_passing
     }
 
     pub(super) fn lens(&self) -> &Lens {
@@ -53,6 +72,9 @@ impl Events {
                 &mut self.held
             };
             ended.push(b'\n');
+            if self.is_passing {
+                out.push(b'\n');
+            }
             self.line = self.held.len();
             more = rest;
         }
@@ -61,28 +83,49 @@ impl Events {
             let has_feed = is_return && more.get(at + 1) == Some(&b'\n');
             let end = at + 1 + usize::from(has_feed);
             let (line, rest) = more.split_at(end);
-            self.hold(line)?;
+            self.hold(line, out)?;
             self.after_return = is_return && rest.is_empty() && !has_feed;
             self.end_line(out)?;
             more = rest;
         }
-        self.hold(more)
+        self.hold(more, out)
     }
 
-    fn hold(&mut self, more: &[u8]) -> Result<(), Broken> {
-        if self.held.len() + more.len() > self.lens.rules().most_bytes {
-            return Err(Broken("is an event that is too large"));
+    fn hold(&mut self, more: &[u8], out: &mut Vec<u8>) -> Result<(), Broken> {
+        let is_large = self.held.len() + more.len() > self.lens.rules().most_bytes;
+        if self.is_passing || (is_large && self.lens.is_of_other()) {
+            return self.pass(more, out);
+        }
+        if is_large {
+            return Err(TOO_LARGE);
         }
         self.held.extend_from_slice(more);
         Ok(())
     }
 
+    /// Writes more of an event that is too large to be held.
+    fn pass(&mut self, more: &[u8], out: &mut Vec<u8>) -> Result<(), Broken> {
+        let written = if self.is_passing { self.held.len() } else { 0 };
+        self.held.extend_from_slice(more);
+        if names_list(&self.held) {
+            return Err(TOO_LARGE);
+        }
+        out.extend_from_slice(self.held.get(written..).unwrap_or_default());
+        self.is_passing = true;
+        // A name may have begun in the last ones.
+        let gone = self.held.len().saturating_sub(LONGEST);
+        self.held.drain(..gone);
+        self.line = self.line.saturating_sub(gone);
+        Ok(())
+    }
+
     fn end_line(&mut self, out: &mut Vec<u8>) -> Result<(), Broken> {
         let line = self.held.get(self.line..).unwrap_or_default();
-        let is_very_first = self.is_first && self.line == 0;
+        let is_begin = self.line == 0 && !self.is_passing;
+        let is_very_first = self.is_first && is_begin;
         let line = if is_very_first { unmarked(line) } else { line };
         let is_blank = matches!(line.first(), Some(b'\n' | b'\r'));
-        let is_comment = line.first() == Some(&b':') && self.line == 0;
+        let is_comment = line.first() == Some(&b':') && is_begin;
         if is_blank {
             let marked = std::mem::replace(&mut self.is_first, false);
             self.event(marked, out)?;
@@ -94,12 +137,22 @@ impl Events {
             return Ok(());
         }
         self.held.clear();
+        self.held.shrink_to(KEPT);
         self.line = 0;
+        self.is_passing = false;
         Ok(())
     }
 
     /// Writes the event that is held.
     fn event(&self, is_first: bool, out: &mut Vec<u8>) -> Result<(), Broken> {
+        if self.is_passing {
+            return Ok(());
+        }
+        // As it was written: no name goes over the end of a line.
+        if self.lens.is_of_other() && !names_list(&self.held) {
+            out.extend_from_slice(&self.held);
+            return Ok(());
+        }
         let data = Data::of(&self.held, is_first);
         if data.joined().trim_ascii().is_empty() {
             out.extend_from_slice(&self.held);

@@ -136,10 +136,16 @@ pub(crate) struct Seen {
 
 /// Up to this many members a look along the earlier ones is faster than a set.
 const FEW: usize = 16;
+/// A larger set is not kept for the next object.
+const MANY: usize = 1024;
 
 impl Seen {
     fn forget(&mut self) {
         self.few.clear();
+        // To empty a set costs as much as it is large, for each small object after a large one.
+        if self.many.capacity() > MANY {
+            self.many = HashSet::new();
+        }
         self.many.clear();
     }
 

@@ -14,20 +14,31 @@ use crate::{Decision, handle::InForce, policy::Many};
 pub(crate) struct Lens {
     rules: Arc<ListRules>,
     context: SecurityContext,
-    /// The list that was asked for; `None` on a stream of the server's own, which may bring the answer
-    /// to any earlier request again.
-    asked: Option<List>,
+    asked: Asked,
     is_modern: bool,
 }
 
+/// What an answer is to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// A request for a list.
+    List(List),
+    /// Another request. A server that finds an answer's stream by the request's id, which callers
+    /// choose, may bring a list on it.
+    Other,
+    /// None: a stream of the server's own, which may bring the answer to any earlier request again.
+    Nothing,
+}
+
 impl Lens {
-    /// For the answer to a call; `None` if that has no list.
+    /// For the answer to a call; `None` if that can have no list.
     pub(super) fn of(rules: &Arc<ListRules>, context: &SecurityContext) -> Option<Self> {
         let call: &Call = context.call()?;
-        let asked = List::asked_by(call);
-        if asked.is_none() && call.kind() != CallKind::Stream {
-            return None;
-        }
+        let asked = match call.kind() {
+            CallKind::Request => List::asked_by(call).map_or(Asked::Other, Asked::List),
+            CallKind::Stream => Asked::Nothing,
+            _ => return None,
+        };
         Some(Self {
             rules: Arc::clone(rules),
             context: context.clone(),
@@ -44,9 +55,19 @@ impl Lens {
         &self.context
     }
 
-    /// Whether the answer is a list's, and not a stream that may bring any.
-    pub(super) fn is_asked(&self) -> bool {
-        self.asked.is_some()
+    /// Whether the answer is a list's, and not one that may bring any.
+    pub(super) fn is_of_list(&self) -> bool {
+        matches!(self.asked, Asked::List(_))
+    }
+
+    /// Whether the answer is another request's; most of these bring no list.
+    pub(super) fn is_of_other(&self) -> bool {
+        self.asked == Asked::Other
+    }
+
+    /// Whether it is a request's answer, so that an error can be.
+    pub(super) fn is_answer(&self) -> bool {
+        self.asked != Asked::Nothing
     }
 
     /// What the principal sees of a JSON-RPC message; `None` if all of it.
@@ -109,12 +130,11 @@ impl View<'_> {
     }
 
     fn result(&mut self, json: &mut Tokens<'_>) -> Result<(), Broken> {
-        let asked = self.lens.asked;
-        if json.peek() != Some(b'{') && asked.is_none() {
+        if json.peek() != Some(b'{') && !self.lens.is_of_list() {
             return Ok(json.skip()?);
         }
         let inside = json.position() + 1;
-        let mut has_scope = false;
+        let mut scope = None;
         object(
             json,
             &mut Seen::default(),
@@ -122,36 +142,47 @@ impl View<'_> {
             |json, place| match place.map(|place| List::ALL.get(place)) {
                 Some(Some(list)) => self.list(json, *list),
                 Some(None) => {
-                    has_scope = true;
-                    self.cache_scope(json)
+                    json.peek();
+                    let start = json.position();
+                    json.skip()?;
+                    scope = Some(start..json.position());
+                    Ok(())
                 }
                 None => Ok(json.skip()?),
             },
         )?;
-        if asked.is_some_and(|list| self.tally_of(list).is_none()) {
+        if let Asked::List(list) = self.lens.asked
+            && self.tally_of(list).is_none()
+        {
             return Err(Broken("has no list"));
         }
-        if self.lens.is_modern && !has_scope && self.tally.iter().any(Option::is_some) {
-            // The list is a member, so that a comma may follow.
-            let first = (inside..inside, r#""cacheScope":"private","#);
-            self.edits.insert(0, first);
+        if self.tally.iter().any(Option::is_some) {
+            self.keep_private(scope, inside);
         }
         Ok(())
     }
 
     /// Whoever may read a public list may be shown this principal's (N-14).
-    fn cache_scope(&mut self, json: &mut Tokens<'_>) -> Result<(), Broken> {
-        json.peek();
-        let start = json.position();
-        json.skip()?;
-        let range = start..json.position();
-        if self.text.get(range.clone()) != Some(PRIVATE) {
-            self.edits.push((range, PRIVATE));
+    fn keep_private(&mut self, scope: Option<Range<usize>>, inside: usize) {
+        match scope {
+            Some(scope) if self.text.get(scope.clone()) != Some(PRIVATE) => {
+                let before = |(range, _): &(Range<usize>, _)| range.start < scope.start;
+                let place = self.edits.partition_point(before);
+                self.edits.insert(place, (scope, PRIVATE));
+            }
+            None if self.lens.is_modern => {
+                // The list is a member, so that a comma may follow.
+                let first = (inside..inside, r#""cacheScope":"private","#);
+                self.edits.insert(0, first);
+            }
+            _ => {}
         }
-        Ok(())
     }
 
     fn list(&mut self, json: &mut Tokens<'_>, list: List) -> Result<(), Broken> {
+        if self.lens.is_of_other() && json.peek() != Some(b'[') {
+            return Ok(json.skip()?);
+        }
         let policy = InForce::stamped_on(&self.lens.context);
         let policy = policy.ok_or(Broken("was judged by no policy"))?;
         let many = policy.many(self.principal, &list.operation(""));
@@ -185,7 +216,8 @@ impl View<'_> {
         Ok(())
     }
 
-    /// Whether the element that comes next is shown.
+    /// Whether the element that comes next is shown. In the answer to another request, one without a
+    /// name is no list's, and is.
     fn shows(
         &mut self,
         json: &mut Tokens<'_>,
@@ -193,9 +225,14 @@ impl View<'_> {
         many: &Many<'_>,
     ) -> Result<bool, Broken> {
         let rules = &self.lens.rules;
-        let mut shows = None;
+        let is_of_other = self.lens.is_of_other();
+        if is_of_other && json.peek() != Some(b'{') {
+            json.skip()?;
+            return Ok(true);
+        }
+        let mut shows = is_of_other.then_some(true);
         object(json, &mut self.seen, &[list.key()], |json, place| {
-            if place.is_none() {
+            if place.is_none() || (is_of_other && json.peek() != Some(b'"')) {
                 return Ok(json.skip()?);
             }
             let decision = string(json, |name| many.decide(&list.operation(name)))?;

@@ -1,6 +1,6 @@
 use http::{
-    HeaderMap, HeaderValue,
-    header::{CONTENT_ENCODING, CONTENT_TYPE},
+    HeaderMap, HeaderName, HeaderValue,
+    header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE},
 };
 
 /// What an answer's body is, as its head says.
@@ -23,14 +23,14 @@ impl Media {
             (Some(media), None) => media.to_str().ok().and_then(Self::named),
             _ => None,
         };
-        let is_like = |media: &HeaderValue| {
-            let media = media.as_bytes().to_ascii_lowercase();
-            memchr::memmem::find(&media, b"event-stream").is_some()
-        };
-        known.unwrap_or_else(|| match headers.get_all(CONTENT_TYPE).iter().any(is_like) {
+        if known == Some(Self::Events) {
+            return Self::Events;
+        }
+        // Somewhere: who searches the line for it finds it in a parameter too.
+        match headers.get_all(CONTENT_TYPE).iter().any(is_like_events) {
             true => Self::Unclear,
-            false => Self::Other,
-        })
+            false => known.unwrap_or(Self::Other),
+        }
     }
 
     fn named(media: &str) -> Option<Self> {
@@ -46,6 +46,13 @@ impl Media {
         }
     }
 }
+
+fn is_like_events(media: &HeaderValue) -> bool {
+    let mut parts = media.as_bytes().windows(EVENTS.len());
+    parts.any(|part| part.eq_ignore_ascii_case(EVENTS))
+}
+
+const EVENTS: &[u8] = b"event-stream";
 
 /// Whether a parameter is no other charset.
 fn is_utf8(parameter: &str) -> bool {
@@ -79,9 +86,67 @@ pub(super) fn forget_body(headers: &mut HeaderMap) {
     }
 }
 
+/// Says that the body is one principal's, and takes off what tells caches otherwise.
+pub(super) fn keep_private(headers: &mut HeaderMap) {
+    let mut said = headers.get_all(CACHE_CONTROL).iter();
+    let stays_as_is = said.any(|said| {
+        let mut parts = said.as_bytes().split(|byte| matches!(byte, b',' | b' '));
+        parts.any(|part| part.eq_ignore_ascii_case(b"no-transform"))
+    });
+    let value = match stays_as_is {
+        true => "private, no-store, no-transform",
+        false => "private, no-store",
+    };
+    for other in [
+        "edge-control",
+        "expires",
+        "surrogate-control",
+        "x-accel-expires",
+    ] {
+        headers.remove(other);
+    }
+    let is_targeted = |name: &&HeaderName| name.as_str().ends_with("-cache-control");
+    let targeted: Vec<_> = headers.keys().filter(is_targeted).cloned().collect();
+    for name in targeted {
+        headers.remove(name);
+    }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(value));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn n_14_no_cache_is_told_that_a_list_is_everybodys() {
+        for (said, says) in [
+            (None, "private, no-store"),
+            (Some("public, max-age=600"), "private, no-store"),
+            (
+                Some("no-cache,No-Transform"),
+                "private, no-store, no-transform",
+            ),
+        ] {
+            let mut headers = HeaderMap::new();
+            for other in [
+                "cdn-cache-control",
+                "edge-control",
+                "expires",
+                "surrogate-control",
+                "vercel-cdn-cache-control",
+                "x-accel-expires",
+            ] {
+                headers.insert(other, HeaderValue::from_static("max-age=600"));
+            }
+            if let Some(said) = said {
+                headers.append(CACHE_CONTROL, HeaderValue::from_static("public"));
+                headers.append(CACHE_CONTROL, HeaderValue::from_static(said));
+            }
+            keep_private(&mut headers);
+            assert_eq!(headers.len(), 1, "{headers:?}");
+            assert_eq!(headers[CACHE_CONTROL], says);
+        }
+    }
 
     #[test]
     fn only_one_type_that_says_it_is_json_in_utf_8_or_events() {
@@ -98,6 +163,10 @@ mod tests {
             (&["text/event-stream", "text/event-stream"], Media::Unclear),
             (&["application/json", "text/EVENT-stream"], Media::Unclear),
             (&["text/plain, text/event-stream"], Media::Unclear),
+            (
+                &["application/json; x=\"text/event-stream\""],
+                Media::Unclear,
+            ),
         ] {
             let mut headers = HeaderMap::new();
             for line in types {

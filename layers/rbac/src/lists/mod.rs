@@ -6,6 +6,7 @@ pub(crate) mod json;
 mod lens;
 mod list;
 mod media;
+mod names;
 mod service;
 mod whole;
 

@@ -123,7 +123,7 @@ fn begin<B: Body<Data = Bytes>>(mut response: Response<B>, lens: Lens) -> Begun<
     let is_list = match media {
         _ if !response.status().is_success() || response.body().is_end_stream() => false,
         Media::Events | Media::Unclear => true,
-        Media::Json | Media::Other => lens.is_asked(),
+        Media::Json | Media::Other => lens.is_of_list(),
     };
     if !is_list {
         return Begun::Answer(response.map(ListBody::untouched));
@@ -134,6 +134,9 @@ fn begin<B: Body<Data = Bytes>>(mut response: Response<B>, lens: Lens) -> Begun<
         Media::Json => return Begun::Whole(Box::pin(Whole::new(response, lens))),
         Media::Events => {
             media::forget_body(response.headers_mut());
+            if !lens.is_of_other() {
+                media::keep_private(response.headers_mut());
+            }
             return Begun::Answer(response.map(|body| ListBody::stream(body, lens)));
         }
     };

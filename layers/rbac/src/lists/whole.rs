@@ -72,6 +72,7 @@ impl<B: Body<Data = Bytes>> Whole<B> {
         let Some(mut head) = this.head.take() else {
             return Poll::Pending;
         };
+        media::keep_private(&mut head.headers);
         Poll::Ready(match this.lens.see(&bytes) {
             Ok(None) => Response::from_parts(head, ListBody::ours(bytes)),
             Ok(Some(seen)) => {

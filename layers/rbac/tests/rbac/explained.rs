@@ -17,6 +17,9 @@ struct Asked {
     findings: Vec<Finding>,
 }
 
+/// What the service inside says by the header's name.
+const INNER: &str = "version=\"forged\"";
+
 async fn ask(layer: &RbacLayer, caller: &Caller, tool: &str) -> Asked {
     let mut request = post("tools/call", json!({"name": tool}));
     let context = SecurityContext::of(&mut request);
@@ -25,7 +28,8 @@ async fn ask(layer: &RbacLayer, caller: &Caller, tool: &str) -> Asked {
         context.set_principal(principal).unwrap();
     }
     let inner = service_fn(|_: Request<RequestBody<Full<Bytes>>>| async {
-        Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+        let response = Response::builder().header("x-authz-decision", INNER);
+        Ok::<_, Infallible>(response.body(Full::<Bytes>::default()).unwrap())
     });
     let response = layer.layer(inner).oneshot(request).await.unwrap();
     let header = response.headers().get("x-authz-decision");
@@ -61,7 +65,8 @@ async fn operators_are_told_by_what_an_answer_was_decided_and_nobody_else() {
         }
         let expected = format!("version=\"test\"; rule=\"{rule}\"; id=\"{}\"", asked.id);
         assert_eq!((asked.status, header), (status, expected));
-        assert_eq!(ask(&layer, caller, tool).await.header, None);
+        let inner = (status == 200).then_some(INNER);
+        assert_eq!(ask(&layer, caller, tool).await.header.as_deref(), inner);
     }
     for caller in [
         Caller::user(&["viewer"], &[]),

@@ -172,7 +172,9 @@ fn a_new_policy_that_is_wrong_is_refused_whole_and_the_one_before_stays() {
         .unwrap_err();
     assert_eq!((error.line(), error.column()), (Some(7), Some(21)));
     assert_eq!(handle.policy().version(), "first");
-    let error = handle.reload_toml("lists.filter = false").unwrap_err();
+    let error = handle
+        .reload_toml(&format!("lists.filter = false\n{TOML}"))
+        .unwrap_err();
     assert_eq!(
         error.to_string(),
         "line 1, column 1: setting `lists` is the layer's, which a swap does not change"
@@ -224,4 +226,112 @@ fn a_file_is_read_again_by_the_layer_that_was_made_of_it() {
     assert_eq!(handle.policy().version(), "second");
     assert!(other_lists.unwrap_err().to_string().contains("`lists`"));
     assert!(named_oddly.unwrap_err().to_string().contains("policy.yaml"));
+}
+
+#[test]
+fn a_text_that_says_nothing_is_no_policy() {
+    for text in [
+        "",
+        " \n# soon\n",
+        "version = '2'\n",
+        "without_baseline = true",
+    ] {
+        let error = RbacConfig::from_toml(text).unwrap_err();
+        assert!(error.to_string().contains("says nothing"), "{error}");
+    }
+    for text in ["{}", r#"{"version": "2", "rules": []}"#] {
+        let error = RbacConfig::from_json(text).unwrap_err();
+        assert!(error.to_string().contains("says nothing"), "{error}");
+    }
+    assert!(RbacConfig::from_toml("preset = 'enterprise'").is_ok());
+}
+
+#[test]
+fn settings_of_a_layer_are_not_dropped_where_only_a_policy_is_made() {
+    for (setting, text) in [
+        ("lists", "lists.filter = false\n"),
+        ("call_limits", "call_limits.body_bytes = 77\n"),
+    ] {
+        let config = RbacConfig::from_toml(&format!("{text}{TOML}")).unwrap();
+        let error = Policy::try_from(config.clone()).unwrap_err().to_string();
+        assert!(error.contains(&format!("`{setting}`")), "{error}");
+        assert!(RbacLayer::try_from(config).is_ok());
+    }
+}
+
+#[test]
+fn a_layer_of_a_configuration_tells_of_its_reloads() {
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&events);
+    let events_to = Events::to(move |event| sink.lock().unwrap().push(event.kind));
+    let limited = format!("call_limits.body_bytes = 77\n{TOML}");
+    let config = RbacConfig::from_toml(&limited).unwrap();
+    let handle = RbacLayer::from_config(config, events_to).unwrap().handle();
+    let second = limited.replace("first", "second");
+    assert_eq!(handle.reload_toml(&second).unwrap().version(), "first");
+    assert!(handle.reload_toml(TOML).is_err(), "other limits");
+    assert_eq!(
+        *events.lock().unwrap(),
+        ["policy_swapped", "policy_refused"]
+    );
+}
+
+/// A directory that goes with the test.
+struct Directory(std::path::PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path =
+            std::env::temp_dir().join(format!("bartizan-rbac-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_and_nobody_waits() {
+    let directory = Directory::new("odd");
+    let handle = PolicyHandle::new(Policy::enterprise().build().unwrap());
+    let path = directory.0.join("policy.toml");
+    std::fs::create_dir(&path).unwrap();
+    let error = handle.reload_file(&path).unwrap_err().to_string();
+    assert!(error.contains("is no regular file"), "{error}");
+    #[cfg(unix)]
+    {
+        let pipe = directory.0.join("pipe.toml");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        if made.is_ok_and(|made| made.success()) {
+            let error = handle.reload_file(&pipe).unwrap_err().to_string();
+            assert!(error.contains("is no regular file"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn no_reload_brings_back_what_an_earlier_one_read() {
+    let directory = Directory::new("reload");
+    let path = directory.0.join("policy.toml");
+    let write = |version: usize| {
+        let beside = directory.0.join("next");
+        std::fs::write(&beside, TOML.replace("first", &version.to_string())).unwrap();
+        std::fs::rename(&beside, &path).unwrap();
+    };
+    let handle = PolicyHandle::new(Policy::enterprise().build().unwrap());
+    write(0);
+    for version in 1..300 {
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| handle.reload_file(&path).unwrap());
+            }
+            write(version);
+            handle.reload_file(&path).unwrap();
+        });
+        assert_eq!(handle.policy().version(), version.to_string());
+    }
 }

@@ -118,6 +118,8 @@ async fn ask(layer: RbacLayer, caller: &Caller, vector: &Vector, pieces: Vec<Byt
         .status(vector.status)
         .header("content-type", &vector.media)
         .header("etag", "\"x\"")
+        .header("cache-control", "public, max-age=600")
+        .header("cdn-cache-control", "max-age=600")
         .header("content-length", vector.body.len());
     if let Some(encoding) = &vector.encoding {
         answer = answer.header("content-encoding", encoding);
@@ -231,6 +233,8 @@ async fn ta_2_two_principals_see_two_lists_and_one_always_the_same() {
             assert_eq!(listed.noted(), [noted]);
             assert!(!listed.head.headers.contains_key("etag"));
             assert!(!listed.head.headers.contains_key("content-length"));
+            assert_eq!(listed.head.headers["cache-control"], "private, no-store");
+            assert!(!listed.head.headers.contains_key("cdn-cache-control"));
         }
     }
 }
@@ -282,7 +286,7 @@ async fn without_filtering_everybody_sees_everything() {
 }
 
 #[tokio::test]
-async fn answers_of_other_methods_pass_whatever_they_hold() {
+async fn json_answers_of_other_methods_pass_whatever_they_hold() {
     for method in ["ping", "server/discover", "initialize"] {
         let body = r#"{"result":{"tools":[{"name":"delete_note"}]},"result":1"#;
         let mut vector = json_list(method, json!({}));
@@ -292,6 +296,60 @@ async fn answers_of_other_methods_pass_whatever_they_hold() {
             (listed.body.as_str(), listed.head.status.as_u16()),
             (body, 200)
         );
+        assert!(listed.head.headers.contains_key("etag"), "nothing changed");
+    }
+}
+
+#[tokio::test]
+async fn ta_2_a_reused_id_shows_no_list_on_the_stream_of_another_call() {
+    let tools = json!([{"name": "delete_note"}, {"name": "read_note"}]);
+    let list = json!({"jsonrpc": "2.0", "id": 7, "result": {"tools": tools}});
+    for method in ["ping", "initialize", "server/discover"] {
+        let vector = Vector {
+            method: method.to_owned(),
+            ..stream_list(&format!("data: {list}\n\n"))
+        };
+        let listed = whole(layer(), &viewer(), &vector).await;
+        assert!(listed.body.contains("read_note"), "{}", listed.body);
+        assert!(!listed.body.contains("delete_note"), "{}", listed.body);
+    }
+}
+
+#[tokio::test]
+async fn a_large_event_of_another_call_passes_as_long_as_it_names_no_list() {
+    let event = |middle: &str| {
+        let text = "é".repeat(300);
+        format!(
+            "id: 1\r\ndata: {{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{{\"a\":\"{text}\",\r\n: no comment\r\ndata:{middle}\r\ndata: \"b\":\"{text}\"}}}}\r\n\r\n"
+        )
+    };
+    let list = "data: {\"result\":{\"tools\":[{\"name\":\"delete_note\"}]},\"id\":1}\n\n";
+    let seen = "data: {\"result\":{\"tools\":[]},\"id\":1}\n\n";
+    let good = event("\"tool\":[],");
+    let bad = event("\"tools\":[{\"name\":\"delete_note\"}],");
+    for size in 1..90 {
+        for most in [60, 64, 333, 660] {
+            let ask = async |body: &str| {
+                let vector = Vector {
+                    method: "ping".to_owned(),
+                    ..stream_list(body)
+                };
+                let pieces = vector.body.as_bytes().chunks(size);
+                let pieces = pieces.map(Bytes::copy_from_slice).collect();
+                let layer = layer().list_bytes(most).unwrap();
+                ask(layer, &viewer(), &vector, pieces).await
+            };
+            let passed = ask(&format!("{good}{list}: c\n\n{good}")).await;
+            assert_eq!(passed.body, format!("{good}{seen}: c\n\n{good}"));
+            let refused = ask(&format!("{list}{bad}{good}")).await;
+            let rest = refused.body.strip_prefix(seen).unwrap();
+            assert!(!rest.contains("delete_note"), "{rest}");
+            // Either nothing of it was written and an error is, or it does not end.
+            let is_error = rest.starts_with("data: {") && rest.contains("-32603");
+            assert!(is_error || !rest.contains("\r\n\r\n"), "{rest}");
+            let last = refused.findings.last().unwrap();
+            assert!(last.reason.contains("too large"), "{}", last.reason);
+        }
     }
 }
 
@@ -396,7 +454,9 @@ async fn a_body_that_breaks_off_is_refused_where_that_is_still_possible() {
     assert_eq!(denial.kind(), DenialKind::Internal);
     let (sender, answer) = scripted("text/event-stream").await;
     sender.fail();
-    assert!(answer.into_body().collect().await.is_err());
+    let mut body = Box::pin(answer.into_body());
+    assert!(body.frame().await.unwrap().is_err());
+    assert!(body.frame().await.is_none(), "asked once more");
 }
 
 #[tokio::test]
@@ -428,6 +488,23 @@ async fn ph_4_an_event_arrives_before_the_list_does_and_a_comment_at_once() {
     assert!(String::from_utf8_lossy(&frame).contains("-32603"));
     assert!(sender.is_dropped(), "nobody listens any more");
     assert!(body.frame().await.is_none());
+}
+
+#[tokio::test]
+async fn trailers_of_a_stream_say_nothing_of_the_body_that_was() {
+    let (sender, answer) = scripted("text/event-stream").await;
+    let mut trailers = http::HeaderMap::new();
+    for name in ["content-digest", "repr-digest", "etag", "x-took"] {
+        trailers.insert(name, "7".parse().unwrap());
+    }
+    sender.trailers(trailers);
+    drop(sender);
+    let body = answer.into_body().collect().await.unwrap();
+    let trailers = body.trailers().unwrap();
+    assert_eq!(
+        (trailers.len(), &trailers["x-took"]),
+        (1, &"7".parse().unwrap())
+    );
 }
 
 /// What a client reads out of an event stream, by a naive reading.
@@ -486,6 +563,24 @@ fn piece() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    #[test]
+    fn ta_2_no_stream_of_another_call_shows_a_list_that_is_not_filtered(
+        pieces in prop::collection::vec(piece(), 0..24),
+        size in 1..60_usize,
+        most in 20..400_usize,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let vector = Vector { method: "ping".to_owned(), ..stream_list(&pieces.concat()) };
+        let cut = vector.body.as_bytes().chunks(size).map(Bytes::copy_from_slice).collect();
+        let layer = layer().list_bytes(most).unwrap();
+        let body = runtime.block_on(ask(layer, &viewer(), &vector, cut)).body;
+        for message in messages(&body) {
+            if let Ok(seen) = serde_json::from_str::<Value>(&message) {
+                prop_assert!(!seen["result"].to_string().contains("delete_note"), "{}", body);
+            }
+        }
+    }
+
     #[test]
     fn a_stream_says_the_same_however_it_is_cut(
         pieces in prop::collection::vec(piece(), 0..24),

@@ -1,0 +1,64 @@
+use memchr::{memchr_iter, memmem};
+
+use super::list::List;
+
+/// At least as many bytes as a list's name has in JSON, with its quotes.
+pub(super) const LONGEST: usize = 32;
+
+/// Whether JSON text may have a member of a list's name, whatever its case and however it is escaped.
+/// Much faster than to read it.
+pub(super) fn names_list(text: &[u8]) -> bool {
+    let has = |part: &[u8]| memmem::find(text, part).is_some();
+    let is_name = |at: usize| {
+        let after = text.get(at + 1..).unwrap_or_default();
+        // Most strings begin otherwise.
+        let first = after.first().map(u8::to_ascii_lowercase);
+        matches!(first, Some(b't' | b'r' | b'p'))
+            && List::ALL
+                .iter()
+                .any(|list| begins_with(after, list.member()))
+    };
+    // A long s is an s to who ignores case.
+    memchr_iter(b'"', text).any(is_name) || has(br"\u") || has("\u{17f}".as_bytes())
+}
+
+fn begins_with(text: &[u8], name: &str) -> bool {
+    let begin = text.get(..name.len());
+    begin.is_some_and(|begin| begin.eq_ignore_ascii_case(name.as_bytes()))
+        && text.get(name.len()) == Some(&b'"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ta_4_what_may_name_a_list_is_found_and_little_else() {
+        for text in [
+            r#"{"tools":[]}"#,
+            r#"{"Resources" :[]}"#,
+            r#"{"resourceTemplates":[]}"#,
+            r#"{"promptS":[]}"#,
+            r#"{"t\u006fols":[]}"#,
+            "{\"tool\u{17f}\":[]}",
+        ] {
+            assert!(names_list(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "",
+            "\"",
+            "\"tools",
+            r#"{"tool":[],"toolsx":[],"resource":"tools of \"tools\""}"#,
+            r#"{"result":{"content":[{"type":"text","text":"my prompts"}]}}"#,
+        ] {
+            assert!(!names_list(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_name_is_longer_than_what_is_kept() {
+        for list in List::ALL {
+            assert!(list.member().len() + 2 <= LONGEST);
+        }
+    }
+}
