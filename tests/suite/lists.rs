@@ -7,15 +7,16 @@ use bartizan::{
     Principal, RbacLayer, identify,
     rbac::{Policy, Rule},
 };
-use bartizan_kit::{McpRequest, Revision, get_stream, initialize, post};
+use bartizan_kit::{McpRequest, Revision, call_tool, get_stream, initialize, post};
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CacheScope, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-        ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, Prompt, Resource,
-        ResourceTemplate, ServerCapabilities, ServerConfig, Tool,
+        CacheScope, CallToolRequestParams, CallToolResponse, ListPromptsResult,
+        ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+        ProgressNotificationParam, Prompt, Resource, ResourceTemplate, ServerCapabilities,
+        ServerConfig, Tool,
     },
     service::RequestContext,
     transport::streamable_http_server::{
@@ -67,6 +68,15 @@ impl ServerHandler for Shop {
             .with_ttl_ms(1000);
         list.next_cursor = (page < 2).then(|| (page + 1).to_string());
         Ok(list)
+    }
+
+    /// Nobody waits for it.
+    async fn call_tool(
+        &self,
+        _: CallToolRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        std::future::pending().await
     }
 
     async fn list_prompts(
@@ -243,25 +253,49 @@ async fn ph_4_what_comes_before_a_list_arrives_before_it() {
     );
 }
 
-/// A client that lost the stream of its `POST` gets the rest of it by a `GET`.
-#[tokio::test]
-async fn ta_2_a_list_that_a_resumed_stream_brings_is_filtered() {
-    let shop = Shop::default();
-    let app = app(Mode::Sessions, "viewer", &shop);
-    let revision = Revision::V2025_11_25;
-    let hello = send(&app, initialize(revision)).await;
+async fn begin_session(app: &Router, revision: Revision) -> String {
+    let hello = send(app, initialize(revision)).await;
     let session = hello.headers()["mcp-session-id"]
         .to_str()
         .unwrap()
         .to_owned();
     hello.into_body().collect().await.unwrap();
     let ready = post(revision, "notifications/initialized", json!({})).notification();
-    assert_eq!(
-        send(&app, ready.header("mcp-session-id", &session))
-            .await
-            .status(),
-        202
-    );
+    let ready = send(app, ready.session(&session)).await;
+    assert_eq!(ready.status(), 202);
+    session
+}
+
+/// rmcp finds the stream of an answer by the request's id, and the last one of an id gets it.
+#[tokio::test]
+async fn ta_2_a_list_that_a_reused_id_brings_on_another_calls_stream_is_filtered() {
+    let shop = Shop::default();
+    let app = app(Mode::Sessions, "viewer", &shop);
+    let revision = Revision::V2025_11_25;
+    let session = begin_session(&app, revision).await;
+    let list = post(revision, "tools/list", json!({})).meta("progressToken", "p");
+    let _list = send(&app, list.id(7).session(&session)).await;
+    let call = call_tool(revision, "read_a", json!({})).id(7);
+    let answer = send(&app, call.session(&session)).await;
+    assert_eq!(answer.status(), 200);
+    shop.go_on.notify_one();
+    let mut body = answer.into_body();
+    let mut seen = String::new();
+    while !seen.contains("read_a") {
+        let frame = tokio::time::timeout(SOON, body.frame()).await.unwrap();
+        let data = frame.unwrap().unwrap().into_data().unwrap();
+        seen.push_str(std::str::from_utf8(&data).unwrap());
+    }
+    assert!(!seen.contains("delete_b"), "{seen}");
+}
+
+/// A client that lost the stream of its `POST` gets the rest of it by a `GET`.
+#[tokio::test]
+async fn ta_2_a_list_that_a_resumed_stream_brings_is_filtered() {
+    let shop = Shop::default();
+    let app = app(Mode::Sessions, "viewer", &shop);
+    let revision = Revision::V2025_11_25;
+    let session = begin_session(&app, revision).await;
 
     let request = post(revision, "tools/list", json!({})).meta("progressToken", "p");
     let answer = send(&app, request.header("mcp-session-id", &session)).await;
