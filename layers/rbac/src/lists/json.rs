@@ -207,6 +207,20 @@ mod tests {
     }
 
     #[test]
+    fn what_a_large_object_took_is_not_kept_for_the_next() {
+        let members: Vec<_> = (0..3 * MANY).map(|n| format!("\"{n}\":0")).collect();
+        let mut seen = Seen::default();
+        for text in [
+            format!("{{{}}}", members.join(",")),
+            r#"{"a":0}"#.to_owned(),
+        ] {
+            let mut json = Tokens::of(&text);
+            object(&mut json, &mut seen, &[], |json, _| Ok(json.skip()?)).unwrap();
+        }
+        assert!(seen.many.capacity() <= MANY);
+    }
+
+    #[test]
     fn ta_4_a_member_that_is_known_but_for_its_case_is_an_error() {
         for text in [r#"{"Tools":1}"#, r#"{"TOOLS":1}"#, r#"{"tool\u017f":1}"#] {
             assert!(walk(text).is_err(), "{text}");

@@ -20,6 +20,8 @@ impl Media {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let mut types = headers.get_all(CONTENT_TYPE).iter();
         let known = match (types.next(), types.next()) {
+            // What most answers say.
+            (Some(media), None) if media == "application/json" => return Self::Json,
             (Some(media), None) => media.to_str().ok().and_then(Self::named),
             _ => None,
         };
