@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod asker;
 mod authority;
 mod baseline;
 mod builder;

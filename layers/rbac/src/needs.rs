@@ -1,7 +1,6 @@
-use bartizan_core::Principal;
-
 use crate::{
-    RbacConfigError, Rule,
+    Operation, RbacConfigError, Rule,
+    asker::Asker,
     capabilities::Capabilities,
     roles::{RoleSet, Roles},
     scopes::{NeededScope, Scopes},
@@ -79,8 +78,9 @@ impl Needs {
         })
     }
 
-    /// What the principal, of these roles, is missing.
-    pub(crate) fn gaps(&self, principal: &Principal, roles: &RoleSet) -> Gaps {
+    /// What is missing for an operation.
+    pub(crate) fn gaps(&self, asker: &Asker<'_>, _operation: &Operation<'_>) -> Gaps {
+        let principal = asker.principal;
         let mut gaps = Gaps::default();
         match self.access {
             Access::Anyone => return gaps,
@@ -88,7 +88,7 @@ impl Needs {
             Access::Identified if principal.is_anonymous() => gaps.somebody = true,
             Access::Identified => {
                 let mut needed = self.any_role.iter().chain(&self.capabilities);
-                gaps.authority = !needed.all(|needed| needed.satisfied_by.meets(roles));
+                gaps.authority = !needed.all(|needed| needed.satisfied_by.meets(&asker.roles));
                 let covered = |scope: &NeededScope| scope.is_among(principal.scopes());
                 gaps.scope = !self.scopes.iter().all(covered);
             }

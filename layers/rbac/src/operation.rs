@@ -22,7 +22,19 @@ pub struct Operation<'a> {
     subject: Option<(Subject, &'a str)>,
     /// Whether the subject is a URI template, whose variables stand in braces.
     is_template: bool,
+    arguments: Arguments<'a>,
     watched: Result<Vec<String>, &'static str>,
+}
+
+/// What a tool or prompt is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arguments<'a> {
+    /// Nothing.
+    Absent,
+    /// A JSON object, as text.
+    Json(&'a str),
+    /// Nobody calls it yet: a list is shown.
+    Any,
 }
 
 impl<'a> Operation<'a> {
@@ -55,12 +67,25 @@ impl<'a> Operation<'a> {
         Self::of(method, None)
     }
 
+    /// With these arguments, a JSON object as text. What is no JSON satisfies no condition.
+    pub fn arguments(mut self, json: &'a str) -> Self {
+        self.arguments = Arguments::Json(json);
+        self
+    }
+
+    /// With whatever arguments: the question of a list, whether some call may be.
+    pub(crate) fn with_any_arguments(mut self) -> Self {
+        self.arguments = Arguments::Any;
+        self
+    }
+
     fn of(method: &'a str, subject: Option<(Subject, &'a str)>) -> Self {
         Self {
             kind: CallKind::Request,
             method,
             subject,
             is_template: false,
+            arguments: Arguments::Absent,
             watched: Ok(Vec::new()),
         }
     }
@@ -112,6 +137,7 @@ impl<'a> From<&'a Call> for Operation<'a> {
             method: call.method(),
             subject: call.subject().zip(call.name()),
             is_template: call.method() == "completion/complete",
+            arguments: call.arguments().map_or(Arguments::Absent, Arguments::Json),
             watched: watched::of(call),
         }
     }

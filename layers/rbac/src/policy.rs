@@ -4,10 +4,11 @@ use bartizan_core::{Permissions, Principal};
 
 use crate::{
     Decision, Operation, PolicyBuilder, Preset,
+    asker::Asker,
     baseline::baseline,
     capabilities::Capabilities,
     needs::{Access, Gaps},
-    roles::{RoleSet, Roles},
+    roles::Roles,
     rules::{BuiltRule, Rules},
 };
 
@@ -57,35 +58,33 @@ impl Policy {
         let Some(principal) = principal else {
             return Decision::Forbidden;
         };
-        let roles = self.roles.of(principal);
-        let mut judged = self.judge(principal, &roles, operation, &mut by);
+        let asker = Asker::new(principal, &self.roles);
+        let mut judged = self.judge(&asker, operation, &mut by);
         for watched in operation.watched() {
-            judged.and(self.judge(principal, &roles, &watched, &mut by));
+            judged.and(self.judge(&asker, &watched, &mut by));
         }
         judged.decision()
     }
 
     /// Decides about many operations of one principal that differ in what they act on, as `sample` does.
     pub(crate) fn many<'a>(&'a self, principal: &'a Principal, sample: &Operation<'_>) -> Many<'a> {
-        let roles = self.roles.of(principal);
+        let asker = Asker::new(principal, &self.roles);
         let mut common = Judged::default();
         if let Some((access, _)) = self.baseline(sample) {
             common.by_baseline(access, principal);
         }
         self.rules
-            .each_of_method(sample, |rule| common.by_rule(rule, principal, &roles));
+            .each_of_method(sample, |rule| common.by_rule(rule, &asker, sample));
         Many {
             policy: self,
-            principal,
-            roles,
+            asker,
             common,
         }
     }
 
     fn judge<'a>(
         &'a self,
-        principal: &Principal,
-        roles: &RoleSet,
+        asker: &Asker<'_>,
         operation: &Operation<'_>,
         by: &mut impl FnMut(Ground<'a>),
     ) -> Judged {
@@ -94,11 +93,11 @@ impl Policy {
             return judged;
         }
         if let Some((access, name)) = self.baseline(operation) {
-            judged.by_baseline(access, principal);
+            judged.by_baseline(access, asker.principal);
             by(Ground::Baseline(name));
         }
         self.rules.each(operation, |rule| {
-            judged.by_rule(rule, principal, roles);
+            judged.by_rule(rule, asker, operation);
             by(Ground::Rule(rule));
         });
         judged
@@ -157,8 +156,7 @@ pub(crate) enum Ground<'a> {
 /// See [`Policy::many`]. What all of them have in common is judged once.
 pub(crate) struct Many<'a> {
     policy: &'a Policy,
-    principal: &'a Principal,
-    roles: RoleSet,
+    asker: Asker<'a>,
     common: Judged,
 }
 
@@ -170,7 +168,7 @@ impl Many<'_> {
         let mut judged = self.common;
         let rules = &self.policy.rules;
         rules.each_of_subject(operation, |rule| {
-            judged.by_rule(rule, self.principal, &self.roles);
+            judged.by_rule(rule, &self.asker, operation);
         });
         judged.decision()
     }
@@ -189,9 +187,9 @@ impl Judged {
         self.gaps.somebody |= access != Access::Anyone && principal.is_anonymous();
     }
 
-    fn by_rule(&mut self, rule: &BuiltRule, principal: &Principal, roles: &RoleSet) {
+    fn by_rule(&mut self, rule: &BuiltRule, asker: &Asker<'_>, operation: &Operation<'_>) {
         self.covered = true;
-        self.gaps.union(rule.needs.gaps(principal, roles));
+        self.gaps.union(rule.needs.gaps(asker, operation));
     }
 
     fn and(&mut self, other: Self) {

@@ -4,9 +4,9 @@ use bartizan_core::{Principal, call::Subject, printable, uri_without_secrets};
 
 use crate::{
     Decision, Operation, Policy,
+    asker::Asker,
     needs::{Access, Gaps, Needs},
     policy::Ground,
-    roles::RoleSet,
     rules::BuiltRule,
 };
 
@@ -48,13 +48,13 @@ impl Policy {
     /// The names of the rules that decided: of a refusal those that were not satisfied, else all that
     /// cover the operation.
     pub(crate) fn deciding(&self, principal: &Principal, operation: &Operation<'_>) -> Vec<&str> {
-        let roles = self.roles.of(principal);
+        let asker = Asker::new(principal, &self.roles);
         let (mut all, mut lacking) = (Vec::new(), Vec::new());
         let decision = self.decide_by(Some(principal), operation, |ground| match ground {
             Ground::Baseline(name) => all.push(name),
             Ground::Rule(rule) => {
                 all.push(&*rule.name);
-                if rule.needs.gaps(principal, &roles) != Gaps::default() {
+                if rule.needs.gaps(&asker, operation) != Gaps::default() {
                     lacking.push(&*rule.name);
                 }
             }
@@ -73,7 +73,7 @@ impl Policy {
             let reason = "no principal: is there an authentication layer outside this one?";
             return format!("{}{reason}", self.shown);
         };
-        let roles = self.roles.of(principal);
+        let asker = Asker::new(principal, &self.roles);
         let mut reasons = Reasons::after(&self.shown, "; ");
         if let Some((Access::Identified, name)) = self.baseline(operation)
             && principal.is_anonymous()
@@ -82,7 +82,7 @@ impl Policy {
         }
         self.each_with_watched(operation, |operation, rule| match rule {
             Some(rule) => {
-                if let Some(lack) = lack(&rule.needs, principal, &roles) {
+                if let Some(lack) = lack(&rule.needs, &asker, operation) {
                     reasons.add(|| format!("{} {lack}", rule.shown));
                 }
             }
@@ -134,8 +134,9 @@ impl Policy {
     }
 }
 
-fn lack(needs: &Needs, principal: &Principal, roles: &RoleSet) -> Option<String> {
-    let gaps = needs.gaps(principal, roles);
+fn lack(needs: &Needs, asker: &Asker<'_>, operation: &Operation<'_>) -> Option<String> {
+    let gaps = needs.gaps(asker, operation);
+    let Asker { principal, roles } = asker;
     if gaps.closed {
         return Some("denies".to_owned());
     }

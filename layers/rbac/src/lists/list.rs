@@ -63,11 +63,12 @@ impl List {
 
     /// What a client would do with an element.
     pub(super) fn operation(self, name: &str) -> Operation<'_> {
-        match self {
+        let operation = match self {
             Self::Tools => Operation::tool(name),
             Self::Resources => Operation::resource(name),
             Self::ResourceTemplates => Operation::resource_template(name),
             Self::Prompts => Operation::prompt(name),
-        }
+        };
+        operation.with_any_arguments()
     }
 }
