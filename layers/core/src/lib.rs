@@ -10,6 +10,7 @@ mod denial;
 mod events;
 mod future;
 mod macros;
+pub mod names;
 mod permissions;
 mod principal;
 mod refusal;

@@ -1,8 +1,7 @@
 use std::{cmp::Ordering, collections::HashMap};
 
+use bartizan_core::names::{Glob, Pattern};
 use foldhash::quality::RandomState;
-
-use crate::{glob::Glob, pattern::Pattern};
 
 /// The rules of one kind of name: exact names by hash, globs by what all their matches begin with,
 /// or else end with.
@@ -135,10 +134,10 @@ impl End {
 
 #[cfg(test)]
 mod tests {
+    use bartizan_core::names::Shape;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::pattern::Shape;
 
     fn found(index: &Index, name: &str) -> Vec<usize> {
         let mut rules = Vec::new();

@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 mod asker;
-mod authority;
 mod baseline;
 mod builder;
 mod capabilities;
@@ -12,7 +11,6 @@ mod decision;
 mod error;
 #[cfg(feature = "files")]
 mod file;
-mod glob;
 mod handle;
 mod hierarchy;
 mod index;
@@ -21,7 +19,6 @@ mod lint;
 mod lists;
 mod needs;
 mod operation;
-mod pattern;
 mod policy;
 mod presets;
 mod reason;
@@ -34,7 +31,6 @@ mod shadow;
 mod told;
 #[cfg(feature = "serde")]
 mod unique;
-mod uri;
 mod version;
 mod watched;
 

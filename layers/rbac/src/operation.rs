@@ -1,6 +1,10 @@
-use bartizan_core::{Call, CallKind, call::Subject};
+use bartizan_core::{
+    Call, CallKind,
+    call::Subject,
+    names::{NAME_BYTES, uri},
+};
 
-use crate::{uri, watched};
+use crate::watched;
 
 /// What somebody wants to do: a [`Call`], reduced to what rules speak of.
 ///
@@ -124,7 +128,7 @@ impl<'a> Operation<'a> {
                 Some("has braces, which no URI has")
             }
             Some((Subject::Resource, uri)) => uri::unclear(uri),
-            Some((_, name)) if name.len() > uri::NAME_BYTES => Some("is longer than 4096 bytes"),
+            Some((_, name)) if name.len() > NAME_BYTES => Some("is longer than 4096 bytes"),
             _ => None,
         }
     }

@@ -1,15 +1,13 @@
 use std::collections::HashSet;
 
-use bartizan_core::{CallKind, call::Subject, printable};
-
-use crate::{
-    Operation, RbacConfigError, Rule,
-    index::Index,
-    needs::Needs,
-    pattern::{Pattern, Shape},
-    rule::Target,
-    uri,
+use bartizan_core::{
+    CallKind,
+    call::Subject,
+    names::{Pattern, Shape, uri},
+    printable,
 };
+
+use crate::{Operation, RbacConfigError, Rule, index::Index, needs::Needs, rule::Target};
 
 /// The rules of a policy, found by what they speak of.
 #[derive(Debug)]

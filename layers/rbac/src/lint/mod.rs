@@ -7,10 +7,11 @@ mod methods;
 pub use catalog::Catalog;
 pub use finding::{LintError, LintFinding};
 
+use bartizan_core::names::uri;
+
 use crate::{
     Operation, Policy,
     rules::{BuiltRule, Speaks},
-    uri,
 };
 
 impl Policy {

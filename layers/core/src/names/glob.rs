@@ -1,8 +1,8 @@
-use crate::pattern::Shape;
+use super::Shape;
 
 /// A pattern with stars.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Glob {
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Glob {
     shape: Shape,
     prefix: Box<str>,
     suffix: Box<str>,
@@ -11,7 +11,7 @@ pub(crate) struct Glob {
     segments: Box<[Segment]>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Segment {
     /// `**`: any number of segments, none included.
     Deep,
@@ -21,7 +21,7 @@ enum Segment {
 
 impl Glob {
     /// `before` and `after` are what stands around the first star of `text`.
-    pub(crate) fn new(text: &str, before: &str, after: &str, shape: Shape) -> Self {
+    pub(super) fn new(text: &str, before: &str, after: &str, shape: Shape) -> Self {
         // `a/**` matches `a` too, so the slash is not part of what all matches begin with.
         let prefix = match after.strip_prefix('*') {
             Some(_) => before.strip_suffix('/').unwrap_or(before),
@@ -52,7 +52,7 @@ impl Glob {
     }
 
     /// Whether it is `*` of names or `**` of URIs, which all names match.
-    pub(crate) fn is_all(&self) -> bool {
+    pub fn is_all(&self) -> bool {
         match (self.shape, &*self.segments) {
             (Shape::Uri, [Segment::Deep]) => true,
             (Shape::Flat, [Segment::Text(pieces)]) => {
@@ -63,16 +63,17 @@ impl Glob {
     }
 
     /// What every name begins with that this matches.
-    pub(crate) fn prefix(&self) -> &str {
+    pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
     /// What every name ends with that this matches.
-    pub(crate) fn suffix(&self) -> &str {
+    pub fn suffix(&self) -> &str {
         &self.suffix
     }
 
-    pub(crate) fn matches(&self, name: &str) -> bool {
+    /// Whether it means this name.
+    pub fn matches(&self, name: &str) -> bool {
         if self.is_below {
             let rest = name.strip_prefix(&*self.prefix);
             return rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));

@@ -4,18 +4,15 @@
 //! what has a second spelling is refused instead of being normalised: normalising would have to
 //! agree with every server.
 
-use crate::authority;
+use super::{NAME_BYTES, authority};
 
-/// Longest URI or name that is judged, in bytes.
-pub(crate) const NAME_BYTES: usize = 4096;
-
-/// What could be read in a second way; `None` if nothing.
-pub(crate) fn unclear(uri: &str) -> Option<&'static str> {
+/// What of a URI, or of a URI template, could be read in a second way; `None` if nothing.
+pub fn unclear(uri: &str) -> Option<&'static str> {
     check(uri).err()
 }
 
 /// What rules see of a URI: all but the query and one slash at the end, which open nothing else.
-pub(crate) fn name_of(uri: &str) -> &str {
+pub fn name_of(uri: &str) -> &str {
     let path = match uri.split_once('?') {
         // A template writes it `{?name}`.
         Some((path, _)) => path.strip_suffix('{').unwrap_or(path),
@@ -25,7 +22,7 @@ pub(crate) fn name_of(uri: &str) -> &str {
 }
 
 /// Whether a pattern can match any URI that is judged.
-pub(crate) fn check_pattern(pattern: &str) -> Result<(), &'static str> {
+pub(super) fn check_pattern(pattern: &str) -> Result<(), &'static str> {
     let sample = |star| pattern.replace("**", star).replace('*', star);
     if pattern.starts_with('*') {
         // The star may stand for the scheme and more.

@@ -1,17 +1,24 @@
-use crate::{glob::Glob, uri};
+use super::{Glob, uri};
 
-/// Which names a rule speaks of: one, compared exactly, or those of a glob.
+/// Which names are meant: one, compared exactly, or those of a glob.
 ///
 /// Names are compared byte for byte; nothing is folded, decoded or normalised (TA-5).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Pattern {
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_enums, reason = "an index takes both apart")]
+pub enum Pattern {
+    /// This name.
     Exact(Box<str>),
+    /// All names that match.
     Glob(Glob),
 }
 
 /// How names are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(
+    clippy::exhaustive_enums,
+    reason = "names are of one shape or the other"
+)]
+pub enum Shape {
     /// Names of tools, prompts and methods: `*` stands for any run of characters.
     Flat,
     /// URIs of resources: `*` does not cross a slash, and `**` stands for whole segments.
@@ -22,8 +29,13 @@ pub(crate) enum Shape {
 const PATTERN_BYTES: usize = 1024;
 
 impl Pattern {
-    /// Reads a pattern; the error says what is wrong with it.
-    pub(crate) fn parse(text: &str, shape: Shape) -> Result<Self, &'static str> {
+    /// Reads a pattern, of at most 1024 bytes. Of a URI's pattern, its query and a slash at its end do not count.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, to be written after the pattern: it is empty or too long, has other syntax than
+    /// `*` and `**`, or could match no URI that is [judged](uri::unclear).
+    pub fn parse(text: &str, shape: Shape) -> Result<Self, &'static str> {
         if text.is_empty() || text.len() > PATTERN_BYTES {
             return Err("is empty or longer than 1024 bytes");
         }
@@ -50,7 +62,7 @@ impl Pattern {
     }
 
     /// Whether some name may match both; always true if one does.
-    pub(crate) fn may_meet(&self, other: &Self) -> bool {
+    pub fn may_meet(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Exact(exact), other) | (other, Self::Exact(exact)) => other.matches(exact),
             (Self::Glob(a), Self::Glob(b)) => {
@@ -61,7 +73,8 @@ impl Pattern {
         }
     }
 
-    pub(crate) fn matches(&self, name: &str) -> bool {
+    /// Whether it means this name; of a URI [what counts](uri::name_of).
+    pub fn matches(&self, name: &str) -> bool {
         match self {
             Self::Exact(exact) => **exact == *name,
             Self::Glob(glob) => glob.matches(name),

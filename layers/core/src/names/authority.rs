@@ -11,12 +11,12 @@ const SPECIAL: [(&str, &str); 6] = [
 ];
 
 /// Whether everybody's parser normalises the URIs of this scheme.
-pub(crate) fn is_special(scheme: &str) -> bool {
+pub(super) fn is_special(scheme: &str) -> bool {
     SPECIAL.iter().any(|(special, _)| *special == scheme)
 }
 
 /// Whether it can be read in one way only (TA-6).
-pub(crate) fn check(scheme: &str, authority: &str) -> Result<(), &'static str> {
+pub(super) fn check(scheme: &str, authority: &str) -> Result<(), &'static str> {
     if authority.contains('@') {
         return Err("has user information");
     }
