@@ -22,6 +22,7 @@ mod metrics;
 mod mtls;
 mod openid;
 mod order;
+mod readings;
 mod redis;
 mod revocations;
 mod roles;

@@ -55,6 +55,11 @@ pub(super) struct Walker<'j> {
     pub(super) measures: Measures,
 }
 
+/// How members begin that are no members to serde_json: with its features `raw_value` and
+/// `arbitrary_precision`, which any crate of a program can switch on, an object whose first member is
+/// such a one *is* the JSON or the number that its text spells, and nobody else read that.
+const PRIVATE: &str = "$serde_json::private::";
+
 /// Below this many members a look along the earlier ones is faster than a set.
 const LINEAR: usize = 16;
 
@@ -224,9 +229,15 @@ impl<'j> Walker<'j> {
 
     /// Reads a member up to its value, and takes note of it.
     fn member<T>(&mut self, object: &mut Object, key: impl FnOnce(&str) -> T) -> Result<T, Denial> {
-        let (mark, key) = self.tokens.string(|name| (mark(name), key(name)))?;
+        let read = |name: &str| (mark(name), key(name), name.starts_with(PRIVATE));
+        let (mark, key, is_private) = self.tokens.string(read)?;
         if self.tokens.peek() != Some(b':') {
             return Err(broken());
+        }
+        if is_private {
+            return Err(invalid(
+                "a member has a name that parsers keep to themselves",
+            ));
         }
         self.tokens.punctuation();
         if object.count >= self.limits.members() {

@@ -68,6 +68,11 @@ impl Reference<'_> {
         let mut keys = HashSet::new();
         let mut key = self.parser.known_object()?.map(str::to_owned);
         while let Some(found) = key {
+            if found.starts_with("$serde_json::private::") {
+                return Err(Refused(
+                    "a member has a name that parsers keep to themselves",
+                ));
+            }
             if keys.len() == self.limits.members() {
                 return Err(Refused("an object has too many members"));
             }
@@ -186,6 +191,7 @@ const PIECES: &[&str] = &[
     "false",
     "fals",
     "/*x*/",
+    "\"$serde_json::private::Number\"",
     "'a'",
     "\"01234567890123456789012345678901234567890123456789012345678901\"",
     "\"012345678901234567890123456789012345678901234567890123456789012\"",
