@@ -55,7 +55,7 @@ pub(super) struct Walker<'j> {
     pub(super) measures: Measures,
 }
 
-/// How members begin that are no members to serde_json: with its features `raw_value` and
+/// How members begin that are no members to `serde_json`: with its features `raw_value` and
 /// `arbitrary_precision`, which any crate of a program can switch on, an object whose first member is
 /// such a one *is* the JSON or the number that its text spells, and nobody else read that.
 const PRIVATE: &str = "$serde_json::private::";

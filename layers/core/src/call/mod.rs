@@ -10,7 +10,7 @@
 //! | a body beyond [`CallLimits::body_bytes`], counted as it streams | 413 |
 //! | a body that takes longer than [`CallLimits::upload_time`] | 408 |
 //! | invalid UTF-8, a byte order mark, broken JSON, trailing data | 400, −32700 |
-//! | batches, repeated members at any level, members that differ from a known one only in case or that serde_json keeps to itself, nesting or members beyond a limit, ids that are neither string nor integer | 400, −32600 |
+//! | batches, repeated members at any level, members that differ from a known one only in case or that `serde_json` keeps to itself, nesting or members beyond a limit, ids that are neither string nor integer | 400, −32600 |
 //! | a name or `_meta` that the method needs and that is not there | 400, −32602 |
 //! | mirrored headers that are repeated, undecodable or disagree with the body, whatever the version | 400, −32020 |
 //! | an unknown protocol version | 400, −32022 |
