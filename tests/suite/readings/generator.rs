@@ -397,7 +397,7 @@ impl Style {
         out.push('"');
         let escapes = self.bits() % 8 == 1;
         for c in text.chars() {
-            let is_escaped = escapes && self.bits() % 3 == 0;
+            let is_escaped = escapes && self.bits().is_multiple_of(3);
             if c == '"' || c == '\\' {
                 out.push('\\');
                 out.push(c);
