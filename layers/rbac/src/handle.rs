@@ -7,7 +7,7 @@ use bartizan_core::{
     AlreadyStamped, Event, Events, Permissions, Principal, SecurityContext, Severity,
 };
 
-use crate::Policy;
+use crate::{Decision, Operation, Policy, asker::Asker, exceptions::Exceptions};
 
 /// The policy that a layer judges by, which can be exchanged while requests are served.
 ///
@@ -53,7 +53,7 @@ type Settings = (bartizan_core::call::CallConfig, crate::ListConfig);
 pub(crate) struct InForce {
     pub(crate) policy: Arc<Policy>,
     /// Which handle's: layers of one handle judge a request alike.
-    of: Arc<()>,
+    of: Arc<Exceptions>,
 }
 
 impl PolicyHandle {
@@ -155,6 +155,11 @@ impl PolicyHandle {
             .emit(&Event::new("rbac", severity, kind, detail));
     }
 
+    /// What is decided by besides the policy.
+    pub(crate) fn exceptions(&self) -> Arc<Exceptions> {
+        Arc::clone(&self.0.current.load().of)
+    }
+
     pub(crate) fn in_force(&self) -> Arc<InForce> {
         self.0.current.load_full()
     }
@@ -175,8 +180,9 @@ impl PolicyHandle {
                 let stamped =
                     stamped.and_then(|p| (p as Arc<dyn Any + Send + Sync>).downcast().ok());
                 let same = |stamped: &Arc<InForce>| {
+                    let is_plain = || stamped.of.is_empty() && current.of.is_empty();
                     Arc::ptr_eq(&stamped.of, &current.of)
-                        || Arc::ptr_eq(&stamped.policy, &current.policy)
+                        || Arc::ptr_eq(&stamped.policy, &current.policy) && is_plain()
                 };
                 stamped.filter(same).ok_or(conflict)
             }
@@ -186,21 +192,45 @@ impl PolicyHandle {
 
 impl InForce {
     /// The policy that judged the request, if a layer did.
-    pub(crate) fn stamped_on(context: &SecurityContext) -> Option<&Policy> {
+    pub(crate) fn stamped_on(context: &SecurityContext) -> Option<&Self> {
         let stamped: &dyn Any = &**context.permissions()?;
-        stamped
-            .downcast_ref()
-            .map(|stamped: &Self| &*stamped.policy)
+        stamped.downcast_ref()
+    }
+
+    /// Who asks, with the grants of now.
+    pub(crate) fn asker<'a>(&self, principal: &'a Principal) -> Asker<'a> {
+        self.asker_of(&self.policy, principal)
+    }
+
+    /// The same for another policy.
+    pub(crate) fn asker_of<'a>(&self, policy: &Policy, principal: &'a Principal) -> Asker<'a> {
+        Asker::with_grants(principal, &policy.roles, self.of.grants())
+    }
+
+    /// What grants have to do with a decision, for its record; empty if nothing.
+    pub(crate) fn explain_grants(
+        &self,
+        asker: &Asker<'_>,
+        decision: Decision,
+        operation: &Operation<'_>,
+    ) -> String {
+        match self.of.grants() {
+            Some(grants) if asker.has_grants => {
+                grants.explain(&self.policy, asker, decision, operation)
+            }
+            _ => String::new(),
+        }
     }
 }
 
 impl Permissions for InForce {
     fn has_role(&self, principal: &Principal, role: &str) -> bool {
-        self.policy.has_role(principal, role)
+        self.policy.is_role_of(&self.asker(principal), role)
     }
 
     fn has_capability(&self, principal: &Principal, capability: &str) -> bool {
-        self.policy.has_capability(principal, capability)
+        self.policy
+            .is_capability_of(&self.asker(principal), capability)
     }
 }
 

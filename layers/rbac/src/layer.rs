@@ -4,7 +4,8 @@ use bartizan_core::CallLimits;
 use tower_layer::Layer;
 
 use crate::{
-    Policy, PolicyHandle, Rbac, RbacConfigError, RbacRules, lists::ListRules, told::DecisionHeader,
+    Grants, Policy, PolicyHandle, Rbac, RbacConfigError, RbacRules, lists::ListRules,
+    told::DecisionHeader,
 };
 
 /// Lets a call pass if the policy permits it to the principal that an outer layer stamped.
@@ -68,6 +69,19 @@ impl RbacLayer {
     pub fn decision_header(mut self, name: &str, role: &str) -> Result<Self, RbacConfigError> {
         let told = DecisionHeader::new(name, role, &self.rules.policy.policy())?;
         self.rules.told = Some(Arc::new(told));
+        Ok(self)
+    }
+
+    /// Counts roles that were granted for a time, besides those of the credential; see [`Grants`].
+    ///
+    /// They belong to the layer's [handle](Self::handle): all layers of it judge by them, whichever policy
+    /// is swapped in.
+    ///
+    /// # Errors
+    ///
+    /// If the handle has other grants.
+    pub fn grants(self, grants: Grants) -> Result<Self, RbacConfigError> {
+        self.rules.policy.exceptions().set_grants(grants)?;
         Ok(self)
     }
 

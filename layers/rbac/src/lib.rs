@@ -9,14 +9,18 @@ mod challenges;
 mod config;
 mod decision;
 mod error;
+mod exceptions;
 #[cfg(feature = "files")]
 mod file;
+mod grants;
 mod handle;
 mod hierarchy;
+mod id;
 mod index;
 mod layer;
 mod lint;
 mod lists;
+mod moment;
 mod needs;
 mod operation;
 mod policy;
@@ -41,6 +45,7 @@ pub use decision::Decision;
 pub use error::RbacConfigError;
 #[cfg(feature = "files")]
 pub use file::PolicyFileError;
+pub use grants::{GivenGrant, Giver, Grant, GrantError, GrantId, Grants, GrantsBuilder};
 pub use handle::PolicyHandle;
 pub use layer::RbacLayer;
 pub use lint::{Catalog, LintError, LintFinding};

@@ -45,33 +45,32 @@ impl Policy {
     /// Decides about an operation as the layer does. `None` is a request that no authentication
     /// layer saw; nothing is open to it.
     pub fn decide(&self, principal: Option<&Principal>, operation: &Operation<'_>) -> Decision {
-        self.decide_by(principal, operation, |_| {})
+        let asker = principal.map(|principal| Asker::new(principal, &self.roles));
+        self.decide_by(asker.as_ref(), operation, |_| {})
     }
 
     /// Decides, and tells what it decides by.
     pub(crate) fn decide_by<'a>(
         &'a self,
-        principal: Option<&Principal>,
+        asker: Option<&Asker<'_>>,
         operation: &Operation<'_>,
         mut by: impl FnMut(Ground<'a>),
     ) -> Decision {
-        let Some(principal) = principal else {
+        let Some(asker) = asker else {
             return Decision::Forbidden;
         };
-        let asker = Asker::new(principal, &self.roles);
-        let mut judged = self.judge(&asker, operation, &mut by);
+        let mut judged = self.judge(asker, operation, &mut by);
         for watched in operation.watched() {
-            judged.and(self.judge(&asker, &watched, &mut by));
+            judged.and(self.judge(asker, &watched, &mut by));
         }
         judged.decision()
     }
 
     /// Decides about many operations of one principal that differ in what they act on, as `sample` does.
-    pub(crate) fn many<'a>(&'a self, principal: &'a Principal, sample: &Operation<'_>) -> Many<'a> {
-        let asker = Asker::new(principal, &self.roles);
+    pub(crate) fn many<'a>(&'a self, asker: Asker<'a>, sample: &Operation<'_>) -> Many<'a> {
         let mut common = Judged::default();
         if let Some((access, _)) = self.baseline(sample) {
-            common.by_baseline(access, principal);
+            common.by_baseline(access, asker.principal);
         }
         self.rules
             .each_of_method(sample, |rule| common.by_rule(rule, &asker, sample));
@@ -110,18 +109,24 @@ impl Policy {
     /// Whether the principal has any of these roles, itself or through a role that includes it.
     /// A name that the policy does not know is nobody's.
     pub fn check_role(&self, principal: &Principal, any_of: &[&str]) -> bool {
-        let roles = self.roles.of(principal);
-        any_of
-            .iter()
-            .any(|role| self.roles.only(role).meets(&roles))
+        let asker = Asker::new(principal, &self.roles);
+        any_of.iter().any(|role| self.is_role_of(&asker, role))
+    }
+
+    pub(crate) fn is_role_of(&self, asker: &Asker<'_>, role: &str) -> bool {
+        self.roles.only(role).meets(&asker.roles)
     }
 
     /// Whether one of the principal's roles grants the capability. One that the policy does not
     /// know is nobody's, not even `*` grants it: declare what only handlers ask for with
     /// [`PolicyBuilder::capability`].
     pub fn has_capability(&self, principal: &Principal, capability: &str) -> bool {
+        self.is_capability_of(&Asker::new(principal, &self.roles), capability)
+    }
+
+    pub(crate) fn is_capability_of(&self, asker: &Asker<'_>, capability: &str) -> bool {
         let granted = self.capabilities.granted_by(capability);
-        granted.is_some_and(|granted| granted.meets(&self.roles.of(principal)))
+        granted.is_some_and(|granted| granted.meets(&asker.roles))
     }
 }
 

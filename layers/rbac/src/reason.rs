@@ -30,31 +30,31 @@ impl Policy {
     /// Decides, and says what was satisfied; an empty text if nobody listens.
     pub(crate) fn decide_and_explain(
         &self,
-        principal: Option<&Principal>,
+        asker: Option<&Asker<'_>>,
         operation: &Operation<'_>,
         is_heard: bool,
     ) -> (Decision, String) {
         if !is_heard {
-            return (self.decide(principal, operation), String::new());
+            return (self.decide_by(asker, operation, |_| {}), String::new());
         }
         let mut reasons = Reasons::after(&self.shown, ", ");
-        let decision = self.decide_by(principal, operation, |ground| match ground {
+        let decision = self.decide_by(asker, operation, |ground| match ground {
             Ground::Baseline(name) => reasons.add(|| format!("baseline `{name}`")),
             Ground::Rule(rule) => reasons.add(|| &*rule.shown),
         });
+        let principal = asker.map(|asker| asker.principal);
         (decision, self.with_unknown_roles(reasons.text(), principal))
     }
 
     /// The names of the rules that decided: of a refusal those that were not satisfied, else all that
     /// cover the operation.
-    pub(crate) fn deciding(&self, principal: &Principal, operation: &Operation<'_>) -> Vec<&str> {
-        let asker = Asker::new(principal, &self.roles);
+    pub(crate) fn deciding(&self, asker: &Asker<'_>, operation: &Operation<'_>) -> Vec<&str> {
         let (mut all, mut lacking) = (Vec::new(), Vec::new());
-        let decision = self.decide_by(Some(principal), operation, |ground| match ground {
+        let decision = self.decide_by(Some(asker), operation, |ground| match ground {
             Ground::Baseline(name) => all.push(name),
             Ground::Rule(rule) => {
                 all.push(&*rule.name);
-                if rule.needs.gaps(&asker, operation) != Gaps::default() {
+                if rule.needs.gaps(asker, operation) != Gaps::default() {
                     lacking.push(&*rule.name);
                 }
             }
@@ -65,15 +65,15 @@ impl Policy {
     /// What was missing, and which rule asked for it.
     pub(crate) fn why_refused(
         &self,
-        principal: Option<&Principal>,
+        asker: Option<&Asker<'_>>,
         operation: &Operation<'_>,
         scopes: &[&str],
     ) -> String {
-        let Some(principal) = principal else {
+        let Some(asker) = asker else {
             let reason = "no principal: is there an authentication layer outside this one?";
             return format!("{}{reason}", self.shown);
         };
-        let asker = Asker::new(principal, &self.roles);
+        let principal = asker.principal;
         let mut reasons = Reasons::after(&self.shown, "; ");
         if let Some((Access::Identified, name)) = self.baseline(operation)
             && principal.is_anonymous()
@@ -82,7 +82,7 @@ impl Policy {
         }
         self.each_with_watched(operation, |operation, rule| match rule {
             Some(rule) => {
-                if let Some(lack) = lack(&rule.needs, &asker, operation) {
+                if let Some(lack) = lack(&rule.needs, asker, operation) {
                     reasons.add(|| format!("{} {lack}", rule.shown));
                 }
             }
@@ -136,7 +136,9 @@ impl Policy {
 
 fn lack(needs: &Needs, asker: &Asker<'_>, operation: &Operation<'_>) -> Option<String> {
     let gaps = needs.gaps(asker, operation);
-    let Asker { principal, roles } = asker;
+    let Asker {
+        principal, roles, ..
+    } = asker;
     if gaps.closed {
         return Some("denies".to_owned());
     }

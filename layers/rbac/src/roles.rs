@@ -95,6 +95,13 @@ impl Roles {
         set
     }
 
+    /// The role and all that it includes; empty if nobody declared it.
+    pub(crate) fn closure(&self, name: &str) -> RoleSet {
+        self.0
+            .get(name)
+            .map_or_else(RoleSet::default, |role| role.closure)
+    }
+
     /// All roles of a principal, included ones too. Names that the policy does not know count for
     /// nothing, and an anonymous principal has no role.
     pub(crate) fn of(&self, principal: &Principal) -> RoleSet {
@@ -110,7 +117,12 @@ impl Roles {
 
     /// The principal's role names that the policy does not know, for a record: some of them.
     pub(crate) fn unknown_of(&self, principal: &Principal) -> Option<String> {
-        let mut unknown = principal.roles().filter(|name| !self.0.contains_key(*name));
+        self.unknown_among(principal.roles())
+    }
+
+    /// Those of these names that the policy does not know, for a record: some of them.
+    pub(crate) fn unknown_among<'n>(&self, names: impl Iterator<Item = &'n str>) -> Option<String> {
+        let mut unknown = names.filter(|name| !self.0.contains_key(*name));
         let mut text = String::new();
         for name in unknown.by_ref().take(3) {
             let separator = if text.is_empty() { "" } else { ", " };
@@ -127,7 +139,10 @@ impl Roles {
     }
 }
 
-fn check_name(name: &str) -> Result<(), RbacConfigError> {
+/// # Errors
+///
+/// If it is no role's name.
+pub(crate) fn check_name(name: &str) -> Result<(), RbacConfigError> {
     let error = |problem| Err(RbacConfigError::new("role", name, problem));
     if name.is_empty() || name.trim() != name {
         return error("is empty or has space around it");

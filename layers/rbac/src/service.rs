@@ -14,7 +14,9 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::{
-    Decision, ListBody, ListFilter, Operation, Policy, PolicyHandle, challenges,
+    Decision, ListBody, ListFilter, Operation, PolicyHandle,
+    asker::Asker,
+    challenges,
     handle::InForce,
     lists::ListRules,
     shadow,
@@ -94,27 +96,32 @@ impl JudgeCall for RbacRules {
         let stamped = self.policy.stamp(context);
         let in_force =
             stamped.map_err(|conflict| Denial::new(DenialKind::Internal, conflict.to_string()))?;
-        let policy = &*in_force.policy;
         let operation = Operation::from(call);
+        let asker = context.principal().map(|who| in_force.asker(who));
+        let asker = asker.as_ref();
         let is_heard = context.trail().is_some();
-        let (decision, explained) =
-            policy.decide_and_explain(context.principal(), &operation, is_heard);
+        let (decision, mut explained) = in_force
+            .policy
+            .decide_and_explain(asker, &operation, is_heard);
         if let Some(shadow) = &self.shadow {
-            shadow::compare(shadow, policy, decision, &operation, context);
+            shadow::compare(shadow, &in_force, (asker, decision), &operation, context);
         }
         if decision.is_admitted() {
+            if let Some(asker) = asker.filter(|_| is_heard) {
+                explained += &in_force.explain_grants(asker, decision, &operation);
+            }
             admit!("rbac", context, "permitted", explained);
             let told = self.told.as_ref();
-            return Ok(told.map_or_else(Told::default, |told| told.of(policy, context)));
+            return Ok(told.map_or_else(Told::default, |told| told.of(&in_force, context)));
         }
-        Err(denial(policy, decision, context, &operation))
+        Err(denial(&in_force, asker, decision, context, &operation))
     }
 
     fn refuse<B>(&self, context: &SecurityContext, denial: Denial) -> Response<ResponseBody<B>> {
         let told = self.told.as_ref().filter(|_| is_of_policy(&denial));
         let mut response = refuse!("rbac", context, denial);
-        if let Some((told, policy)) = told.zip(InForce::stamped_on(context)) {
-            told.of(policy, context).amend(response.headers_mut());
+        if let Some((told, in_force)) = told.zip(InForce::stamped_on(context)) {
+            told.of(in_force, context).amend(response.headers_mut());
         }
         response
     }
@@ -129,11 +136,13 @@ fn is_of_policy(denial: &Denial) -> bool {
 }
 
 fn denial(
-    policy: &Policy,
+    in_force: &InForce,
+    asker: Option<&Asker<'_>>,
     decision: Decision,
     context: &SecurityContext,
     op: &Operation<'_>,
 ) -> Denial {
+    let policy = &in_force.policy;
     let offered = context.challenges();
     let scopes = policy.scopes_of(op);
     let (kind, challenges) = match decision {
@@ -148,6 +157,9 @@ fn denial(
         ),
         _ => (DenialKind::Forbidden, Vec::new()),
     };
-    let reason = policy.why_refused(context.principal(), op, &scopes);
+    let mut reason = policy.why_refused(asker, op, &scopes);
+    if let Some(asker) = asker {
+        reason += &in_force.explain_grants(asker, decision, op);
+    }
     Denial::new(kind, reason).with_challenges(challenges)
 }

@@ -2,22 +2,25 @@
 
 use bartizan_core::{SecurityContext, note};
 
-use crate::{Decision, Operation, Policy, PolicyHandle};
+use crate::{Decision, Operation, Policy, PolicyHandle, asker::Asker, handle::InForce};
 
-/// Records where the policy in shadow decides otherwise than the one that counts did.
+/// Records where the policy in shadow decides otherwise than the one that counts did, of the same asker
+/// with the same grants.
 pub(crate) fn compare(
     shadow: &PolicyHandle,
-    policy: &Policy,
-    decision: Decision,
+    in_force: &InForce,
+    (asker, decision): (Option<&Asker<'_>>, Decision),
     operation: &Operation<'_>,
     context: &SecurityContext,
 ) {
-    let shadow = shadow.in_force();
-    let other = shadow.policy.decide(context.principal(), operation);
+    let shadow = &shadow.in_force().policy;
+    let in_shadow = asker.map(|asker| in_force.asker_of(shadow, asker.principal));
+    let in_shadow = in_shadow.as_ref();
+    let other = shadow.decide_by(in_shadow, operation, |_| {});
     if other != decision {
         note!("rbac", context, "shadow_differs", {
-            let decided = told(policy, decision, operation, context);
-            let in_shadow = told(&shadow.policy, other, operation, context);
+            let decided = told(&in_force.policy, asker, decision, operation);
+            let in_shadow = told(shadow, in_shadow, other, operation);
             format!("{decided}; in shadow {in_shadow}")
         });
     }
@@ -25,15 +28,14 @@ pub(crate) fn compare(
 
 fn told(
     policy: &Policy,
+    asker: Option<&Asker<'_>>,
     decision: Decision,
     operation: &Operation<'_>,
-    context: &SecurityContext,
 ) -> String {
-    let principal = context.principal();
     let why = if decision.is_admitted() {
-        policy.decide_and_explain(principal, operation, true).1
+        policy.decide_and_explain(asker, operation, true).1
     } else {
-        policy.why_refused(principal, operation, &[])
+        policy.why_refused(asker, operation, &[])
     };
     format!("{}, {why}", decision.name())
 }

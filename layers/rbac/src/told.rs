@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bartizan_core::{SecurityContext, call::Pass};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::{Operation, Policy, RbacConfigError};
+use crate::{Operation, Policy, RbacConfigError, handle::InForce};
 
 /// A header that says by what an answer was decided, to those who have a role.
 #[derive(Debug)]
@@ -37,19 +37,20 @@ impl DecisionHeader {
         })
     }
 
-    /// For the answer to a request that the policy judged.
-    pub(crate) fn of(self: &Arc<Self>, policy: &Policy, context: &SecurityContext) -> Told {
-        let value = self.value(policy, context).map(Box::new);
+    /// For the answer to a request that was judged.
+    pub(crate) fn of(self: &Arc<Self>, in_force: &InForce, context: &SecurityContext) -> Told {
+        let value = self.value(in_force, context).map(Box::new);
         Told(Some((Arc::clone(self), value)))
     }
 
     /// `None` if the caller has not the role.
-    fn value(&self, policy: &Policy, context: &SecurityContext) -> Option<HeaderValue> {
+    fn value(&self, in_force: &InForce, context: &SecurityContext) -> Option<HeaderValue> {
         let (principal, call) = context.principal().zip(context.call())?;
-        if !policy.check_role(principal, &[&self.role]) {
+        let (policy, asker) = (&in_force.policy, in_force.asker(principal));
+        if !policy.is_role_of(&asker, &self.role) {
             return None;
         }
-        let rules = policy.deciding(principal, &Operation::from(call));
+        let rules = policy.deciding(&asker, &Operation::from(call));
         let mut text = format!("version=\"{}\"; rule=\"", policy.version());
         for (place, rule) in rules.iter().take(MOST_RULES).enumerate() {
             text.push_str(if place > 0 { ", " } else { "" });

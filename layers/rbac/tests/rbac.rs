@@ -16,6 +16,8 @@ mod explained;
 #[cfg(feature = "files")]
 #[path = "rbac/files.rs"]
 mod files;
+#[path = "rbac/grants.rs"]
+mod grants;
 #[path = "rbac/lint.rs"]
 mod lint;
 #[path = "rbac/lists.rs"]

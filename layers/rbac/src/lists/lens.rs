@@ -183,9 +183,11 @@ impl View<'_> {
         if self.lens.is_of_other() && json.peek() != Some(b'[') {
             return Ok(json.skip()?);
         }
-        let policy = InForce::stamped_on(&self.lens.context);
-        let policy = policy.ok_or(Broken("was judged by no policy"))?;
-        let many = policy.many(self.principal, &list.operation(""));
+        let in_force = InForce::stamped_on(&self.lens.context);
+        let in_force = in_force.ok_or(Broken("was judged by no policy"))?;
+        // Looked up anew, since a grant may have ended while the stream was open.
+        let asker = in_force.asker(self.principal);
+        let many = in_force.policy.many(asker, &list.operation(""));
         // From where on nothing is kept yet; the end of the last one that is.
         let mut gap = None;
         let (mut shown, mut all, mut is_cut) = (0, 0, false);
