@@ -34,6 +34,7 @@ struct Slots {
     call: OnceLock<Call>,
     permissions: OnceLock<Arc<dyn Permissions>>,
     is_heard: AtomicBool,
+    limits_judged: AtomicBool,
     trail: Trail,
 }
 
@@ -135,7 +136,7 @@ impl SecurityContext {
     /// # Errors
     ///
     /// [`AlreadyStamped`] if a different party is there, or the same with another tenant, other
-    /// roles, scopes or expiry: which of the two counted would depend on the order of layers.
+    /// roles, scopes, limits or expiry: which of the two counted would depend on the order of layers.
     pub fn set_principal(&self, principal: Principal) -> Result<(), AlreadyStamped> {
         match self.0.principal.set(principal) {
             Ok(()) => Ok(()),
@@ -189,6 +190,17 @@ impl SecurityContext {
             Err(again) if self.permissions().is_some_and(|p| Arc::ptr_eq(p, &again)) => Ok(()),
             Err(_) => Err(AlreadyStamped { slot: "policy" }),
         }
+    }
+
+    /// Says that what the principal's [limits](Principal::limits) do not admit goes no further than here: done by a
+    /// layer that judged the request by them.
+    pub fn judge_limits(&self) {
+        self.0.limits_judged.store(true, Ordering::Release);
+    }
+
+    /// Whether a layer judged the request by the [limits](Principal::limits) of its principal.
+    pub fn limits_are_judged(&self) -> bool {
+        self.0.limits_judged.load(Ordering::Acquire)
     }
 
     /// Starts collecting findings; done by an audit layer. Later calls change nothing.

@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::printable;
+use crate::{CredentialLimits, printable};
 
 /// Who makes the request, as an authenticator established it.
 ///
@@ -22,6 +22,7 @@ struct Inner {
     scopes: Vec<Box<str>>,
     expires_at: Option<Duration>,
     leeway: Duration,
+    limits: Vec<CredentialLimits>,
     #[cfg(feature = "auth")]
     claims: serde_json::Map<String, serde_json::Value>,
 }
@@ -127,6 +128,24 @@ impl Principal {
         Some(end.saturating_add(self.0.leeway))
     }
 
+    /// What the credential is good for, whatever its owner may do: all of them must admit a call. Empty if it
+    /// is not limited.
+    pub fn limits(&self) -> &[CredentialLimits] {
+        &self.0.limits
+    }
+
+    /// Whether all [limits](Self::limits) admit a method, empty if there is none, and what that acts on.
+    #[cfg(feature = "call")]
+    #[inline]
+    pub fn limits_admit(
+        &self,
+        method: &str,
+        subject: Option<(crate::call::Subject, &str)>,
+    ) -> bool {
+        let mut limits = self.0.limits.iter();
+        limits.all(|limits| limits.admits(method, subject))
+    }
+
     /// The claims the credential was read from; empty for credentials that carry none.
     #[cfg(feature = "auth")]
     pub fn claims(&self) -> &serde_json::Map<String, serde_json::Value> {
@@ -157,6 +176,7 @@ impl Principal {
             && self.0.scopes == other.0.scopes
             && self.0.expires_at == other.0.expires_at
             && self.0.leeway == other.0.leeway
+            && self.0.limits == other.0.limits
     }
 }
 
@@ -205,6 +225,7 @@ impl PrincipalBuilder {
             scopes: Vec::new(),
             expires_at: None,
             leeway: Duration::ZERO,
+            limits: Vec::new(),
             #[cfg(feature = "auth")]
             claims: serde_json::Map::new(),
         })
@@ -249,6 +270,13 @@ impl PrincipalBuilder {
     /// How long past its end the credential is accepted, since clocks differ; not at all by default.
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.0.leeway = leeway;
+        self
+    }
+
+    /// What the credential is good for, whatever its owner may do. Called several times, all of them hold: a
+    /// credential made from another adds its own.
+    pub fn limits(mut self, limits: CredentialLimits) -> Self {
+        self.0.limits.push(limits);
         self
     }
 
@@ -299,6 +327,43 @@ mod tests {
         let two = Principal::user("i", "ann").client_id("two").build("jwt");
         assert!(!one.is_same_party(&two));
         assert_eq!(one.account(), two.account());
+    }
+
+    #[test]
+    fn other_limits_are_another_authority_and_the_same_party() {
+        let with = |tools: &[&[&str]]| {
+            let mut builder = Principal::user("i", "ann");
+            for tools in tools {
+                builder = builder.limits(CredentialLimits::new().with_tools(*tools).unwrap());
+            }
+            builder.build("apikey")
+        };
+        let one = with(&[&["a", "b"]]);
+        assert!(one.has_same_authority(&with(&[&["a", "b"]])));
+        for other in [
+            with(&[]),
+            with(&[&["a"]]),
+            with(&[&["a", "b"], &["a", "b"]]),
+        ] {
+            assert!(!one.has_same_authority(&other) && !other.has_same_authority(&one));
+            assert!(one.is_same_party(&other));
+        }
+    }
+
+    #[cfg(feature = "call")]
+    #[test]
+    fn all_limits_of_a_chain_must_admit() {
+        let limit = |tools: &[&str]| CredentialLimits::new().with_tools(tools).unwrap();
+        let key = Principal::user("i", "ann").limits(limit(&["read_*"]));
+        let child = key.clone().limits(limit(&["*_note"])).build("apikey");
+        let admits =
+            |name| child.limits_admit("tools/call", Some((crate::call::Subject::Tool, name)));
+        assert!(admits("read_note"));
+        assert!(!admits("read_log") && !admits("delete_note"));
+        assert_eq!(
+            (child.limits().len(), key.build("apikey").limits().len()),
+            (2, 1)
+        );
     }
 
     #[test]

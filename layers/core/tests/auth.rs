@@ -15,8 +15,8 @@ use std::{
 };
 
 use bartizan_core::{
-    AuthLayer, Authenticator, Challenge, Denial, DenialKind, Principal, PrincipalKind,
-    SecurityContext,
+    AuthLayer, Authenticator, Challenge, CredentialLimits, Denial, DenialKind, Principal,
+    PrincipalKind, SecurityContext,
     auth::{CredentialPlace, Credentials, Identified, Verification},
     identify,
 };
@@ -52,6 +52,11 @@ fn judge(token: &str) -> Result<Identified, Denial> {
     match token {
         "good" | "cold" => Ok(Identified::new(
             Principal::user("https://issuer.example", "ann").build("test"),
+        )),
+        "limited" => Ok(Identified::new(
+            Principal::user("https://issuer.example", "ann")
+                .limits(CredentialLimits::new().with_tools(["read_*"]).unwrap())
+                .build("test"),
         )),
         "nonce" => Ok(Identified::new(
             Principal::user("https://issuer.example", "ann").build("test"),
@@ -497,6 +502,32 @@ async fn the_same_party_with_other_authority_is_400() {
         assert_eq!(response.status(), 400);
         assert!(seen.is_none());
     }
+}
+
+#[tokio::test]
+async fn a_limited_credential_gets_no_answer_where_nobody_judges_by_its_limits() {
+    let answer = |token: &'static str, judged: bool, status: u16, denied: bool| async move {
+        let inner = service_fn(move |mut request: Request<()>| async move {
+            if judged {
+                SecurityContext::of(&mut request).judge_limits();
+            }
+            let mut answer = Response::builder().status(status).body(()).unwrap();
+            if denied {
+                let denial = Denial::new(DenialKind::Unavailable, "by another layer");
+                answer.extensions_mut().insert(denial);
+            }
+            Ok::<_, Infallible>(answer)
+        });
+        let request = with(&[("authorization", token)]);
+        let answer = bearer().layer(inner).oneshot(request).await.unwrap();
+        answer.status().as_u16()
+    };
+    assert_eq!(answer("Bearer limited", false, 200, false).await, 500);
+    assert_eq!(answer("Bearer limited", false, 302, false).await, 500);
+    assert_eq!(answer("Bearer limited", true, 200, false).await, 200);
+    assert_eq!(answer("Bearer limited", false, 404, false).await, 404);
+    assert_eq!(answer("Bearer limited", false, 503, true).await, 503);
+    assert_eq!(answer("Bearer good", false, 200, false).await, 200);
 }
 
 #[tokio::test]

@@ -187,6 +187,12 @@ impl JwtVerifierBuilder {
         self.of_first(|i| i.roles_claim(path))
     }
 
+    /// The claim with the tools that a token is good for, whatever its owner may do: a list of patterns. See
+    /// [`IssuerConfig::tool_limits_claim`].
+    pub fn tool_limits_claim(self, path: impl Into<String>) -> Self {
+        self.of_first(|i| i.tool_limits_claim(path))
+    }
+
     /// The claim with the tenant.
     pub fn tenant_claim(self, path: impl Into<String>) -> Self {
         self.of_first(|i| i.tenant_claim(path))

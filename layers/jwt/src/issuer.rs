@@ -111,6 +111,7 @@ impl IssuerConfig {
             tenant_claim: self.tenant_claim.as_deref(),
             tenants: &self.tenants,
             credential_id_claim: self.credential_id_claim.as_deref(),
+            tool_limits_claim: self.tool_limits_claim.as_deref(),
             required: &self.required_claims,
         }
     }

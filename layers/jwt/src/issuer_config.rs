@@ -63,6 +63,10 @@ pub struct IssuerConfig {
     pub tenants: Vec<String>,
     /// The claim with the token's id, by which it is revoked; by default `jti`.
     pub credential_id_claim: Option<String>,
+    /// The claim with the tools that a token is good for, whatever its owner may do: a list of patterns, as
+    /// `["read_*"]`, at most 256 of at most 1024 bytes; none by default. A token that says something else in it is
+    /// refused, one without it is not limited. Who enforces it: [`CredentialLimits`](bartizan_core::CredentialLimits).
+    pub tool_limits_claim: Option<String>,
     /// Claims without which a token is refused; none by default. Under
     /// [`TokenProfile::GenericAccessToken`] one that only access tokens have keeps ID tokens out (TV-7).
     pub required_claims: Vec<RequiredClaim>,
@@ -93,6 +97,7 @@ impl Default for IssuerConfig {
             tenant_claim: None,
             tenants: Vec::new(),
             credential_id_claim: None,
+            tool_limits_claim: None,
             required_claims: Vec::new(),
             allow_private_issuer: false,
             danger_allow_http_issuer: false,
@@ -223,6 +228,14 @@ impl IssuerConfig {
     #[must_use]
     pub fn credential_id_claim(mut self, path: impl Into<String>) -> Self {
         self.credential_id_claim = Some(path.into());
+        self
+    }
+
+    /// The claim with the tools that a token is good for; a list of patterns, as `["read_*"]`.
+    /// [`require_claim`](Self::require_claim) refuses tokens without it.
+    #[must_use]
+    pub fn tool_limits_claim(mut self, path: impl Into<String>) -> Self {
+        self.tool_limits_claim = Some(path.into());
         self
     }
 

@@ -1,6 +1,6 @@
 use serde_json::{Map, Value};
 
-use crate::TokenConfigError;
+use crate::{Fault, TokenConfigError};
 
 /// A claim, possibly inside others: `realm_access.roles`. A name with `://` in it is taken whole.
 #[derive(Debug)]
@@ -21,6 +21,26 @@ impl ClaimPath {
             ));
         }
         Ok(Self(names))
+    }
+
+    /// What stands there; an error if something that is no object stands on the way, as where it says less would
+    /// permit more.
+    pub(crate) fn find_strictly<'a>(
+        &self,
+        claims: &'a Map<String, Value>,
+    ) -> Result<Option<&'a Value>, Fault> {
+        let Some((last, outer)) = self.0.split_last() else {
+            return Ok(None);
+        };
+        let mut claims = claims;
+        for name in outer {
+            claims = match claims.get(name) {
+                Some(Value::Object(inner)) => inner,
+                Some(_) => return Err("a claim is no object where another is looked for in it"),
+                None => return Ok(None),
+            };
+        }
+        Ok(claims.get(last))
     }
 
     pub(crate) fn find<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {

@@ -1,4 +1,4 @@
-use bartizan_core::{Principal, PrincipalBuilder};
+use bartizan_core::{CredentialLimits, Principal, PrincipalBuilder};
 use serde_json::{Map, Value};
 
 use crate::{Fault, RequiredClaim, TokenConfigError, claim_path::ClaimPath, required::Requirement};
@@ -18,6 +18,7 @@ pub struct ClaimMap {
     /// None for all.
     tenants: Vec<String>,
     credential_id: Option<ClaimPath>,
+    tool_limits: Option<ClaimPath>,
     required: Vec<Requirement>,
 }
 
@@ -40,6 +41,8 @@ pub struct ClaimNames<'a> {
     pub tenants: &'a [String],
     /// The credential's id; by default `jti`.
     pub credential_id_claim: Option<&'a str>,
+    /// The patterns of tools that the credential is limited to; none by default.
+    pub tool_limits_claim: Option<&'a str>,
     /// What a token has to say besides.
     pub required: &'a [RequiredClaim],
 }
@@ -71,6 +74,7 @@ impl ClaimMap {
             tenant: path("tenant_claim", names.tenant_claim)?,
             tenants: names.tenants.to_vec(),
             credential_id: path("credential_id_claim", names.credential_id_claim)?,
+            tool_limits: path("tool_limits_claim", names.tool_limits_claim)?,
             required: names
                 .required
                 .iter()
@@ -120,7 +124,25 @@ impl ClaimMap {
         if let Some(tenant) = tenant {
             principal = principal.tenant(tenant);
         }
+        if let Some(limits) = self.limits(claims)? {
+            principal = principal.limits(limits);
+        }
         Ok(principal.roles(roles).scopes(scopes))
+    }
+
+    fn limits(&self, claims: &Map<String, Value>) -> Result<Option<CredentialLimits>, Fault> {
+        let Some(path) = &self.tool_limits else {
+            return Ok(None);
+        };
+        let list = match path.find_strictly(claims)? {
+            None => return Ok(None),
+            Some(Value::Array(list)) if list.iter().all(Value::is_string) => list,
+            Some(_) => return Err("the limits to tools are no list of patterns"),
+        };
+        let tools = list.iter().filter_map(Value::as_str);
+        let limits = CredentialLimits::new().with_tools(tools);
+        let refused = |_| "the limits to tools hold something that is no pattern, or too much";
+        limits.map(Some).map_err(refused)
     }
 
     /// Unless configured, `client_id`, or `azp` if there is no such claim.
@@ -332,6 +354,50 @@ mod tests {
         assert_eq!(id(Some("uti"), both()), Ok(Some("u".into())));
         assert_eq!(id(Some("uti"), json!({"jti": "j"})), Ok(None));
         assert!(id(Some("uti"), json!({"uti": 7})).is_err());
+    }
+
+    #[test]
+    fn a_token_is_limited_to_the_tools_it_names_and_refused_if_that_cannot_be_read() {
+        let limited = |claim: &str, claims: Value| {
+            let names = ClaimNames {
+                tool_limits_claim: Some(claim),
+                ..ClaimNames::default()
+            };
+            let map = ClaimMap::new(&names).unwrap();
+            let claims = claims.as_object().unwrap();
+            let principal = map.principal("https://a.example", "ann", claims)?;
+            Ok::<_, Fault>(principal.build("jwt").limits().to_vec())
+        };
+        let to = |tools: &[&str]| vec![CredentialLimits::new().with_tools(tools).unwrap()];
+        let tools = |tools: Value| limited("mcp_tools", json!({ "mcp_tools": tools }));
+        assert_eq!(tools(json!(["read_*", "x"])), Ok(to(&["read_*", "x"])));
+        assert_eq!(tools(json!([])), Ok(to(&[])), "none at all");
+        assert_eq!(limited("mcp_tools", json!({})), Ok(vec![]));
+        assert_eq!(
+            limited("mcp.tools", json!({"mcp": {"tools": ["x"]}})),
+            Ok(to(&["x"]))
+        );
+        assert_eq!(limited("mcp.tools", json!({"mcp": {}})), Ok(vec![]));
+        for wrong in [json!(["x"]), json!(null), json!("x"), json!(7)] {
+            assert!(
+                limited("mcp.tools", json!({ "mcp": wrong })).is_err(),
+                "{wrong}"
+            );
+        }
+        for wrong in [
+            json!(null),
+            json!("read_*"),
+            json!({"tools": ["x"]}),
+            json!(["x", 7]),
+            json!([["x"]]),
+            json!(["x?"]),
+            json!([""]),
+            json!(["**"]),
+            json!(["a".repeat(1025)]),
+            json!(vec!["a"; 257]),
+        ] {
+            assert!(tools(wrong.clone()).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use http::{HeaderMap, HeaderName, Method, Response, header::CONTENT_TYPE, request::Parts};
 
 use super::{Distrust, Revocations, decide::Watched, layer::Shared};
-use crate::{Clock, Principal, ResponseBody, SecurityContext, body};
+use crate::{Clock, Denial, DenialKind, Principal, ResponseBody, SecurityContext, body, refuse};
 
 /// How long an answer may go on: an event stream outlives its request, and must not outlive what
 /// authorized it (TV-20).
@@ -72,8 +72,14 @@ impl Lifetime {
         })
     }
 
-    /// The answer, which ends in time if it is an event stream.
+    /// The answer, which ends in time if it is an event stream; none to a credential whose limits nobody
+    /// looked at.
     pub(super) fn bound<B>(self, answer: Response<ResponseBody<B>>) -> Response<ResponseBody<B>> {
+        if self.forgets_limits(&answer) {
+            let reason = "no layer judged by the limits of the credential: is there one of authorization inside?";
+            let denial = Denial::new(DenialKind::Internal, reason);
+            return refuse!("auth", &self.context, denial);
+        }
         let principal = self.context.principal();
         let Some(principal) = principal.filter(|_| is_event_stream(&answer)) else {
             return answer;
@@ -101,6 +107,15 @@ impl Lifetime {
             }),
         };
         answer.map(|body| body.until(Box::new(end)))
+    }
+
+    /// Of a refusal of a layer in between it is not known, and an error tells little.
+    fn forgets_limits<B>(&self, answer: &Response<B>) -> bool {
+        let principal = self.context.principal();
+        principal.is_some_and(|principal| !principal.limits().is_empty())
+            && !self.context.limits_are_judged()
+            && !answer.status().is_client_error()
+            && answer.extensions().get::<Denial>().is_none()
     }
 
     /// Whether the stream is a running call's answer, rather than one that a caller listens on.
