@@ -21,7 +21,7 @@ pub use config::{AuditConfig, SinkChoice};
 pub use error::AuditConfigError;
 pub use future::ResponseFuture;
 pub use layer::AuditLayer;
-pub use record::{MAX_RECORD_BYTES, Metadata, Outcome, Record, Roles, SCHEMA, Text};
+pub use record::{Decision, MAX_RECORD_BYTES, Metadata, Names, Outcome, Record, SCHEMA, Text};
 pub use service::Audit;
 pub use sink::AuditSink;
 #[cfg(feature = "tracing-subscriber")]

@@ -12,7 +12,7 @@ use http::{Extensions, HeaderValue, Method, Request, request::Parts};
 
 #[cfg(feature = "call")]
 use crate::Call;
-use crate::{CorrelationId, Finding, Permissions, Principal, Trail};
+use crate::{CorrelationId, Decided, Finding, Permissions, Principal, Trail};
 
 /// The pass that each guard stamps on a request's way inwards.
 ///
@@ -33,6 +33,7 @@ struct Slots {
     #[cfg(feature = "call")]
     call: OnceLock<Call>,
     permissions: OnceLock<Arc<dyn Permissions>>,
+    decided: OnceLock<Decided>,
     is_heard: AtomicBool,
     limits_judged: AtomicBool,
     trail: Trail,
@@ -201,6 +202,16 @@ impl SecurityContext {
     /// Whether a layer judged the request by the [limits](Principal::limits) of its principal.
     pub fn limits_are_judged(&self) -> bool {
         self.0.limits_judged.load(Ordering::Acquire)
+    }
+
+    /// What an authorization layer decided, if one did and somebody collects findings.
+    pub fn decided(&self) -> Option<&Decided> {
+        self.0.decided.get()
+    }
+
+    /// Leaves what was decided for the request's record; the first layer to do so wins.
+    pub fn set_decided(&self, decided: Decided) {
+        let _ = self.0.decided.set(decided);
     }
 
     /// Starts collecting findings; done by an audit layer. Later calls change nothing.

@@ -108,7 +108,7 @@ impl PolicyBuilder {
             capabilities,
             rules,
             shown: format!("policy `{version}`: ").into(),
-            version,
+            version: version.into(),
             has_baseline: !self.without_baseline,
         })
     }

@@ -117,6 +117,16 @@ impl<'a> Operation<'a> {
         watched.map(|uri| Operation::subscribe(uri))
     }
 
+    /// Whether it, or something that it listens to, could be read in a second way.
+    pub(crate) fn is_unclear(&self) -> bool {
+        self.unclear().is_some() || self.watched().any(|watched| watched.unclear().is_some())
+    }
+
+    /// How many operations are judged as one.
+    pub(crate) fn count(&self) -> usize {
+        1 + self.watched.as_ref().map_or(0, Vec::len)
+    }
+
     /// What could be read in a second way, so that rules would judge something else than the
     /// server does; `None` if nothing.
     pub(crate) fn unclear(&self) -> Option<&'static str> {

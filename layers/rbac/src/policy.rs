@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use bartizan_core::{Permissions, Principal};
 
@@ -21,7 +21,7 @@ pub struct Policy {
     pub(crate) capabilities: Capabilities,
     pub(crate) rules: Rules,
     pub(crate) has_baseline: bool,
-    pub(crate) version: Box<str>,
+    pub(crate) version: Arc<str>,
     /// How reasons begin.
     pub(crate) shown: Box<str>,
 }

@@ -1,6 +1,10 @@
 //! What records say of a decision. None of it reaches the caller.
 
-use bartizan_core::{Principal, call::Subject, printable, uri_without_secrets};
+use std::sync::Arc;
+
+use bartizan_core::{
+    Decided, Principal, SecurityContext, call::Subject, printable, uri_without_secrets,
+};
 
 use crate::{
     Decision, Operation, Policy,
@@ -27,23 +31,52 @@ impl Policy {
         scopes
     }
 
-    /// Decides, and says what was satisfied; an empty text if nobody listens.
-    pub(crate) fn decide_and_explain(
-        &self,
+    /// Decides, says what was satisfied, and tells what it decides by.
+    pub(crate) fn decide_and_explain<'a>(
+        &'a self,
         asker: Option<&Asker<'_>>,
         operation: &Operation<'_>,
-        is_heard: bool,
+        mut by: impl FnMut(Ground<'a>),
     ) -> (Decision, String) {
-        if !is_heard {
-            return (self.decide_by(asker, operation, |_| {}), String::new());
-        }
         let mut reasons = Reasons::after(&self.shown, ", ");
-        let decision = self.decide_by(asker, operation, |ground| match ground {
-            Ground::Baseline(name) => reasons.add(|| format!("baseline `{name}`")),
-            Ground::Rule(rule) => reasons.add(|| &*rule.shown),
+        let decision = self.decide_by(asker, operation, |ground| {
+            match ground {
+                Ground::Baseline(name) => reasons.add(|| format!("baseline `{name}`")),
+                Ground::Rule(rule) => reasons.add(|| &*rule.shown),
+            }
+            by(ground);
         });
         let principal = asker.map(|asker| asker.principal);
         (decision, self.with_unknown_roles(reasons.text(), principal))
+    }
+
+    /// The same for a request, whose record gets what was decided; an empty text if nobody keeps one.
+    pub(crate) fn decide_and_record(
+        &self,
+        context: &SecurityContext,
+        asker: Option<&Asker<'_>>,
+        operation: &Operation<'_>,
+    ) -> (Decision, String) {
+        if context.trail().is_none() {
+            return (self.decide_by(asker, operation, |_| {}), String::new());
+        }
+        let mut decided = Decided::by(Arc::clone(&self.version));
+        let (decision, explained) =
+            self.decide_and_explain(asker, operation, |ground| match ground {
+                Ground::Baseline(name) => decided.baseline(name),
+                Ground::Rule(rule) => decided.rule(&rule.name),
+            });
+        decided.outcome(decision.name());
+        decided.operations(operation.count());
+        // What could be read in two ways is forbidden by every policy.
+        if decision == Decision::Forbidden && operation.is_unclear() {
+            decided.unclear();
+        }
+        if asker.is_some_and(|asker| asker.has_grants) {
+            decided.granted();
+        }
+        context.set_decided(decided);
+        (decision, explained)
     }
 
     /// The names of the rules that decided: of a refusal those that were not satisfied, else all that

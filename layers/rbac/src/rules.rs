@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use bartizan_core::{
     CallKind,
@@ -26,7 +26,7 @@ pub(crate) struct Rules {
 pub(crate) struct BuiltRule {
     /// How records call it.
     pub(crate) shown: Box<str>,
-    pub(crate) name: Box<str>,
+    pub(crate) name: Arc<str>,
     pub(crate) speaks: Speaks,
     /// What it speaks of, where that has names.
     target: Option<Pattern>,

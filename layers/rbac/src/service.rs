@@ -100,9 +100,8 @@ impl JudgeCall for RbacRules {
         let asker = context.principal().map(|who| in_force.asker(who));
         let asker = asker.as_ref();
         let is_heard = context.trail().is_some();
-        let (decision, mut explained) = in_force
-            .policy
-            .decide_and_explain(asker, &operation, is_heard);
+        let policy = &*in_force.policy;
+        let (decision, mut explained) = policy.decide_and_record(context, asker, &operation);
         if let Some(shadow) = &self.shadow {
             shadow::compare(shadow, &in_force, (asker, decision), &operation, context);
         }

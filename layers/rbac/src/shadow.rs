@@ -33,7 +33,7 @@ fn told(
     operation: &Operation<'_>,
 ) -> String {
     let why = if decision.is_admitted() {
-        policy.decide_and_explain(asker, operation, true).1
+        policy.decide_and_explain(asker, operation, |_| {}).1
     } else {
         policy.why_refused(asker, operation, &[])
     };

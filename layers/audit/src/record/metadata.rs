@@ -1,10 +1,10 @@
 use bartizan_core::{
-    Call, DenialKind, Principal, PrincipalKind,
+    Call, CallKind, DenialKind, Principal, PrincipalKind,
     call::{Revision, Subject},
 };
 
 use super::{
-    Asked, Text,
+    Asked, Decision, Names, Text,
     fields::{Fields, key},
 };
 use crate::gaps::Missing;
@@ -27,6 +27,10 @@ pub struct Metadata<'a> {
     pub tenant: Option<Text<'a>>,
     /// The id of the credential, never the credential: a token's `jti`, a key's id.
     pub credential_id: Option<Text<'a>>,
+    /// The scopes of the credential.
+    pub scopes: Names<'a>,
+    /// `request`, `notification`, `response`, `stream` or `end_session`; absent if no layer read the call.
+    pub call_kind: Option<&'static str>,
     /// The JSON-RPC id, as the JSON text that was sent.
     pub rpc_id: Option<Text<'a>>,
     /// The prompt that was asked for.
@@ -39,6 +43,8 @@ pub struct Metadata<'a> {
     pub http_method: Option<Text<'a>>,
     /// The path, never the query (AL-2).
     pub http_path: Option<Text<'a>>,
+    /// What an authorization layer decided; absent if none came to that.
+    pub decision: Option<Decision<'a>>,
     /// How many requests have no record; of a gap record, or where one had no room.
     pub(crate) missing: Option<Missing>,
 }
@@ -64,8 +70,10 @@ impl<'a> Metadata<'a> {
             metadata.client_id = principal.client_id().map(|id| Text::new(id, 256));
             metadata.tenant = principal.tenant().map(|tenant| Text::new(tenant, 128));
             metadata.credential_id = principal.credential_id().map(|id| Text::new(id, 256));
+            metadata.scopes = Names::scopes_of(Some(principal));
         }
         if let Some(call) = call {
+            metadata.call_kind = Some(kind_of_call(call.kind()));
             metadata.rpc_id = call.id().map(|id| Text::new(id, 128));
             metadata.protocol_version = call.revision();
             metadata.prompt = named(call, Subject::Prompt).map(|name| Text::new(name, 256));
@@ -83,6 +91,10 @@ impl<'a> Metadata<'a> {
         fields.text_if(key!("client_id"), self.client_id);
         fields.text_if(key!("tenant"), self.tenant);
         fields.text_if(key!("credential_id"), self.credential_id);
+        if self.scopes.is_known() {
+            self.scopes.write_json(fields.value(key!("scopes")));
+        }
+        fields.word_if(key!("call_kind"), self.call_kind);
         fields.text_if(key!("rpc_id"), self.rpc_id);
         fields.text_if(key!("prompt"), self.prompt);
         fields.text_if(key!("task"), self.task);
@@ -92,6 +104,9 @@ impl<'a> Metadata<'a> {
         );
         fields.text_if(key!("http_method"), self.http_method);
         fields.text_if(key!("http_path"), self.http_path);
+        if let Some(decision) = self.decision {
+            decision.write_json(fields.value(key!("decision")));
+        }
         if let Some(missing) = self.missing {
             fields.number(key!("missing_refused"), missing.refused);
             fields.number(key!("missing_passed"), missing.passed);
@@ -113,6 +128,17 @@ fn kind_of(principal: &Principal) -> &'static str {
         PrincipalKind::Anonymous => "anonymous",
         PrincipalKind::User => "user",
         PrincipalKind::Service => "service",
+        _ => "other",
+    }
+}
+
+fn kind_of_call(kind: CallKind) -> &'static str {
+    match kind {
+        CallKind::Request => "request",
+        CallKind::Notification => "notification",
+        CallKind::Response => "response",
+        CallKind::Stream => "stream",
+        CallKind::EndSession => "end_session",
         _ => "other",
     }
 }

@@ -1,12 +1,13 @@
 //! What is recorded of a request, and how it looks on its line.
 
+mod decision;
 mod event_type;
 mod fields;
 mod findings;
 mod metadata;
+mod names;
 mod outcome;
 mod parcel;
-mod roles;
 mod text;
 mod timestamp;
 
@@ -15,11 +16,12 @@ use std::{io::Write as _, net::IpAddr, slice, time::Duration};
 use bartizan_core::{CallKind, DenialKind, Finding, SecurityContext, Verdict, call::Subject};
 use http::StatusCode;
 
+pub use decision::Decision;
 pub use metadata::Metadata;
+pub use names::Names;
 pub use outcome::Outcome;
 pub(crate) use outcome::{End, denial_of};
 pub(crate) use parcel::{Parcel, Unpacking};
-pub use roles::Roles;
 pub use text::Text;
 
 use crate::gaps::Missing;
@@ -50,7 +52,7 @@ pub struct Record<'a> {
     /// The subject at its issuer; `None` if nobody was identified.
     pub user_id: Option<Text<'a>>,
     /// The user's roles.
-    pub user_role: Roles<'a>,
+    pub user_role: Names<'a>,
     /// The tool that was asked for.
     pub tool_name: Option<Text<'a>>,
     /// The URI of the resource that was asked for, without what may hold a credential.
@@ -104,7 +106,7 @@ impl<'a> Record<'a> {
             timestamp: asked.arrived,
             event_type: event_type(denial, call),
             user_id: user.map(|user| Text::new(user.subject(), MAX_NAME)),
-            user_role: Roles::of(principal),
+            user_role: Names::roles_of(principal),
             tool_name: name(Subject::Tool).map(|name| Text::new(name, MAX_NAME)),
             resource_id: name(Subject::Resource).map(|uri| Text::uri(uri, MAX_URI)),
             action: call.map(|call| match call.kind() {
@@ -117,7 +119,10 @@ impl<'a> Record<'a> {
             ip_address: context.client_address(),
             user_agent: user_agent.map(|agent| Text::new(agent, MAX_NAME)),
             correlation_id: Some(Text::new(id, MAX_NAME)),
-            metadata: Metadata::of(asked, principal, call, denial),
+            metadata: Metadata {
+                decision: context.decided().map(Decision::of),
+                ..Metadata::of(asked, principal, call, denial)
+            },
             outcome: Some(outcome),
             status,
             latency: Some(asked.latency),
@@ -132,7 +137,7 @@ impl<'a> Record<'a> {
             timestamp,
             event_type: "audit_gap",
             user_id: None,
-            user_role: Roles::of(None),
+            user_role: Names::nobodys(),
             tool_name: None,
             resource_id: None,
             action: None,

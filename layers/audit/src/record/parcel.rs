@@ -4,9 +4,9 @@ use bartizan_core::{DenialKind, Finding, Verdict, call::Revision};
 use http::StatusCode;
 
 use super::{
-    Metadata, Outcome, Record, Roles, Text,
+    Decision, Metadata, Names, Outcome, Record, Text,
     findings::{Budget, Entry},
-    roles::MAX_ROLES,
+    names::{MOST_ROLES, MOST_RULES, MOST_SCOPES},
 };
 use crate::gaps::Missing;
 
@@ -38,9 +38,10 @@ struct Packed {
     event_type: &'static str,
     result: &'static str,
     principal_kind: Option<&'static str>,
+    call_kind: Option<&'static str>,
     missing: Option<Missing>,
     /// Which of the texts there are, from the lowest bit on.
-    texts: u16,
+    texts: u32,
     findings: usize,
     findings_dropped: usize,
     ip_address: Option<IpAddr>,
@@ -48,8 +49,22 @@ struct Packed {
     outcome: Option<Outcome>,
     denial: Option<DenialKind>,
     protocol_version: Option<Revision>,
-    /// How many roles are named, and whether there are more; `None` if nobody is known.
-    roles: Option<(u8, bool)>,
+    roles: Listed,
+    scopes: Listed,
+    decision: Option<PackedDecision>,
+}
+
+/// How many names stand in a list, and whether there are more; `None` if it is nobody's.
+type Listed = Option<(u8, bool)>;
+
+#[derive(Debug, Clone, Copy)]
+struct PackedDecision {
+    outcome: &'static str,
+    baseline: Option<&'static str>,
+    rules: Listed,
+    operations: u32,
+    is_unclear: bool,
+    is_granted: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +84,7 @@ enum Reason {
 
 /// Records that a parcel has room for from the start.
 const FIRST: usize = 64;
-const USUAL_PIECES: usize = 14;
+const USUAL_PIECES: usize = 18;
 const USUAL_FINDINGS: usize = 8;
 const USUAL_TEXT: usize = 512;
 
@@ -129,13 +144,16 @@ impl Parcel {
 
     pub(crate) fn pack(&mut self, record: &Record<'_>) {
         let texts = self.carry_texts(record);
-        let roles = record.user_role.is_known().then(|| {
-            let before = self.pieces.len();
-            record.user_role.iter().for_each(|role| {
-                self.carry(role);
-            });
-            let named = u8::try_from(self.pieces.len() - before).unwrap_or_default();
-            (named, record.user_role.are_cut())
+        let roles = self.carry_names(record.user_role);
+        let scopes = self.carry_names(record.metadata.scopes);
+        let decision = record.metadata.decision;
+        let decision = decision.map(|decision| PackedDecision {
+            outcome: decision.outcome,
+            baseline: decision.baseline,
+            rules: self.carry_names(decision.rules),
+            operations: decision.operations,
+            is_unclear: decision.is_unclear,
+            is_granted: decision.is_granted,
         });
         self.carry_findings(record.findings);
         self.records.push(Packed {
@@ -144,6 +162,7 @@ impl Parcel {
             event_type: record.event_type,
             result: record.result,
             principal_kind: record.metadata.principal_kind,
+            call_kind: record.metadata.call_kind,
             missing: record.metadata.missing,
             texts,
             findings: record.findings.len(),
@@ -154,11 +173,25 @@ impl Parcel {
             denial: record.metadata.denial,
             protocol_version: record.metadata.protocol_version,
             roles,
+            scopes,
+            decision,
         });
     }
 
+    fn carry_names(&mut self, names: Names<'_>) -> Listed {
+        if !names.is_known() {
+            return None;
+        }
+        let before = self.pieces.len();
+        names.iter().for_each(|name| {
+            self.carry(name);
+        });
+        let named = u8::try_from(self.pieces.len() - before).unwrap_or_default();
+        Some((named, names.are_cut()))
+    }
+
     /// Carries the texts that there are, and tells which those are.
-    fn carry_texts(&mut self, record: &Record<'_>) -> u16 {
+    fn carry_texts(&mut self, record: &Record<'_>) -> u32 {
         let (mut there, mut bit) = (0, 1);
         for text in texts(record) {
             if text.and_then(|text| self.carry(text)).is_some() {
@@ -214,8 +247,10 @@ impl Parcel {
     }
 }
 
+const NOTHING: Text<'static> = Text::new("", 0);
+
 /// The texts of a record, in the order in which they are carried.
-fn texts<'a>(record: &Record<'a>) -> [Option<Text<'a>>; 16] {
+fn texts<'a>(record: &Record<'a>) -> [Option<Text<'a>>; 17] {
     let metadata = &record.metadata;
     [
         record.user_id,
@@ -234,6 +269,7 @@ fn texts<'a>(record: &Record<'a>) -> [Option<Text<'a>>; 16] {
         metadata.task,
         metadata.http_method,
         metadata.http_path,
+        metadata.decision.map(|decision| decision.policy),
     ]
 }
 
@@ -271,22 +307,24 @@ impl<'p> Unpacking<'p> {
             task,
             http_method,
             http_path,
+            policy,
         ] = array::from_fn(|place| {
             let is_there = packed.texts >> place & 1 == 1;
             if is_there { self.next_text() } else { None }
         });
-        let mut roles = [Text::new("", 0); MAX_ROLES];
-        let user_role = packed.roles.map(|(named, more)| {
-            let named = usize::from(named).min(MAX_ROLES);
-            for role in roles.iter_mut().take(named) {
-                *role = self.next_text().unwrap_or(*role);
-            }
-            (named, more)
+        let (mut roles, mut scopes) = ([NOTHING; MOST_ROLES], [NOTHING; MOST_SCOPES]);
+        let mut rules = [NOTHING; MOST_RULES];
+        let user_role = self.next_names(packed.roles, &mut roles);
+        let scopes = self.next_names(packed.scopes, &mut scopes);
+        let decision = packed.decision.map(|decision| Decision {
+            outcome: decision.outcome,
+            policy: policy.unwrap_or(NOTHING),
+            baseline: decision.baseline,
+            rules: self.next_names(decision.rules, &mut rules),
+            operations: decision.operations,
+            is_unclear: decision.is_unclear,
+            is_granted: decision.is_granted,
         });
-        let user_role = match user_role {
-            Some((named, more)) => Roles::carried(roles.get(..named).unwrap_or_default(), more),
-            None => Roles::of(None),
-        };
         let record = Record {
             timestamp: packed.timestamp,
             event_type: packed.event_type,
@@ -302,6 +340,8 @@ impl<'p> Unpacking<'p> {
             metadata: Metadata {
                 denial: packed.denial,
                 principal_kind: packed.principal_kind,
+                scopes,
+                call_kind: packed.call_kind,
                 auth_method,
                 issuer,
                 client_id,
@@ -313,6 +353,7 @@ impl<'p> Unpacking<'p> {
                 protocol_version: packed.protocol_version,
                 http_method,
                 http_path,
+                decision,
                 missing: packed.missing,
             },
             outcome: packed.outcome,
@@ -338,6 +379,17 @@ impl<'p> Unpacking<'p> {
         record.write_json_with(findings, out);
         out.push(b'\n');
         Some(())
+    }
+
+    fn next_names<'n>(&mut self, listed: Listed, names: &'n mut [Text<'p>]) -> Names<'n> {
+        let Some((named, more)) = listed else {
+            return Names::nobodys();
+        };
+        let named = usize::from(named).min(names.len());
+        for name in names.iter_mut().take(named) {
+            *name = self.next_text().unwrap_or(*name);
+        }
+        Names::carried(names.get(..named).unwrap_or_default(), more)
     }
 
     fn next_text(&mut self) -> Option<Text<'p>> {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bartizan_audit::{AuditLayer, JsonLines, Records};
-use bartizan_core::{Finding, SecurityContext, Verdict};
+use bartizan_core::{Decided, Finding, SecurityContext, Verdict};
 use proptest::{collection::vec, prelude::*};
 use tower::{Layer, Service};
 
@@ -17,8 +17,12 @@ fn both(findings: &[(Verdict, Cow<'static, str>)]) -> (Vec<String>, String) {
     let (records, written) = (Records::new(), Shared::default());
     let lines = JsonLines::to(written.clone());
     let layer = AuditLayer::new(records.clone()).also(lines.clone());
-    let mut request = empty();
+    let mut request = as_ann(call_tool("create_ticket"));
     let context = SecurityContext::of(&mut request);
+    let mut decided = Decided::by("7".into());
+    decided.outcome("forbidden");
+    decided.rule(&"tool:create_*".into());
+    context.set_decided(decided);
     let future = layer.layer(Actor(Act::Never)).call(request);
     for (verdict, reason) in findings {
         context.record(|| Finding::new("guard", *verdict, "kind", reason.clone()));

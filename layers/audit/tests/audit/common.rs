@@ -51,6 +51,7 @@ pub(crate) fn ann() -> Principal {
         .tenant("acme")
         .credential_id("jti-1")
         .roles(["developer", "viewer"])
+        .scopes(["tickets.write"])
         .build("jwt")
 }
 

@@ -6,7 +6,9 @@ use std::{
 };
 
 use bartizan_audit::{AuditLayer, MAX_RECORD_BYTES, Records};
-use bartizan_core::{Finding, Principal, SecurityContext, Verdict, identify};
+use bartizan_core::{
+    CallLayer, Decided, Finding, Principal, RequestBody, SecurityContext, Verdict, identify,
+};
 use http::{HeaderValue, Uri};
 use proptest::{collection::vec, prelude::*};
 use serde_json::Value;
@@ -74,6 +76,59 @@ fn the_largest_record_is_within_the_bound() {
         );
         check(&line);
         assert!(line.len() > MAX_RECORD_BYTES / 2, "{}", line.len());
+    }
+}
+
+#[tokio::test]
+async fn the_largest_record_of_a_call_is_within_the_bound() {
+    for filler in ["\u{1}", "😀", "x", "\""] {
+        let long = filler.repeat(3_000);
+        let id = serde_json::to_string(&filler.repeat(60)).unwrap();
+        let params = serde_json::json!({ "uri": format!("x:{long}") });
+        let mut request = rpc(&format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"resources/read","params":{params}}}"#
+        ));
+        *request.uri_mut() = Uri::try_from(format!("/{}", "x".repeat(9000))).unwrap();
+        let agent = HeaderValue::from_bytes(&[0xff; 20_000]).unwrap();
+        request.headers_mut().insert("user-agent", agent);
+        let context = SecurityContext::of(&mut request);
+        context
+            .set_client_address("1:2:3:4:5:6:127.127.127.127".parse().unwrap())
+            .unwrap();
+        let id = bartizan_core::CorrelationId::parse(&"x".repeat(64)).unwrap();
+        context.set_correlation_id(id).unwrap();
+        let principal = Principal::user(&long, &long)
+            .client_id(&long)
+            .tenant(&long)
+            .credential_id(&long)
+            .roles(vec![long.as_str(); 100])
+            .scopes(vec![long.as_str(); 100])
+            .build("a_method_with_a_name_beyond_all_reason");
+        identify(&mut request, principal).unwrap();
+        let mut decided = Decided::by(long.as_str().into());
+        (0..5).for_each(|_| decided.rule(&long.as_str().into()));
+        decided.baseline("lifecycle");
+        decided.operations(usize::MAX);
+        decided.unclear();
+        decided.outcome("credentials_missing");
+        context.set_decided(decided);
+        let records = Records::new();
+        let inner = tower::service_fn(|mut request: http::Request<RequestBody<Body>>| {
+            let context = SecurityContext::of(&mut request);
+            for n in 0..70 {
+                let verdict = [Verdict::Refused, Verdict::Noted][n % 2];
+                let kind = "a_kind_that_is_much_longer_than_any_that_a_guard_would_choose";
+                context.record(|| Finding::new(kind, verdict, kind, long.clone()));
+            }
+            async { Ok::<_, std::convert::Infallible>(ok()) }
+        });
+        let service = AuditLayer::new(records.clone()).layer(CallLayer::new().layer(inner));
+        tower::ServiceExt::oneshot(service, request).await.unwrap();
+        let line = records.take().remove(0);
+        check(&line);
+        assert!(line.contains(r#""action":"resources/read""#), "{line}");
+        assert!(line.len() > MAX_RECORD_BYTES * 4 / 5, "{}", line.len());
+        println!("{} bytes of {MAX_RECORD_BYTES}", line.len());
     }
 }
 

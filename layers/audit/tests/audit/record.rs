@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use bartizan_core::{CorrelationId, SecurityContext};
+use bartizan_core::{CorrelationId, Decided, Principal, SecurityContext, identify};
 use http::{HeaderValue, Request, Response};
 use serde_json::{Map, Value, json};
 
@@ -61,6 +61,8 @@ async fn al_4_seed_u14_a_record_holds_all_of_a_tool_call() {
                 "client_id": "agent-7",
                 "tenant": "acme",
                 "credential_id": "jti-1",
+                "scopes": ["tickets.write"],
+                "call_kind": "request",
                 "rpc_id": "7",
                 "http_method": "POST",
                 "http_path": "/mcp",
@@ -90,6 +92,44 @@ async fn seed_u10_what_is_absent_is_null_and_nothing_is_said_twice() {
         assert!(!promoted.contains_key(key), "`{key}` is promoted");
         assert!(!values(promoted).contains(&value.to_string()), "`{key}`");
     }
+}
+
+#[tokio::test]
+async fn seed_u14_a_record_says_what_was_decided_and_by_which_policy() {
+    let rule = |name: &str| name.to_owned().into();
+    let mut decided = Decided::by("7".into());
+    decided.baseline("lists");
+    for n in 0..5 {
+        decided.rule(&rule(&format!("tool:{n}")));
+    }
+    decided.operations(3);
+    decided.unclear();
+    decided.granted();
+    decided.outcome("forbidden");
+    let mut request = call_tool("create_ticket");
+    let scopes = (0..17).map(|n| format!("scope:{n}"));
+    let ann = Principal::user("i", "ann").scopes(scopes).build("jwt");
+    identify(&mut request, ann).unwrap();
+    SecurityContext::of(&mut request).set_decided(decided);
+    let record = of_call(request).await;
+    assert_eq!(
+        record["metadata"]["decision"],
+        json!({
+            "outcome": "forbidden",
+            "policy": "7",
+            "baseline": "lists",
+            "rules": ["tool:0", "tool:1", "tool:2", "tool:3", "…"],
+            "operations": 3,
+            "is_unclear": true,
+            "is_granted": true,
+        })
+    );
+    let scopes = record["metadata"]["scopes"].as_array().unwrap();
+    assert_eq!(
+        (&scopes[15], &scopes[16]),
+        (&json!("scope:15"), &json!("…"))
+    );
+    assert_eq!(scopes.len(), 17);
 }
 
 #[tokio::test]

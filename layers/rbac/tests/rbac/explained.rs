@@ -167,3 +167,50 @@ async fn where_the_policy_in_shadow_differs_is_recorded_and_no_answer_changes() 
     shadow.swap(notes());
     assert_eq!(ask(&layer, &viewer, "read_note").await.findings.len(), 1);
 }
+
+#[tokio::test]
+async fn seed_u14_what_was_decided_is_left_for_the_record() {
+    let layer = RbacLayer::new(notes());
+    let asked = |caller: Caller, method: &'static str, params: serde_json::Value| {
+        let mut request = post(method, params);
+        let context = SecurityContext::of(&mut request);
+        context.open_trail();
+        if let Some(principal) = caller.principal {
+            context.set_principal(principal).unwrap();
+        }
+        let inner = service_fn(|_: Request<RequestBody<Full<Bytes>>>| async {
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+        });
+        let answer = layer.clone().layer(inner).oneshot(request);
+        async move {
+            answer.await.unwrap();
+            context.decided().unwrap().clone()
+        }
+    };
+    let viewer = || Caller::user(&["viewer"], &["notes.admin"]);
+    let decided = asked(viewer(), "tools/call", json!({"name": "edit_note"})).await;
+    assert_eq!(
+        (decided.outcome_name(), decided.policy()),
+        ("admitted", "test")
+    );
+    let rules: Vec<_> = decided.rules().collect();
+    assert_eq!(rules, ["tool:edit_note", "tool:*_note"]);
+    assert!(!decided.is_unclear());
+
+    // Who cannot be told to identify is told that it may not; what was decided is another thing.
+    let nobody = Caller {
+        challenges: Vec::new(),
+        ..Caller::anonymous()
+    };
+    let decided = asked(nobody, "tools/call", json!({"name": "whoami"})).await;
+    assert_eq!(decided.outcome_name(), "credentials_missing");
+
+    let decided = asked(viewer(), "ping", json!({})).await;
+    assert_eq!(decided.baseline_name(), Some("lifecycle"));
+
+    let decided = asked(viewer(), "resources/read", json!({"uri": "x://h/a#b"})).await;
+    assert!(decided.is_unclear());
+    let listened = json!({"notifications": {"resourceSubscriptions": ["x://h/a", "x://h//b"]}});
+    let decided = asked(viewer(), "subscriptions/listen", listened).await;
+    assert_eq!((decided.operation_count(), decided.is_unclear()), (3, true));
+}
