@@ -1,19 +1,15 @@
-use std::{fmt, sync::Arc, sync::Mutex, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bartizan_core::{Clock, Events, SystemClock, auth::Revocations};
 use bartizan_fetch::{HttpFetch, Reach};
+use bartizan_lookup::Lookups;
 use bartizan_token::{
     ChallengeSettings, Challenges, MetadataSettings, ProtectedResourceMetadata, Resource,
 };
 
 use crate::{
     OAuthConfigError, OpaqueConfig, OpaqueVerifier, Provider,
-    breakers::Breakers,
-    budget::Budget,
-    flight::{Seats, Traffic},
-    judge::{Judge, STALLED},
     lookup::{Prepared, Surroundings},
-    memory::Memory,
     verifier::Inner,
 };
 
@@ -153,13 +149,13 @@ impl OpaqueVerifierBuilder {
     pub fn build(self) -> Result<OpaqueVerifier, OAuthConfigError> {
         let config = &self.config;
         config.check()?;
-        let limits = config.limits();
+        let timeout = Duration::from_secs(config.timeout_seconds);
         let reach = if config.allow_private_issuer {
             Reach::Private
         } else {
             Reach::Public
         };
-        let fetch = HttpFetch::reaching(reach, limits.timeout).map_err(|error| {
+        let fetch = HttpFetch::reaching(reach, timeout).map_err(|error| {
             OAuthConfigError::new("http client", error.to_string(), "could not be set up")
         })?;
         let prepared = self.provider.prepare(&Surroundings {
@@ -167,10 +163,6 @@ impl OpaqueVerifierBuilder {
             clock: Arc::clone(&self.clock),
             cache_capacity: config.token_cache_capacity,
         })?;
-        let clock = Arc::clone(&self.clock);
-        let memory = Memory::new(config.token_cache_capacity, config.ages(), clock)?;
-        let new_tokens = config.new_tokens_per_minute;
-        let new_tokens = new_tokens.unwrap_or(prepared.defaults.new_tokens_per_minute);
         let resource = config.resource.as_ref().or(prepared.resource.as_ref());
         let resource = resource.ok_or_else(|| OAuthConfigError::missing("resource"))?;
         let resource = Resource::new(resource)?;
@@ -180,21 +172,13 @@ impl OpaqueVerifierBuilder {
             metadata_url: &resource.metadata_url,
         })?;
         let metadata = ProtectedResourceMetadata::new(&resource, &metadata(config, &prepared))?;
-        let pause = Duration::from_secs(config.breaker_pause_seconds);
-        let patience = limits.timeout.saturating_add(STALLED);
+        let settings = config.lookups(prepared.defaults.new_tokens_per_minute);
+        let (clock, events) = (self.clock, self.events);
+        let lookups = Lookups::new(prepared.lookup, &settings, clock, events, self.revocations)?;
         let inner = Inner {
-            judge: Arc::new(Judge {
-                lookup: prepared.lookup,
-                memory,
-                traffic: Mutex::new(Traffic::new(Budget::per_minute(new_tokens))),
-                seats: Seats::new(config.max_waiting),
-                breakers: Breakers::new(config.breaker_failures, pause, patience),
-                limits,
-                prefixes: prepared.prefixes,
-                clock: self.clock,
-                events: self.events,
-                revocations: self.revocations,
-            }),
+            lookups: Arc::new(lookups),
+            max_token_bytes: config.max_token_bytes,
+            prefixes: prepared.prefixes,
             challenges,
             metadata,
         };

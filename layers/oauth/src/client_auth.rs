@@ -1,12 +1,13 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use bartizan_core::Secret;
+use bartizan_lookup::Trouble;
 use form_urlencoded::Serializer;
 use http::request::Builder;
 
 use crate::{
-    AssertionAlgorithm, OAuthConfigError, assertion::Signer, exchange::basic,
-    judge::is_bearer_token, lookup::Trouble,
+    AssertionAlgorithm, OAuthConfigError, assertion::Signer, bearer::is_bearer_token,
+    exchange::basic,
 };
 
 /// How the server proves to its authorization server who it is (RFC 6749 §2.3, RFC 7523).

@@ -1,6 +1,8 @@
 use std::{ops::RangeInclusive, time::Duration};
 
-use crate::{OAuthConfigError, judge::Limits, memory::Ages};
+use bartizan_lookup::{Ages, Settings};
+
+use crate::OAuthConfigError;
 
 /// What an [`OpaqueVerifier`](crate::OpaqueVerifier) is built from besides its provider, as plain data:
 /// for a configuration file.
@@ -123,19 +125,22 @@ impl OpaqueConfig {
         check("breaker_pause_seconds", self.breaker_pause_seconds, 1..=300)
     }
 
-    pub(crate) fn limits(&self) -> Limits {
-        Limits {
-            max_token_bytes: self.max_token_bytes,
+    /// `new_per_minute` counts unless the configuration says otherwise.
+    pub(crate) fn lookups(&self, new_per_minute: u32) -> Settings {
+        Settings {
+            layer: "oauth",
+            capacity: self.token_cache_capacity,
+            ages: Ages {
+                good: Duration::from_secs(self.token_cache_age_seconds),
+                stale: Duration::from_secs(self.stale_age_seconds),
+                bad: Duration::from_secs(self.refused_cache_age_seconds),
+            },
             timeout: Duration::from_secs(self.timeout_seconds),
             max_lookups: self.max_lookups,
-        }
-    }
-
-    pub(crate) fn ages(&self) -> Ages {
-        Ages {
-            good: Duration::from_secs(self.token_cache_age_seconds),
-            stale: Duration::from_secs(self.stale_age_seconds),
-            bad: Duration::from_secs(self.refused_cache_age_seconds),
+            max_waiting: self.max_waiting,
+            new_per_minute: self.new_tokens_per_minute.unwrap_or(new_per_minute),
+            breaker_failures: self.breaker_failures,
+            breaker_pause: Duration::from_secs(self.breaker_pause_seconds),
         }
     }
 }

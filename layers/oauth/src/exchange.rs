@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use bartizan_core::Secret;
 use bartizan_fetch::{HttpFetch, WebUrl, unfetchable};
+use bartizan_lookup::{Blame, Trouble};
 use bartizan_token::json;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -12,11 +13,7 @@ use http::{
 };
 use serde_json::{Map, Value};
 
-use crate::{
-    OAuthConfigError,
-    judge::is_bearer_token,
-    lookup::{Blame, Trouble},
-};
+use crate::{OAuthConfigError, bearer::is_bearer_token};
 
 /// Answers of providers are a few kilobytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -74,12 +71,10 @@ pub(crate) fn unexpected(answer: &Response<Bytes>, asked_as: AskedAs) -> Trouble
         status,
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::FORBIDDEN
     );
-    Trouble {
-        reason: format!("status {}", status.as_u16()),
-        retry_after: wish.filter(|_| is_wish).map(Duration::from_secs),
-        is_limit: status == StatusCode::TOO_MANY_REQUESTS,
-        blame: blame(status, asked_as),
-    }
+    let wish = wish.filter(|_| is_wish).map(Duration::from_secs);
+    Trouble::new(format!("status {}", status.as_u16()))
+        .with_wish(wish, status == StatusCode::TOO_MANY_REQUESTS)
+        .blamed_on(blame(status, asked_as))
 }
 
 fn blame(status: StatusCode, asked_as: AskedAs) -> Blame {

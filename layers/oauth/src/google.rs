@@ -2,6 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use bartizan_core::{Clock, Principal};
 use bartizan_fetch::HttpFetch;
+use bartizan_lookup::{Looking, Lookup, Trouble};
 use bartizan_token::Fault;
 use bytes::Bytes;
 use form_urlencoded::Serializer;
@@ -11,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::{
     OAuthConfigError, Provider,
     exchange::{AskedAs, base_url, bearer, object, prefixes, send, unexpected},
-    lookup::{Defaults, Looking, Lookup, Prepared, Surroundings, Trouble, sealed},
+    lookup::{AnyLookup, Defaults, Prepared, Surroundings, sealed},
 };
 
 /// Users of a Google Workspace whose token was issued to one of your client ids.
@@ -104,7 +105,7 @@ impl sealed::Provider for Google {
             return Err(OAuthConfigError::new("allowed_domains", domain, problem));
         }
         Ok(Prepared {
-            lookup: Arc::new(Api {
+            lookup: AnyLookup::new(Api {
                 fetch: surroundings.fetch.clone(),
                 clock: Arc::clone(&surroundings.clock),
                 clients: self.clients.clone(),
@@ -139,7 +140,10 @@ struct Token {
 }
 
 impl Lookup for Api {
-    fn look_up<'a>(&'a self, token: &'a str) -> Looking<'a> {
+    type Question = String;
+    type Found = Principal;
+
+    fn look_up<'a>(&'a self, token: &'a String) -> Looking<'a, Principal> {
         Box::pin(self.ask(token))
     }
 }

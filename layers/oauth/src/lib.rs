@@ -1,22 +1,16 @@
 #![doc = include_str!("../README.md")]
 
 mod assertion;
-mod breaker;
-mod breakers;
-mod budget;
+mod bearer;
 mod builder;
 mod client_auth;
 mod config;
 mod exchange;
-mod flight;
 mod github;
 mod google;
 mod introspection;
-mod judge;
 mod layer;
 mod lookup;
-mod memory;
-mod outcome;
 mod verifier;
 
 pub use assertion::AssertionAlgorithm;

@@ -1,8 +1,8 @@
-use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use bartizan_core::{Clock, Principal};
 use bartizan_fetch::HttpFetch;
-use bartizan_token::Fault;
+use bartizan_lookup::{Looking, Lookup};
 
 use crate::OAuthConfigError;
 
@@ -31,7 +31,7 @@ pub struct Surroundings {
 
 /// A provider whose configuration was checked.
 pub struct Prepared {
-    pub(crate) lookup: Arc<dyn Lookup>,
+    pub(crate) lookup: AnyLookup,
     /// Where clients get tokens, for the metadata.
     pub(crate) authorization_server: String,
     /// The resource identifier, if the configuration tells.
@@ -62,50 +62,20 @@ impl fmt::Debug for Prepared {
     }
 }
 
-/// Asks what a token stands for.
-pub(crate) trait Lookup: Send + Sync + 'static {
-    fn look_up<'a>(&'a self, token: &'a str) -> Looking<'a>;
-}
+/// Asks what a token stands for, whichever the provider.
+pub(crate) struct AnyLookup(Box<dyn Lookup<Question = String, Found = Principal>>);
 
-pub(crate) type Looking<'a> =
-    Pin<Box<dyn Future<Output = Result<Result<Principal, Fault>, Trouble>> + Send + 'a>>;
-
-/// Nothing is known of the token, since its provider did not answer as it should.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Trouble {
-    /// For the operator.
-    pub(crate) reason: String,
-    /// When the provider wants to be asked again.
-    pub(crate) retry_after: Option<Duration>,
-    /// Whether this server has asked as often as it may.
-    pub(crate) is_limit: bool,
-    pub(crate) blame: Blame,
-}
-
-/// Against whom a trouble counts. Strangers must not be able to keep others from the provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Blame {
-    /// The provider, and so against all who ask; of a token that was never good only against others
-    /// that never were, since it may be the token all the same.
-    Provider,
-    /// Nobody: it may be the token that the provider does not like.
-    Nobody,
-    /// Whoever has the token: a question that is asked with it is answered by what its user may do,
-    /// and has left.
-    Caller,
-}
-
-impl Trouble {
-    pub(crate) fn new(reason: impl Into<String>) -> Self {
-        Self {
-            reason: reason.into(),
-            retry_after: None,
-            is_limit: false,
-            blame: Blame::Provider,
-        }
+impl AnyLookup {
+    pub(crate) fn new(lookup: impl Lookup<Question = String, Found = Principal>) -> Self {
+        Self(Box::new(lookup))
     }
+}
 
-    pub(crate) fn blamed_on(self, blame: Blame) -> Self {
-        Self { blame, ..self }
+impl Lookup for AnyLookup {
+    type Question = String;
+    type Found = Principal;
+
+    fn look_up<'a>(&'a self, token: &'a String) -> Looking<'a, Principal> {
+        self.0.look_up(token)
     }
 }

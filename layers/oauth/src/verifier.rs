@@ -1,16 +1,14 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use bartizan_core::{
     Authenticator, Denial, DenialKind, Principal, SecurityContext,
-    auth::{CredentialPlace, Credentials, Verification},
+    auth::{CredentialPlace, Credentials, Identified, Verification},
 };
+use bartizan_lookup::{Judgement, Lookups, Refusal, Verdict};
 use bartizan_token::{Challenges, ProtectedResourceMetadata};
 use http::HeaderValue;
 
-use crate::{
-    OpaqueVerifierBuilder, Provider,
-    judge::{Judge, Judgement, Refusal},
-};
+use crate::{OpaqueVerifierBuilder, Provider, bearer::check_form, lookup::AnyLookup};
 
 /// Finds out what opaque bearer tokens stand for, by asking their provider.
 ///
@@ -23,7 +21,10 @@ pub struct OpaqueVerifier {
 }
 
 pub(crate) struct Inner {
-    pub(crate) judge: Arc<Judge>,
+    pub(crate) lookups: Arc<Lookups<AnyLookup>>,
+    pub(crate) max_token_bytes: usize,
+    /// How tokens of the provider begin; any way if empty.
+    pub(crate) prefixes: Vec<String>,
     pub(crate) challenges: Challenges,
     pub(crate) metadata: ProtectedResourceMetadata,
 }
@@ -49,7 +50,7 @@ impl OpaqueVerifier {
 
     /// Whether it would judge tokens that this later one is for.
     pub(crate) fn takes_tokens_of(&self, later: &Self) -> bool {
-        let (ours, theirs) = (&self.inner.judge.prefixes, &later.inner.judge.prefixes);
+        let (ours, theirs) = (&self.inner.prefixes, &later.inner.prefixes);
         let is_theirs = |ours: &String| theirs.iter().any(|theirs| theirs.starts_with(ours));
         ours.is_empty() || ours.iter().any(is_theirs)
     }
@@ -57,7 +58,7 @@ impl OpaqueVerifier {
     /// Whether the token is judged here. Alone a verifier judges all, so that a strange one is invalid
     /// and not absent.
     fn is_ours(&self, token: &str) -> bool {
-        !self.leave_others || (self.inner.judge.has_known_form(token) && !looks_like_jwt(token))
+        !self.leave_others || (self.inner.has_known_form(token) && !looks_like_jwt(token))
     }
 
     /// Judges a token outside of any request: the principal, or why not. No address has a part of
@@ -67,12 +68,12 @@ impl OpaqueVerifier {
     ///
     /// The [`Denial`] that a request with this token would be answered with.
     pub async fn verify(&self, token: &str) -> Result<Principal, Denial> {
-        let judge = &self.inner.judge;
-        let result = match judge.judge(token, None) {
-            Judgement::Done(result) => result,
-            Judgement::Wait(waiter) => judge.settled(waiter).await,
+        let inner = &self.inner;
+        let verdict = match inner.judge(token, None) {
+            Judgement::Done(verdict) => verdict,
+            Judgement::Wait(waiter) => inner.lookups.settled(waiter).await,
         };
-        result.map_err(|refusal| self.inner.denial(refusal))
+        verdict.map_err(|refusal| inner.denial(refusal))
     }
 
     /// The metadata of the protected resource (RFC 9728), which a client without a token needs.
@@ -89,6 +90,28 @@ impl OpaqueVerifier {
 }
 
 impl Inner {
+    fn judge(&self, token: &str, from: Option<IpAddr>) -> Judgement<Principal> {
+        let fault = |fault| Judgement::Done(Err(Refusal::Fault(fault)));
+        if let Err(problem) = check_form(token, self.max_token_bytes) {
+            return fault(problem);
+        }
+        // Somebody else's credential is not shown to this provider.
+        if !self.has_known_form(token) {
+            return fault("not of the form of the provider's tokens");
+        }
+        self.lookups.judge(token, || token.to_owned(), from)
+    }
+
+    fn has_known_form(&self, token: &str) -> bool {
+        let mut prefixes = self.prefixes.iter();
+        self.prefixes.is_empty() || prefixes.any(|prefix| token.starts_with(prefix.as_str()))
+    }
+
+    fn conclude(&self, verdict: Verdict<Principal>) -> Result<Identified, Denial> {
+        let identified = verdict.map(|principal| self.lookups.identified(principal));
+        identified.map_err(|refusal| self.denial(refusal))
+    }
+
     fn denial(&self, refusal: Refusal) -> Denial {
         match refusal {
             // Each fault has its own reason for the audit, and all have one answer.
@@ -127,15 +150,11 @@ impl Authenticator for OpaqueVerifier {
     ) -> Verification {
         let token = credentials.authorization().map_or("", |a| a.value());
         let inner = Arc::clone(&self.inner);
-        match inner.judge.judge(token, context.client_address()) {
-            Judgement::Done(result) => {
-                let result = result.map(|principal| inner.judge.identified(principal));
-                result.map_err(|refusal| inner.denial(refusal)).into()
-            }
+        match inner.judge(token, context.client_address()) {
+            Judgement::Done(verdict) => inner.conclude(verdict).into(),
             Judgement::Wait(waiter) => Verification::Pending(Box::pin(async move {
-                let result = inner.judge.settled(waiter).await;
-                let result = result.map(|principal| inner.judge.identified(principal));
-                result.map_err(|refusal| inner.denial(refusal))
+                let verdict = inner.lookups.settled(waiter).await;
+                inner.conclude(verdict)
             })),
         }
     }

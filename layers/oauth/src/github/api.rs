@@ -2,6 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use bartizan_core::{Clock, Principal};
 use bartizan_fetch::HttpFetch;
+use bartizan_lookup::{Blame, Looking, Lookup, Trouble};
 use bartizan_token::{Fault, TokenCache};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -19,7 +20,7 @@ use super::{
 use crate::{
     OAuthConfigError,
     exchange::{AskedAs, JSON, bearer, object, send, unexpected},
-    lookup::{Blame, Looking, Lookup, Surroundings, Trouble},
+    lookup::Surroundings,
 };
 
 /// Asks GitHub about tokens.
@@ -231,7 +232,10 @@ impl Api {
 }
 
 impl Lookup for Api {
-    fn look_up<'a>(&'a self, token: &'a str) -> Looking<'a> {
+    type Question = String;
+    type Found = Principal;
+
+    fn look_up<'a>(&'a self, token: &'a String) -> Looking<'a, Principal> {
         Box::pin(self.ask(token))
     }
 }

@@ -4,7 +4,7 @@ use bartizan_token::Fault;
 use serde_json::{Map, Value};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::lookup::{Blame, Trouble};
+use bartizan_lookup::{Blame, Trouble};
 
 /// Whom GitHub's token check found.
 #[derive(Debug, PartialEq, Eq)]

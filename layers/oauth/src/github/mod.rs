@@ -2,14 +2,14 @@ mod api;
 mod check;
 mod groups;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bartizan_core::Secret;
 
 use crate::{
     OAuthConfigError, Provider,
     exchange::{base_url, basic},
-    lookup::{Defaults, Prepared, Surroundings, sealed},
+    lookup::{AnyLookup, Defaults, Prepared, Surroundings, sealed},
 };
 use api::Api;
 use groups::Groups;
@@ -133,7 +133,7 @@ impl sealed::Provider for GitHub {
         }
         let issuer = base_url("issuer", &self.issuer)?;
         Ok(Prepared {
-            lookup: Arc::new(Api::new(
+            lookup: AnyLookup::new(Api::new(
                 surroundings,
                 base_url("api", &self.api)?,
                 self.client.clone(),

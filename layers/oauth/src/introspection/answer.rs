@@ -4,7 +4,7 @@ use bartizan_core::Principal;
 use bartizan_token::{Audiences, ClaimMap, Fault, judge_marks, numeric_date};
 use serde_json::{Map, Value};
 
-use crate::lookup::{Blame, Trouble};
+use bartizan_lookup::{Blame, Trouble};
 
 /// What an introspection answer has to say (RFC 7662 §2.2).
 #[derive(Debug)]

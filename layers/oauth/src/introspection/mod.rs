@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bartizan_core::{Clock, Principal};
 use bartizan_fetch::HttpFetch;
+use bartizan_lookup::{Looking, Lookup, Trouble};
 use bartizan_token::{Audiences, ClaimMap, ClaimNames, Fault};
 use form_urlencoded::Serializer;
 use http::{StatusCode, request::Builder};
@@ -11,7 +12,7 @@ use http::{StatusCode, request::Builder};
 use crate::{
     ClientAuth, OAuthConfigError, Provider,
     exchange::{AskedAs, check_url, object, post_form, prefixes, send, unexpected},
-    lookup::{Defaults, Looking, Lookup, Prepared, Surroundings, Trouble, sealed},
+    lookup::{AnyLookup, Defaults, Prepared, Surroundings, sealed},
 };
 use answer::AnswerRules;
 
@@ -156,7 +157,7 @@ impl sealed::Provider for Introspection {
         })?;
         let audience = self.assertion_audience.as_ref().unwrap_or(&self.issuer);
         Ok(Prepared {
-            lookup: Arc::new(Introspector {
+            lookup: AnyLookup::new(Introspector {
                 fetch: surroundings.fetch.clone(),
                 clock: Arc::clone(&surroundings.clock),
                 endpoint: self.endpoint.clone(),
@@ -214,7 +215,10 @@ impl Introspector {
 }
 
 impl Lookup for Introspector {
-    fn look_up<'a>(&'a self, token: &'a str) -> Looking<'a> {
+    type Question = String;
+    type Found = Principal;
+
+    fn look_up<'a>(&'a self, token: &'a String) -> Looking<'a, Principal> {
         Box::pin(self.ask(token))
     }
 }

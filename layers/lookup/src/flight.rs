@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use bartizan_core::Principal;
 use bartizan_token::{Fault, Fingerprint};
 use tokio::{
     runtime::Handle,
@@ -14,32 +13,30 @@ use tokio::{
 };
 
 use crate::{
-    breakers::Permission,
-    budget::Budget,
-    judge::{Judge, Refusal},
-    lookup::Trouble,
+    Found, Lookup, Lookups, Refusal, Trouble, breakers::Permission, budget::Budget,
     outcome::Outcome,
 };
 
-pub(crate) type Verdict = Result<Principal, Refusal>;
+/// What a credential stands for, or why it is not believed.
+pub type Verdict<F> = Result<F, Refusal>;
 
 /// The looks that are under way, and how many more there may be.
-pub(crate) struct Traffic {
-    flights: HashMap<Fingerprint, Flight>,
+pub(crate) struct Traffic<F> {
+    flights: HashMap<Fingerprint, Flight<F>>,
     pub(crate) budget: Budget,
 }
 
-struct Flight {
-    landed: watch::Receiver<Option<Verdict>>,
+struct Flight<F> {
+    landed: watch::Receiver<Option<Verdict<F>>>,
     /// When there is no hope for it, by the monotonic clock: its runtime stands still.
     until: Duration,
     is_known: bool,
 }
 
-/// Waits for a look that is under way.
-pub(crate) struct Waiter {
+/// A place among those who wait for a look that is under way.
+pub struct Waiter<F> {
     pub(crate) token: Fingerprint,
-    pub(crate) landed: watch::Receiver<Option<Verdict>>,
+    pub(crate) landed: watch::Receiver<Option<Verdict<F>>>,
     pub(crate) seat: OwnedSemaphorePermit,
 }
 
@@ -50,7 +47,7 @@ pub(crate) struct Seats {
     reserved: Arc<Semaphore>,
 }
 
-impl Traffic {
+impl<F: Found> Traffic<F> {
     pub(crate) fn new(budget: Budget) -> Self {
         Self {
             flights: HashMap::new(),
@@ -63,7 +60,7 @@ impl Traffic {
         &self,
         token: Fingerprint,
         now: Duration,
-    ) -> Option<watch::Receiver<Option<Verdict>>> {
+    ) -> Option<watch::Receiver<Option<Verdict<F>>>> {
         let flight = self.flights.get(&token).filter(|f| now < f.until)?;
         Some(flight.landed.clone())
     }
@@ -85,7 +82,7 @@ impl Traffic {
         token: Fingerprint,
         is_known: bool,
         until: Duration,
-    ) -> watch::Sender<Option<Verdict>> {
+    ) -> watch::Sender<Option<Verdict<F>>> {
         let (landed, waiting) = watch::channel(None);
         let flight = Flight {
             landed: waiting,
@@ -97,7 +94,11 @@ impl Traffic {
     }
 
     /// The look that is announced by this, unless it was given up and another one has begun.
-    fn own(&self, token: Fingerprint, landed: &watch::Sender<Option<Verdict>>) -> Option<&Flight> {
+    fn own(
+        &self,
+        token: Fingerprint,
+        landed: &watch::Sender<Option<Verdict<F>>>,
+    ) -> Option<&Flight<F>> {
         let ours = landed.subscribe();
         let flight = self.flights.get(&token)?;
         flight.landed.same_channel(&ours).then_some(flight)
@@ -107,14 +108,14 @@ impl Traffic {
     fn is_awaited(
         &self,
         token: Fingerprint,
-        landed: &watch::Sender<Option<Verdict>>,
+        landed: &watch::Sender<Option<Verdict<F>>>,
         now: Duration,
     ) -> bool {
         let own = self.own(token, landed);
         own.is_some_and(|flight| now < flight.until)
     }
 
-    fn end(&mut self, token: Fingerprint, landed: &watch::Sender<Option<Verdict>>) {
+    fn end(&mut self, token: Fingerprint, landed: &watch::Sender<Option<Verdict<F>>>) {
         if self.own(token, landed).is_some() {
             self.flights.remove(&token);
         }
@@ -141,6 +142,12 @@ fn open_share(all: usize) -> usize {
     all.saturating_sub(all / 4)
 }
 
+impl<F> std::fmt::Debug for Waiter<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Waiter").finish_non_exhaustive()
+    }
+}
+
 /// The runtime that a look can run on, and a request wait on.
 pub(crate) fn runtime() -> Option<Handle> {
     let runtime = Handle::try_current().ok()?;
@@ -150,18 +157,18 @@ pub(crate) fn runtime() -> Option<Handle> {
 }
 
 /// Ends a look however its task ends.
-pub(crate) struct Landing {
-    pub(crate) judge: Arc<Judge>,
+pub(crate) struct Landing<L: Lookup> {
+    pub(crate) lookups: Arc<Lookups<L>>,
     pub(crate) token: Fingerprint,
     pub(crate) permission: Permission,
-    pub(crate) verdict: Option<Verdict>,
-    pub(crate) landed: watch::Sender<Option<Verdict>>,
+    pub(crate) verdict: Option<Verdict<L::Found>>,
+    pub(crate) landed: watch::Sender<Option<Verdict<L::Found>>>,
 }
 
-impl Landing {
-    pub(crate) async fn fly(mut self, token: String) {
-        let judge = Arc::clone(&self.judge);
-        let look = timeout(judge.limits.timeout, judge.lookup.look_up(&token));
+impl<L: Lookup> Landing<L> {
+    pub(crate) async fn fly(mut self, question: L::Question) {
+        let lookups = Arc::clone(&self.lookups);
+        let look = timeout(lookups.timeout, lookups.lookup.look_up(&question));
         let found = look
             .await
             .unwrap_or_else(|_| Err(Trouble::new("timed out")));
@@ -169,36 +176,36 @@ impl Landing {
             // Others may know better by now. It ends as one that was interrupted.
             return;
         };
-        judge.tell(outcome.news);
+        lookups.tell(outcome.news);
         self.verdict = Some(outcome.verdict);
     }
 
     /// Under one lock with the question whether it still counts, so that an older answer never takes
     /// the place of a newer one.
-    fn noted(&self, found: Result<Result<Principal, Fault>, Trouble>) -> Option<Outcome> {
-        let judge = &self.judge;
-        let traffic = judge.traffic();
-        let now = judge.clock.monotonic();
+    fn noted(&self, found: Result<Result<L::Found, Fault>, Trouble>) -> Option<Outcome<L::Found>> {
+        let lookups = &self.lookups;
+        let traffic = lookups.traffic();
+        let now = lookups.clock.monotonic();
         let is_awaited = traffic.is_awaited(self.token, &self.landed, now);
-        is_awaited.then(|| judge.note(self.token, self.permission, found))
+        is_awaited.then(|| lookups.note(self.token, self.permission, found))
     }
 }
 
-impl Drop for Landing {
+impl<L: Lookup> Drop for Landing<L> {
     fn drop(&mut self) {
         let verdict = self.verdict.take().unwrap_or_else(|| {
             // Its runtime went away or stood still, which says nothing of provider and token.
-            self.judge.breakers.passed_over(self.permission);
+            self.lookups.breakers.passed_over(self.permission);
             Err(Refusal::shortly("the look was interrupted"))
         });
         // What was found is remembered by now, so nobody asks a second time in between.
-        self.judge.traffic().end(self.token, &self.landed);
+        self.lookups.traffic().end(self.token, &self.landed);
         self.landed.send_replace(Some(verdict));
     }
 }
 
-impl Judge {
-    pub(crate) fn traffic(&self) -> MutexGuard<'_, Traffic> {
+impl<L: Lookup> Lookups<L> {
+    pub(crate) fn traffic(&self) -> MutexGuard<'_, Traffic<L::Found>> {
         self.traffic.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

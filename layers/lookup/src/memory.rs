@@ -1,14 +1,14 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use bartizan_core::{Clock, Principal};
-use bartizan_token::{Fault, Fingerprint, TokenCache};
+use bartizan_core::Clock;
+use bartizan_token::{Fault, Fingerprint, TokenCache, TokenConfigError};
 
-use crate::{OAuthConfigError, judge::Refusal};
+use crate::{Found, Refusal};
 
-/// What was found of tokens. Good and bad ones have a memory each, so that no number of bad ones
+/// What was found of credentials. Good and bad ones have a memory each, so that no number of bad ones
 /// pushes out a good one.
-pub(crate) struct Memory {
-    good: TokenCache<Good>,
+pub(crate) struct Memory<F> {
+    good: TokenCache<Good<F>>,
     bad: TokenCache<Bad>,
     ages: Ages,
     clock: Arc<dyn Clock>,
@@ -16,17 +16,23 @@ pub(crate) struct Memory {
 
 /// How long something is remembered; zero for not at all.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ages {
-    pub(crate) good: Duration,
-    /// How much longer a good token is believed while nothing can be found out.
-    pub(crate) stale: Duration,
-    pub(crate) bad: Duration,
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "settings, all of which are given"
+)]
+pub struct Ages {
+    /// That a credential is good.
+    pub good: Duration,
+    /// How much longer a good one is believed while nothing can be found out.
+    pub stale: Duration,
+    /// That a credential is bad.
+    pub bad: Duration,
 }
 
 /// Times are by the monotonic clock.
 #[derive(Clone)]
-struct Good {
-    principal: Principal,
+struct Good<F> {
+    found: F,
     until: Duration,
 }
 
@@ -43,8 +49,8 @@ enum Why {
 }
 
 /// What is remembered of a token.
-pub(crate) enum Recall {
-    Good(Principal),
+pub(crate) enum Recall<F> {
+    Good(F),
     Bad(Refusal),
     /// Nothing that holds; whether it was good once.
     Nothing {
@@ -55,13 +61,13 @@ pub(crate) enum Recall {
 /// Of so many good tokens one bad one is remembered.
 const GOOD_TO_BAD: usize = 8;
 
-impl Memory {
+impl<F: Found> Memory<F> {
     pub(crate) fn new(
         capacity: usize,
         ages: Ages,
         clock: Arc<dyn Clock>,
-    ) -> Result<Self, OAuthConfigError> {
-        let missing = || OAuthConfigError::missing("token_cache_capacity");
+    ) -> Result<Self, TokenConfigError> {
+        let missing = || TokenConfigError::missing("token_cache_capacity");
         let bad = capacity.div_ceil(GOOD_TO_BAD);
         Ok(Self {
             good: TokenCache::new(capacity)?.ok_or_else(missing)?,
@@ -75,12 +81,12 @@ impl Memory {
         self.good.fingerprint(token)
     }
 
-    pub(crate) fn recall(&self, token: Fingerprint) -> Recall {
+    pub(crate) fn recall(&self, token: Fingerprint) -> Recall<F> {
         let now = self.clock.monotonic();
         let good = self.good(token);
         let is_known = good.is_some();
         if let Some(good) = good.filter(|good| now < good.until) {
-            return Recall::Good(good.principal);
+            return Recall::Good(good.found);
         }
         match self.bad.find(token) {
             Some(bad) if now < bad.until => Recall::Bad(match bad.why {
@@ -96,21 +102,22 @@ impl Memory {
     }
 
     /// A token that was good, and that may still be believed for want of anything newer.
-    pub(crate) fn stale(&self, token: Fingerprint) -> Option<Principal> {
+    pub(crate) fn stale(&self, token: Fingerprint) -> Option<F> {
         if self.ages.good.is_zero() {
             return None;
         }
         let now = self.clock.monotonic();
         let good = self.good(token)?;
         let is_fresh_enough = now < good.until.saturating_add(self.ages.stale);
-        is_fresh_enough.then_some(good.principal)
+        is_fresh_enough.then_some(good.found)
     }
 
     /// Never past its own expiry.
-    fn good(&self, token: Fingerprint) -> Option<Good> {
+    fn good(&self, token: Fingerprint) -> Option<Good<F>> {
         let good = self.good.find(token)?;
         let wall = || self.clock.wall();
-        if good.principal.expires_at().is_some_and(|end| end <= wall()) {
+        let end = good.found.principal().expires_at();
+        if end.is_some_and(|end| end <= wall()) {
             self.good.forget(token);
             return None;
         }
@@ -118,12 +125,11 @@ impl Memory {
     }
 
     /// Even where a good token is asked about every time, it is remembered that it was good.
-    pub(crate) fn accept(&self, token: Fingerprint, principal: Principal) {
+    pub(crate) fn accept(&self, token: Fingerprint, found: F) {
         let until = self.clock.monotonic().saturating_add(self.ages.good);
-        // What is found grows with the answer, not with the token.
-        let bytes = serde_json::to_string(principal.claims()).map_or(0, |text| text.len());
+        let bytes = found.bytes();
         self.bad.forget(token);
-        self.good.remember(token, bytes, Good { principal, until });
+        self.good.remember(token, bytes, Good { found, until });
     }
 
     pub(crate) fn refuse(&self, token: Fingerprint, fault: Fault) {

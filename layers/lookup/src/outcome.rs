@@ -1,20 +1,19 @@
 use std::time::Duration;
 
-use bartizan_core::{Event, Principal, Severity};
+use bartizan_core::{Event, Severity};
 use bartizan_token::{Fault, Fingerprint};
 
 use crate::{
+    Blame, Lookup, Lookups, Refusal, Trouble, Verdict,
     breaker::{Change, LONGEST},
     breakers::Permission,
     budget::Spent,
-    flight::Verdict,
-    judge::{Judge, Refusal, SHORTLY},
-    lookup::{Blame, Trouble},
+    refusal::SHORTLY,
 };
 
 /// What became of a look, and what the operator is told of it.
-pub(crate) struct Outcome {
-    pub(crate) verdict: Verdict,
+pub(crate) struct Outcome<F> {
+    pub(crate) verdict: Verdict<F>,
     pub(crate) news: Option<News>,
 }
 
@@ -26,13 +25,13 @@ pub(crate) struct News {
 }
 
 /// What became of looks, for memory, breakers and operator.
-impl Judge {
+impl<L: Lookup> Lookups<L> {
     pub(crate) fn note(
         &self,
         token: Fingerprint,
         permission: Permission,
-        found: Result<Result<Principal, Fault>, Trouble>,
-    ) -> Outcome {
+        found: Result<Result<L::Found, Fault>, Trouble>,
+    ) -> Outcome<L::Found> {
         match found {
             Ok(verdict) => self.note_verdict(token, permission, verdict),
             Err(trouble) => self.note_trouble(token, permission, trouble),
@@ -43,11 +42,11 @@ impl Judge {
         &self,
         token: Fingerprint,
         permission: Permission,
-        verdict: Result<Principal, Fault>,
-    ) -> Outcome {
+        verdict: Result<L::Found, Fault>,
+    ) -> Outcome<L::Found> {
         let is_news = self.breakers.succeeded(permission);
         match &verdict {
-            Ok(principal) => self.memory.accept(token, principal.clone()),
+            Ok(found) => self.memory.accept(token, found.clone()),
             Err(fault) => self.memory.refuse(token, fault),
         }
         Outcome {
@@ -65,7 +64,7 @@ impl Judge {
         token: Fingerprint,
         permission: Permission,
         trouble: Trouble,
-    ) -> Outcome {
+    ) -> Outcome<L::Found> {
         let is_outage = trouble.blame == Blame::Provider;
         let (pause, news) = if is_outage {
             self.note_outage(permission, &trouble)
@@ -142,6 +141,6 @@ impl Judge {
 
     fn emit(&self, severity: Severity, kind: &'static str, detail: String) {
         self.events
-            .emit(&Event::new("oauth", severity, kind, detail));
+            .emit(&Event::new(self.layer, severity, kind, detail));
     }
 }

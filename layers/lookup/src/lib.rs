@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+
+mod breaker;
+mod breakers;
+mod budget;
+mod flight;
+mod lookup;
+mod lookups;
+mod memory;
+mod outcome;
+mod refusal;
+mod settings;
+
+pub use flight::{Verdict, Waiter};
+pub use lookup::{Blame, Found, Looking, Lookup, Trouble};
+pub use lookups::{Judgement, Lookups};
+pub use memory::Ages;
+pub use refusal::Refusal;
+pub use settings::Settings;
