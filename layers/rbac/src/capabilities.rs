@@ -64,6 +64,22 @@ impl Capabilities {
         Ok(Self(known))
     }
 
+    /// The roles that grant what a rule needs.
+    ///
+    /// # Errors
+    ///
+    /// If it is not known, or no role grants it.
+    pub(crate) fn needed(&self, name: &str) -> Result<RoleSet, RbacConfigError> {
+        let error = |problem| RbacConfigError::new("capability", name, problem);
+        let granted_by = self.granted_by(name);
+        let granted_by = *granted_by
+            .ok_or_else(|| error("is neither declared nor granted by exactly this name"))?;
+        if granted_by.is_empty() {
+            return Err(error("is granted by no role"));
+        }
+        Ok(granted_by)
+    }
+
     /// The roles that grant the capability; `None` if it is not known.
     pub(crate) fn granted_by(&self, capability: &str) -> Option<&RoleSet> {
         self.0.get(capability)

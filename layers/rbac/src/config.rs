@@ -4,7 +4,9 @@ use bartizan_core::{Events, call::CallConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::unique::unique;
-use crate::{Policy, PolicyBuilder, PolicyHandle, Preset, RbacConfigError, RbacLayer, Rule};
+use crate::{
+    ConditionConfig, Policy, PolicyBuilder, PolicyHandle, Preset, RbacConfigError, RbacLayer, Rule,
+};
 
 /// A policy as a file holds it; unknown fields are refused.
 ///
@@ -115,6 +117,8 @@ pub struct RuleConfig {
     pub capabilities: Vec<String>,
     /// See [`Rule::scope`].
     pub scopes: Vec<String>,
+    /// See [`Rule::requires`].
+    pub requires: Vec<ConditionConfig>,
     /// See [`Rule::identified`].
     pub identified: bool,
     /// See [`Rule::anyone`].
@@ -243,6 +247,11 @@ impl RuleConfig {
         for scope in &self.scopes {
             rule = rule.scope(scope);
         }
+        for condition in &self.requires {
+            let condition = condition.condition();
+            let condition = condition.map_err(|error| error.in_rule(&rule.name()))?;
+            rule = rule.requires(condition);
+        }
         if self.identified {
             rule = rule.identified();
         }
@@ -284,6 +293,7 @@ impl RuleConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Condition;
 
     fn read(json: &str) -> Result<RbacConfig, String> {
         serde_json::from_str(json).map_err(|e| e.to_string())
@@ -301,7 +311,8 @@ mod tests {
                 "scope_includes": { "a": ["b"] },
                 "rules": [
                     { "tool": "x_*", "except": ["x_y"], "any_role": ["admin", "viewer"],
-                      "capabilities": ["files:read"], "scopes": ["a", "b"], "named": "one" },
+                      "capabilities": ["files:read"], "scopes": ["a", "b"], "named": "one",
+                      "requires": [{ "argument": "owner", "is": "subject" }] },
                     { "resource": "file:///**", "identified": true },
                     { "prompt": "p", "anyone": true },
                     { "method": "tasks/*", "deny": true },
@@ -326,6 +337,7 @@ mod tests {
                     .capability("files:read")
                     .scope("a")
                     .scope("b")
+                    .requires(Condition::argument("owner").is_subject())
                     .named("one"),
             )
             .rule(Rule::resource("file:///**").identified())

@@ -5,6 +5,7 @@ mod baseline;
 mod builder;
 mod capabilities;
 mod challenges;
+mod conditions;
 #[cfg(feature = "serde")]
 mod config;
 mod decision;
@@ -39,6 +40,9 @@ mod version;
 mod watched;
 
 pub use builder::PolicyBuilder;
+pub use conditions::{Argument, Attribute, Condition, Literal, Number, NumberRange};
+#[cfg(feature = "serde")]
+pub use conditions::{ConditionConfig, MemberPath};
 #[cfg(feature = "serde")]
 pub use config::{ListConfig, RbacConfig, RoleConfig, RuleConfig};
 pub use decision::Decision;

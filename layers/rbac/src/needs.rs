@@ -2,6 +2,7 @@ use crate::{
     Operation, RbacConfigError, Rule,
     asker::Asker,
     capabilities::Capabilities,
+    conditions::{Conditions, Names},
     roles::{RoleSet, Roles},
     scopes::{NeededScope, Scopes},
 };
@@ -13,6 +14,7 @@ pub(crate) struct Needs {
     pub(crate) any_role: Option<Named<RoleSet>>,
     pub(crate) capabilities: Box<[Named<RoleSet>]>,
     pub(crate) scopes: Box<[NeededScope]>,
+    pub(crate) conditions: Conditions,
 }
 
 /// Whom a rule lets pass at most.
@@ -39,6 +41,8 @@ pub(crate) struct Gaps {
     pub(crate) somebody: bool,
     /// A role or a capability.
     pub(crate) authority: bool,
+    /// A condition does not hold.
+    pub(crate) condition: bool,
     /// A scope.
     pub(crate) scope: bool,
 }
@@ -54,18 +58,17 @@ impl Needs {
         scopes: &Scopes<'_>,
     ) -> Result<Self, RbacConfigError> {
         let granted = |name: &String| {
-            let error = |problem| RbacConfigError::new("capability", name, problem);
-            let satisfied_by = *capabilities
-                .granted_by(name)
-                .ok_or_else(|| error("is neither declared nor granted by exactly this name"))?;
-            if satisfied_by.is_empty() {
-                return Err(error("is granted by no role"));
-            }
+            let satisfied_by = capabilities.needed(name)?;
             let name = Box::from(&**name);
             Ok(Named { name, satisfied_by })
         };
+        let names = Names {
+            roles,
+            capabilities,
+        };
+        let conditions = Conditions::new(rule, names)?;
         Ok(Self {
-            access: access(rule)?,
+            access: access(rule, &conditions)?,
             any_role: any_role(rule, roles)?,
             capabilities: once(&rule.capabilities, "capability")?
                 .iter()
@@ -75,15 +78,16 @@ impl Needs {
                 .iter()
                 .map(|scope| scopes.needed(scope))
                 .collect::<Result<_, _>>()?,
+            conditions,
         })
     }
 
     /// What is missing for an operation.
-    pub(crate) fn gaps(&self, asker: &Asker<'_>, _operation: &Operation<'_>) -> Gaps {
+    pub(crate) fn gaps(&self, asker: &Asker<'_>, operation: &Operation<'_>) -> Gaps {
         let principal = asker.principal;
         let mut gaps = Gaps::default();
         match self.access {
-            Access::Anyone => return gaps,
+            Access::Anyone => {}
             Access::Nobody => gaps.closed = true,
             Access::Identified if principal.is_anonymous() => gaps.somebody = true,
             Access::Identified => {
@@ -91,6 +95,14 @@ impl Needs {
                 gaps.authority = !needed.all(|needed| needed.satisfied_by.meets(&asker.roles));
                 let covered = |scope: &NeededScope| scope.is_among(principal.scopes());
                 gaps.scope = !self.scopes.iter().all(covered);
+            }
+        }
+        let is_open = !gaps.closed && !gaps.somebody && !gaps.authority;
+        if is_open && !self.conditions.is_empty() {
+            for unmet in self.conditions.unmet(asker, operation) {
+                let would_help = principal.is_anonymous() && unmet.is_of_somebody;
+                gaps.somebody |= would_help;
+                gaps.condition |= !would_help;
             }
         }
         gaps
@@ -102,25 +114,28 @@ impl Gaps {
         self.closed |= other.closed;
         self.somebody |= other.somebody;
         self.authority |= other.authority;
+        self.condition |= other.condition;
         self.scope |= other.scope;
     }
 }
 
-fn access(rule: &Rule) -> Result<Access, RbacConfigError> {
-    let needs_more = rule.any_role.is_some()
+fn access(rule: &Rule, conditions: &Conditions) -> Result<Access, RbacConfigError> {
+    let needs_somebody = rule.any_role.is_some()
         || !rule.capabilities.is_empty()
         || !rule.scopes.is_empty()
-        || rule.identified;
+        || rule.identified
+        || conditions.need_somebody();
+    let needs_more = needs_somebody || !conditions.is_empty();
     let error = |problem| Err(RbacConfigError::new("rule", &rule.name(), problem));
     match (rule.deny, rule.anyone, needs_more) {
         (true, false, false) => Ok(Access::Nobody),
-        (false, true, false) => Ok(Access::Anyone),
+        (false, true, _) if !needs_somebody => Ok(Access::Anyone),
         (false, false, true) => Ok(Access::Identified),
         (false, false, false) => {
             error("needs nothing: say a role, capability or scope, or identified, anyone or deny")
         }
         (true, ..) => error("denies, so it cannot need or permit something else"),
-        (false, true, true) => error("is for anyone, so it cannot need something else"),
+        (false, true, _) => error("is for anyone, so it cannot need something else"),
     }
 }
 

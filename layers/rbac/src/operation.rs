@@ -111,6 +111,12 @@ impl<'a> Operation<'a> {
         self.subject
     }
 
+    /// What conditions on arguments judge; `None` if the method gives nothing that they speak of. A
+    /// completion names some arguments of a later `prompts/get`, and not all.
+    pub(crate) fn given(&self) -> Option<Arguments<'a>> {
+        matches!(self.method, "tools/call" | "prompts/get").then_some(self.arguments)
+    }
+
     /// The resources that it listens to besides: for each, `resources/subscribe` is judged too.
     pub(crate) fn watched(&self) -> impl Iterator<Item = Operation<'_>> {
         let watched = self.watched.iter().flatten();

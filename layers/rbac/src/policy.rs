@@ -204,7 +204,7 @@ impl Judged {
 
     fn decision(&self) -> Decision {
         let gaps = self.gaps;
-        if !self.covered || gaps.closed || gaps.authority {
+        if !self.covered || gaps.closed || gaps.authority || gaps.condition {
             Decision::Forbidden
         } else if gaps.somebody {
             Decision::CredentialsMissing

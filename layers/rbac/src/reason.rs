@@ -194,6 +194,9 @@ fn lack(needs: &Needs, asker: &Asker<'_>, operation: &Operation<'_>) -> Option<S
     for scope in scopes.filter(|scope| !scope.is_among(principal.scopes())) {
         lacks.add(|| format!("scope `{}`", printable(&scope.name, 128)));
     }
+    for unmet in needs.conditions.unmet(asker, operation) {
+        lacks.add(|| format!("that {}", unmet.shown));
+    }
     let lacks = lacks.text();
     (!lacks.is_empty()).then(|| format!("lacks {lacks}"))
 }

@@ -1,3 +1,5 @@
+use crate::Condition;
+
 /// What an operation needs: whom, and with what.
 ///
 /// A rule speaks of tools, prompts or methods by name, or of resources by URI. In names `*` stands
@@ -5,7 +7,7 @@
 /// stands for any number of segments, none included: `file:///public/**` speaks of
 /// `file:///public` and all below it. Everything else is compared exactly, case included (TA-5).
 ///
-/// A rule needs any one of its roles, and all of its capabilities, and all of its scopes. What is
+/// A rule needs any one of its roles, and all of its capabilities, scopes and conditions. What is
 /// wrong with a rule is found by [`PolicyBuilder::build`](crate::PolicyBuilder::build).
 ///
 /// ```
@@ -23,6 +25,7 @@ pub struct Rule {
     pub(crate) any_role: Option<Vec<String>>,
     pub(crate) capabilities: Vec<String>,
     pub(crate) scopes: Vec<String>,
+    pub(crate) requires: Vec<Condition>,
     pub(crate) identified: bool,
     pub(crate) anyone: bool,
     pub(crate) deny: bool,
@@ -90,6 +93,7 @@ impl Rule {
             any_role: None,
             capabilities: Vec::new(),
             scopes: Vec::new(),
+            requires: Vec::new(),
             identified: false,
             anyone: false,
             deny: false,
@@ -131,6 +135,18 @@ impl Rule {
     /// Needs this scope, besides others.
     pub fn scope(mut self, scope: &str) -> Self {
         self.scopes.push(scope.to_owned());
+        self
+    }
+
+    /// Needs this condition to hold, besides others: of the arguments of a tool or prompt, or of who asks.
+    /// It needs somebody, unless the rule is for [`anyone`](Self::anyone) too.
+    ///
+    /// Where it does not hold the call is refused with 403 and no challenge (SC-5). In lists, what is not
+    /// called yet may be: conditions on arguments count as satisfied. A completion of a prompt tells not
+    /// what the prompt will be given, so such a condition refuses it. Of methods, only a rule for
+    /// exactly `tools/call` or `prompts/get` can have one.
+    pub fn requires(mut self, condition: Condition) -> Self {
+        self.requires.push(condition);
         self
     }
 

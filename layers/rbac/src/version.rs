@@ -1,6 +1,6 @@
 use sha2::{Digest, Sha256};
 
-use crate::{PolicyBuilder, RbacConfigError, Rule, rule::Target};
+use crate::{PolicyBuilder, RbacConfigError, Rule, conditions::canonical, rule::Target};
 
 const MOST_BYTES: usize = 64;
 
@@ -58,25 +58,39 @@ fn rule(rule: &Rule) -> Canonical {
     for flag in [rule.identified, rule.anyone, rule.deny] {
         one.flag(flag);
     }
+    one.set(rule.requires.iter().map(canonical));
     one
 }
 
 /// Bytes from which what was put in can be read in one way only.
 #[derive(Default)]
-struct Canonical(Vec<u8>);
+pub(crate) struct Canonical(Vec<u8>);
 
 impl Canonical {
-    fn flag(&mut self, flag: bool) {
+    pub(crate) fn flag(&mut self, flag: bool) {
         self.0.push(u8::from(flag));
     }
 
-    fn count(&mut self, count: usize) {
+    pub(crate) fn count(&mut self, count: usize) {
         self.0.extend_from_slice(&(count as u64).to_be_bytes());
     }
 
-    fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         self.count(text.len());
         self.0.extend_from_slice(text.as_bytes());
+    }
+
+    pub(crate) fn words(&mut self, kind: &str, text: &str) {
+        self.text(kind);
+        self.text(text);
+    }
+
+    /// In the order in which they came.
+    pub(crate) fn list(&mut self, texts: &[String]) {
+        self.count(texts.len());
+        for text in texts {
+            self.text(text);
+        }
     }
 
     fn texts(&mut self, texts: &[String]) {
@@ -87,8 +101,12 @@ impl Canonical {
         }));
     }
 
+    pub(crate) fn append(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     /// In their own order, so that the order in which they came does not count.
-    fn set(&mut self, parts: impl Iterator<Item = Self>) {
+    pub(crate) fn set(&mut self, parts: impl Iterator<Item = Self>) {
         let mut parts: Vec<_> = parts.map(|part| part.0).collect();
         parts.sort_unstable();
         self.count(parts.len());
@@ -101,7 +119,7 @@ impl Canonical {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Policy;
+    use crate::{Condition, Policy};
 
     fn base() -> PolicyBuilder {
         Policy::builder()
@@ -112,6 +130,14 @@ mod tests {
             .rule(Rule::tool("u").capability("x:read"))
     }
 
+    fn argument() -> crate::Argument {
+        Condition::argument("a")
+    }
+
+    fn requires(condition: Condition) -> PolicyBuilder {
+        base().rule(Rule::tool("v").identified().requires(condition))
+    }
+
     fn version(builder: PolicyBuilder) -> String {
         builder.build().unwrap().version().to_owned()
     }
@@ -120,7 +146,7 @@ mod tests {
     fn the_version_is_what_was_said_or_that_of_the_contents() {
         assert_eq!(version(base().version("2026-11-26.1")), "2026-11-26.1");
         // Written down: it is to be the same on every machine and with every compiler.
-        assert_eq!(version(base()), "5e72ae65aae3");
+        assert_eq!(version(base()), "d1cfc3cf7c60");
         let reordered = Policy::builder()
             .rule(Rule::tool("u").capability("x:read"))
             .rule(Rule::tool("t").role("a"))
@@ -151,6 +177,29 @@ mod tests {
             base().rule(Rule::tool("v*").deny()),
             base().rule(Rule::tool("v*").deny().except("vw")),
             base().rule(Rule::stream().deny()),
+            requires(argument().is_subject()),
+            requires(argument().is_tenant()),
+            requires(argument().or_absent().is_subject()),
+            requires(argument().each().is_subject()),
+            requires(argument().member("b").is_subject()),
+            requires(argument().each().member("b").is_subject()),
+            requires(argument().one_of(["true"])),
+            requires(argument().one_of([true])),
+            requires(argument().one_of(["true", "x"])),
+            requires(argument().between(1..)),
+            requires(argument().between(..=1)),
+            requires(argument().starts_with("x")),
+            requires(argument().matches("x")),
+            requires(argument().within("x")),
+            requires(argument().matches_uri("x:y")),
+            requires(argument().at_most_items(1)),
+            requires(Condition::role("a")),
+            requires(Condition::issuer("a")),
+            requires(Condition::any_of([Condition::role("a")])),
+            requires(Condition::any_of([
+                Condition::role("a"),
+                Condition::role("b"),
+            ])),
         ];
         let versions: Vec<_> = others.map(version).into();
         for (place, one) in versions.iter().enumerate() {

@@ -11,6 +11,8 @@ mod common;
 
 #[path = "rbac/build.rs"]
 mod build;
+#[path = "rbac/conditions.rs"]
+mod conditions;
 #[path = "rbac/explained.rs"]
 mod explained;
 #[cfg(feature = "files")]

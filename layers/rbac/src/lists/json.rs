@@ -13,7 +13,7 @@ impl From<call::Broken> for Broken {
     }
 }
 
-pub(super) const NOT_JSON: Broken = Broken("is not JSON");
+pub(crate) const NOT_JSON: Broken = Broken("is not JSON");
 
 /// Walks the object that comes next. `take` takes each member's value: a known one by its place, or
 /// another.
