@@ -1,5 +1,5 @@
 use bartizan_core::{
-    Call, CallKind,
+    Call, CallKind, Principal,
     call::Subject,
     names::{NAME_BYTES, uri},
 };
@@ -131,6 +131,12 @@ impl<'a> Operation<'a> {
     /// How many operations are judged as one.
     pub(crate) fn count(&self) -> usize {
         1 + self.watched.as_ref().map_or(0, Vec::len)
+    }
+
+    /// Whether what the credential is good for covers it; what it listens to besides is not looked at.
+    #[inline]
+    pub(crate) fn is_within_limits(&self, principal: &Principal) -> bool {
+        principal.limits_admit(self.method, self.subject)
     }
 
     /// What could be read in a second way, so that rules would judge something else than the

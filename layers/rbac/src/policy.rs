@@ -91,6 +91,7 @@ impl Policy {
         if operation.unclear().is_some() {
             return judged;
         }
+        judged.limited = !operation.is_within_limits(asker.principal);
         if let Some((access, name)) = self.baseline(operation) {
             judged.by_baseline(access, asker.principal);
             by(Ground::Baseline(name));
@@ -171,6 +172,7 @@ impl Many<'_> {
             return Decision::Forbidden;
         }
         let mut judged = self.common;
+        judged.limited = !operation.is_within_limits(self.asker.principal);
         let rules = &self.policy.rules;
         rules.each_of_subject(operation, |rule| {
             judged.by_rule(rule, &self.asker, operation);
@@ -183,6 +185,8 @@ impl Many<'_> {
 #[derive(Clone, Copy, Default)]
 struct Judged {
     covered: bool,
+    /// Whether it is beyond the limits of the credential.
+    limited: bool,
     gaps: Gaps,
 }
 
@@ -199,12 +203,13 @@ impl Judged {
 
     fn and(&mut self, other: Self) {
         self.covered &= other.covered;
+        self.limited |= other.limited;
         self.gaps.union(other.gaps);
     }
 
     fn decision(&self) -> Decision {
         let gaps = self.gaps;
-        if !self.covered || gaps.closed || gaps.authority || gaps.condition {
+        if !self.covered || self.limited || gaps.closed || gaps.authority || gaps.condition {
             Decision::Forbidden
         } else if gaps.somebody {
             Decision::CredentialsMissing

@@ -16,6 +16,8 @@ use crate::{
 
 /// Most rules, and most of what one lacks, that a reason names.
 const MOST_NAMED: usize = 8;
+/// How operators are told of what no rule refused.
+const LIMITS: &str = "limits of the credential";
 
 impl Policy {
     /// All scopes of all rules that cover the operation, each once (SC-2).
@@ -92,6 +94,12 @@ impl Policy {
                 }
             }
         });
+        let mut watched = operation.watched();
+        let within = operation.is_within_limits(asker.principal)
+            && watched.all(|watched| watched.is_within_limits(asker.principal));
+        if !within {
+            lacking.push(LIMITS);
+        }
         if decision.is_admitted() { all } else { lacking }
     }
 
@@ -119,11 +127,16 @@ impl Policy {
                     reasons.add(|| format!("{} {lack}", rule.shown));
                 }
             }
-            None => match operation.unclear() {
-                Some(problem) => reasons.add(|| format!("{} {problem}", shown(operation))),
-                None if self.covers(operation) => {}
-                None => reasons.add(|| format!("no rule covers {}", shown(operation))),
-            },
+            None => {
+                match operation.unclear() {
+                    Some(problem) => reasons.add(|| format!("{} {problem}", shown(operation))),
+                    None if self.covers(operation) => {}
+                    None => reasons.add(|| format!("no rule covers {}", shown(operation))),
+                }
+                if !operation.is_within_limits(principal) {
+                    reasons.add(|| format!("{} is beyond the {LIMITS}", shown(operation)));
+                }
+            }
         });
         let mut reason = reasons.text();
         if !scopes.is_empty() && !principal.is_anonymous() {

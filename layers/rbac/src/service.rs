@@ -97,6 +97,12 @@ impl JudgeCall for RbacRules {
         let in_force =
             stamped.map_err(|conflict| Denial::new(DenialKind::Internal, conflict.to_string()))?;
         let operation = Operation::from(call);
+        if context
+            .principal()
+            .is_some_and(|who| !who.limits().is_empty())
+        {
+            context.judge_limits();
+        }
         let asker = context.principal().map(|who| in_force.asker(who));
         let asker = asker.as_ref();
         let is_heard = context.trail().is_some();

@@ -20,6 +20,8 @@ mod explained;
 mod files;
 #[path = "rbac/grants.rs"]
 mod grants;
+#[path = "rbac/limits.rs"]
+mod limits;
 #[path = "rbac/lint.rs"]
 mod lint;
 #[path = "rbac/lists.rs"]
