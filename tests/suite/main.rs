@@ -8,6 +8,7 @@
     reason = "all of this is tests, helpers included"
 )]
 
+mod adversarial;
 mod answers;
 mod audit;
 mod clients;

@@ -46,17 +46,16 @@ impl Asked {
         }
     }
 
-    /// What rmcp makes of it; `None` of a request that it has no type for, which is compared as a whole.
-    fn of_rmcp(request: &ClientRequest) -> Option<Self> {
-        let arguments = |arguments: &Option<_>| json!(arguments);
+    /// What rmcp makes of a request that it has a type for.
+    pub(crate) fn of_rmcp(request: &ClientRequest) -> Self {
         let (subject, arguments) = match request {
             ClientRequest::CallToolRequest(r) => (
                 Some((Subject::Tool, r.params.name.to_string())),
-                arguments(&r.params.arguments),
+                json!(r.params.arguments),
             ),
             ClientRequest::GetPromptRequest(r) => (
                 Some((Subject::Prompt, r.params.name.clone())),
-                arguments(&r.params.arguments),
+                json!(r.params.arguments),
             ),
             ClientRequest::ReadResourceRequest(r) => resource(&r.params.uri),
             ClientRequest::SubscribeRequest(r) => resource(&r.params.uri),
@@ -73,15 +72,29 @@ impl Asked {
                 Reference::Resource(template) => resource(&template.uri),
                 other => panic!("a sort of reference that is new: {other:?}"),
             },
-            ClientRequest::CustomRequest(_) => return None,
+            ClientRequest::CustomRequest(r) => (None, json!(r.params)),
             _ => (None, Value::Null),
         };
-        Some(Self {
+        Self {
             kind: CallKind::Request,
             method: request.method().to_owned(),
             subject,
             arguments,
-        })
+        }
+    }
+}
+
+impl Asked {
+    /// As the vectors write it.
+    pub(crate) fn written(&self) -> Value {
+        let mut written = json!({"method": self.method});
+        if let Some((_, name)) = &self.subject {
+            written["name"] = json!(name);
+        }
+        if !self.arguments.is_null() {
+            written["arguments"] = self.arguments.clone();
+        }
+        written
     }
 }
 
@@ -112,7 +125,6 @@ fn read_by_rmcp(body: &[u8]) -> Option<ClientJsonRpcMessage> {
 /// Why the two readings differ, if they do.
 fn difference(call: &Call, message: &ClientJsonRpcMessage) -> Option<String> {
     let ours = Asked::of_core(call);
-    let params = call.params().map_or(Value::Null, plain);
     let differ = |theirs: String| Some(format!("core: {ours:?}\nrmcp: {theirs}"));
     match message {
         ClientJsonRpcMessage::Request(request) => {
@@ -120,20 +132,7 @@ fn difference(call: &Call, message: &ClientJsonRpcMessage) -> Option<String> {
             if call.id().map(plain) != Some(id) {
                 return differ(format!("id {:?}", request.id));
             }
-            if let Some(theirs) = Asked::of_rmcp(&request.request) {
-                if ours != theirs {
-                    return differ(format!("{theirs:?}"));
-                }
-                return watched(&request.request, &params).and_then(differ);
-            }
-            let ClientRequest::CustomRequest(custom) = &request.request else {
-                unreachable!("the only one without a type");
-            };
-            let same = ours.kind == CallKind::Request && ours.method == custom.method;
-            if same && is_same_but_for_meta(&params, custom.params.as_ref()) {
-                return None;
-            }
-            differ(format!("{custom:?}"))
+            difference_of_request(call, &request.request)
         }
         ClientJsonRpcMessage::Notification(notification) => {
             let (method, theirs) = match &notification.notification {
@@ -144,6 +143,7 @@ fn difference(call: &Call, message: &ClientJsonRpcMessage) -> Option<String> {
                 }
             };
             let same = ours.kind == CallKind::Notification && ours.method == method;
+            let params = call.params().map_or(Value::Null, plain);
             if same && theirs.is_none_or(|theirs| is_same_but_for_meta(&params, Some(&theirs))) {
                 return None;
             }
@@ -152,6 +152,38 @@ fn difference(call: &Call, message: &ClientJsonRpcMessage) -> Option<String> {
         _ if ours.kind == CallKind::Response => None,
         other => differ(format!("{other:?}")),
     }
+}
+
+/// Why what rmcp was asked for is not what core judged, if it is not.
+pub(crate) fn difference_of_request(call: &Call, request: &ClientRequest) -> Option<String> {
+    let ours = Asked::of_core(call);
+    let params = call.params().map_or(Value::Null, plain);
+    let theirs = match request {
+        ClientRequest::CustomRequest(custom) => {
+            let same = ours.kind == CallKind::Request && ours.method == custom.method;
+            if same && is_same_but_for_meta(&params, custom.params.as_ref()) {
+                return None;
+            }
+            format!("{custom:?}")
+        }
+        ClientRequest::SubscriptionsListenRequest(listen) => {
+            let theirs = json!(listen.params.notifications.resource_subscriptions);
+            if ours.method == request.method()
+                && params["notifications"]["resourceSubscriptions"] == theirs
+            {
+                return None;
+            }
+            format!("listens to {theirs}")
+        }
+        known => {
+            let theirs = Asked::of_rmcp(known);
+            if ours == theirs {
+                return None;
+            }
+            format!("{theirs:?}")
+        }
+    };
+    Some(format!("core: {ours:?}\nrmcp: {theirs}"))
 }
 
 /// rmcp takes `_meta` out of params, and has an empty object where there are none.
@@ -165,16 +197,6 @@ fn is_same_but_for_meta(ours: &Value, theirs: Option<&Value>) -> bool {
         Some(theirs) if !is_empty(theirs) => ours == *theirs,
         _ => is_empty(&ours),
     }
-}
-
-/// The resources that a stream listens to, if core's params have others.
-fn watched(request: &ClientRequest, params: &Value) -> Option<String> {
-    let ClientRequest::SubscriptionsListenRequest(listen) = request else {
-        return None;
-    };
-    let theirs = json!(listen.params.notifications.resource_subscriptions);
-    let ours = &params["notifications"]["resourceSubscriptions"];
-    (*ours != theirs).then(|| theirs.to_string())
 }
 
 #[test]
