@@ -1,6 +1,6 @@
 use crate::{
-    Policy, Preset, RbacConfigError, Rule, capabilities::Capabilities, needs::Needs, roles::Roles,
-    rules::Rules, scopes::Scopes, version,
+    Policy, PolicyEngine, Preset, RbacConfigError, Rule, capabilities::Capabilities,
+    engine::Engine, needs::Needs, roles::Roles, rules::Rules, scopes::Scopes, version,
 };
 
 /// Builds a [`Policy`]. Nothing is checked before [`build`](Self::build), so order does not matter.
@@ -14,6 +14,9 @@ pub struct PolicyBuilder {
     pub(crate) rules: Vec<Rule>,
     pub(crate) without_baseline: bool,
     pub(crate) version: Option<String>,
+    /// One at most; more do not build.
+    pub(crate) engines: Vec<Engine>,
+    delegates: bool,
 }
 
 impl PolicyBuilder {
@@ -72,9 +75,35 @@ impl PolicyBuilder {
         self
     }
 
+    /// Asks an engine about all that the rules admit, which is admitted if the engine permits it too.
+    ///
+    /// It is asked about what only scopes are missing for as well, so that nobody is sent for a scope
+    /// that would not help. An anonymous caller that it does not permit is asked to identify. Two builders
+    /// are equal if their engine is one and the same.
+    pub fn engine(mut self, engine: impl PolicyEngine) -> Self {
+        self.engines.push(Engine::new(engine));
+        self
+    }
+
+    /// Leaves everything to the engine: rules that admit anyone to all there is, in the place of the
+    /// baseline. Further rules narrow it. Without an engine this does not build.
+    pub fn delegate(mut self) -> Self {
+        self.delegates = true;
+        let all = [
+            (Rule::method("*"), "delegated:methods"),
+            (Rule::stream(), "delegated:stream"),
+            (Rule::end_session(), "delegated:end_session"),
+            (Rule::response(), "delegated:responses"),
+        ];
+        let rules = all.map(|(rule, name)| rule.anyone().named(name));
+        self.rules.extend(rules);
+        self.without_baseline()
+    }
+
     /// How records call the policy: 1 to 64 characters of `A-Z a-z 0-9 - _ . : / + =`.
     ///
-    /// By default twelve hexadecimal digits of a hash of what it says, in whatever order it was said.
+    /// By default twelve hexadecimal digits of a hash of what it says, in whatever order it was said,
+    /// and after a `+` the version of its engine.
     pub fn version(mut self, version: &str) -> Self {
         self.version = Some(version.to_owned());
         self
@@ -95,9 +124,11 @@ impl PolicyBuilder {
     /// - an exception that takes nothing out of its rule, or is from a single name,
     /// - a rule that needs nothing, or one of no roles, or that contradicts itself,
     /// - two rules of one name,
-    /// - a version that is none.
+    /// - a version that is none,
+    /// - a second engine, or none where all is left to it.
     pub fn build(self) -> Result<Policy, RbacConfigError> {
         let version = version::version_of(&self)?;
+        let engine = self.one_engine()?;
         let roles = Roles::new(&self.roles)?;
         let capabilities = Capabilities::new(&self.capabilities, &self.grants, &roles)?;
         let scopes = Scopes::new(&self.scopes)?;
@@ -109,8 +140,27 @@ impl PolicyBuilder {
             rules,
             shown: format!("policy `{version}`: ").into(),
             version: version.into(),
+            engine,
             has_baseline: !self.without_baseline,
         })
+    }
+
+    fn one_engine(&self) -> Result<Option<Engine>, RbacConfigError> {
+        for engine in &self.engines {
+            engine.version()?;
+        }
+        match &*self.engines {
+            [] if self.delegates => {
+                let problem = "would open everything: all is left to an engine, and there is none";
+                Err(RbacConfigError::new("setting", "delegate", problem))
+            }
+            [] => Ok(None),
+            [engine] => Ok(Some(engine.clone())),
+            [_, second, ..] => {
+                let problem = "is a second one: make one engine of them that asks both";
+                Err(RbacConfigError::new("engine", second.version()?, problem))
+            }
+        }
     }
 }
 

@@ -3,6 +3,8 @@ use std::collections::BTreeMap;
 use bartizan_core::{Events, call::CallConfig};
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "files")]
+use crate::engine::Engine;
 use crate::unique::unique;
 use crate::{
     ConditionConfig, Policy, PolicyBuilder, PolicyHandle, Preset, RbacConfigError, RbacLayer, Rule,
@@ -149,7 +151,18 @@ impl TryFrom<RbacConfig> for Policy {
 
 /// The policy, whatever is said of the layer.
 pub(crate) fn policy_of(config: &RbacConfig) -> Result<Policy, RbacConfigError> {
-    builder(config)?.build()
+    config.policy()?.build()
+}
+
+/// The policy, and an engine, which no file says.
+#[cfg(feature = "files")]
+pub(crate) fn policy_with(
+    config: &RbacConfig,
+    engine: Option<&Engine>,
+) -> Result<Policy, RbacConfigError> {
+    let mut policy = config.policy()?;
+    policy.engines.extend(engine.cloned());
+    policy.build()
 }
 
 impl TryFrom<RbacConfig> for RbacLayer {
@@ -190,6 +203,33 @@ impl RbacLayer {
                 "hides nothing where lists are not filtered",
             )),
         }
+    }
+}
+
+impl RbacConfig {
+    /// Starts the policy that it says, whatever it says of the layer, so that more can be added to it: a
+    /// [`PolicyEngine`](crate::PolicyEngine) that no file can name.
+    ///
+    /// ```
+    /// use bartizan_core::Events;
+    /// use bartizan_rbac::{Answer, EngineError, PolicyEngine, Question, RbacConfig, RbacLayer};
+    /// # struct Mine;
+    /// # impl PolicyEngine for Mine {
+    /// #     fn decide(&self, _: &Question<'_>) -> Result<Answer, EngineError> { Ok(Answer::permit()) }
+    /// #     fn version(&self) -> &str { "mine" }
+    /// # }
+    /// let config = RbacConfig::default();
+    /// let policy = config.policy()?.engine(Mine).build()?;
+    /// let layer = RbacLayer::from_config(config, Events::default())?;
+    /// layer.handle().swap(policy);
+    /// # Ok::<(), bartizan_rbac::RbacConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If a rule speaks of nothing or of several things. All else is found by [`PolicyBuilder::build`].
+    pub fn policy(&self) -> Result<PolicyBuilder, RbacConfigError> {
+        builder(self)
     }
 }
 

@@ -7,6 +7,8 @@ use bartizan_core::{
     AlreadyStamped, Event, Events, Permissions, Principal, SecurityContext, Severity,
 };
 
+#[cfg(feature = "files")]
+use crate::engine::Engine;
 use crate::{Decision, Operation, Policy, asker::Asker, exceptions::Exceptions};
 
 /// The policy that a layer judges by, which can be exchanged while requests are served.
@@ -131,6 +133,27 @@ impl PolicyHandle {
         Swapped {
             before: Arc::clone(&before.policy),
             after,
+        }
+    }
+
+    /// Swaps in what is made of the engine in force; anew, if that was exchanged meanwhile.
+    #[cfg(feature = "files")]
+    pub(crate) fn put_keeping<E>(
+        &self,
+        make: impl Fn(Option<&Engine>) -> Result<Policy, E>,
+    ) -> Result<Swapped, E> {
+        loop {
+            let current = self.in_force();
+            let after = Arc::new(make(current.policy.engine.as_ref())?);
+            let next = InForce {
+                policy: Arc::clone(&after),
+                of: Arc::clone(&current.of),
+            };
+            let before = self.0.current.compare_and_swap(&current, Arc::new(next));
+            if Arc::ptr_eq(&before, &current) {
+                let before = Arc::clone(&current.policy);
+                return Ok(Swapped { before, after });
+            }
         }
     }
 

@@ -9,6 +9,7 @@ mod conditions;
 #[cfg(feature = "serde")]
 mod config;
 mod decision;
+mod engine;
 mod error;
 mod exceptions;
 #[cfg(feature = "files")]
@@ -46,6 +47,7 @@ pub use conditions::{ConditionConfig, MemberPath};
 #[cfg(feature = "serde")]
 pub use config::{ListConfig, RbacConfig, RoleConfig, RuleConfig};
 pub use decision::Decision;
+pub use engine::{Answer, EngineError, PolicyEngine, Question};
 pub use error::RbacConfigError;
 #[cfg(feature = "files")]
 pub use file::PolicyFileError;
@@ -54,7 +56,7 @@ pub use handle::PolicyHandle;
 pub use layer::RbacLayer;
 pub use lint::{Catalog, LintError, LintFinding};
 pub use lists::{ListBody, ListFilter, ListFuture};
-pub use operation::Operation;
+pub use operation::{Arguments, Operation};
 pub use policy::Policy;
 pub use presets::Preset;
 pub use rule::Rule;

@@ -1,6 +1,6 @@
 use bartizan_core::{
     Call, CallKind, Principal,
-    call::Subject,
+    call::{Revision, Subject},
     names::{NAME_BYTES, uri},
 };
 
@@ -27,12 +27,14 @@ pub struct Operation<'a> {
     /// Whether the subject is a URI template, whose variables stand in braces.
     is_template: bool,
     arguments: Arguments<'a>,
+    revision: Option<Revision>,
     watched: Result<Vec<String>, &'static str>,
 }
 
 /// What a tool or prompt is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Arguments<'a> {
+#[non_exhaustive]
+pub enum Arguments<'a> {
     /// Nothing.
     Absent,
     /// A JSON object, as text.
@@ -90,6 +92,7 @@ impl<'a> Operation<'a> {
             subject,
             is_template: false,
             arguments: Arguments::Absent,
+            revision: None,
             watched: Ok(Vec::new()),
         }
     }
@@ -115,6 +118,14 @@ impl<'a> Operation<'a> {
     /// completion names some arguments of a later `prompts/get`, and not all.
     pub(crate) fn given(&self) -> Option<Arguments<'a>> {
         matches!(self.method, "tools/call" | "prompts/get").then_some(self.arguments)
+    }
+
+    pub(crate) fn is_template(&self) -> bool {
+        self.is_template
+    }
+
+    pub(crate) fn revision(&self) -> Option<Revision> {
+        self.revision
     }
 
     /// The resources that it listens to besides: for each, `resources/subscribe` is judged too.
@@ -164,6 +175,7 @@ impl<'a> From<&'a Call> for Operation<'a> {
             subject: call.subject().zip(call.name()),
             is_template: call.method() == "completion/complete",
             arguments: call.arguments().map_or(Arguments::Absent, Arguments::Json),
+            revision: call.revision(),
             watched: watched::of(call),
         }
     }

@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc};
+use std::{cell::Cell, fmt, sync::Arc};
 
 use bartizan_core::{Permissions, Principal};
 
@@ -7,6 +7,7 @@ use crate::{
     asker::Asker,
     baseline::baseline,
     capabilities::Capabilities,
+    engine::{Engine, Outcome, Question, Said},
     needs::{Access, Gaps},
     roles::Roles,
     rules::{BuiltRule, Rules},
@@ -22,6 +23,7 @@ pub struct Policy {
     pub(crate) rules: Rules,
     pub(crate) has_baseline: bool,
     pub(crate) version: Arc<str>,
+    pub(crate) engine: Option<Engine>,
     /// How reasons begin.
     pub(crate) shown: Box<str>,
 }
@@ -63,7 +65,11 @@ impl Policy {
         for watched in operation.watched() {
             judged.and(self.judge(asker, &watched, &mut by));
         }
-        judged.decision()
+        let mut decision = self.with_engine(judged.decision(), asker, operation, &mut by);
+        for watched in operation.watched() {
+            decision = self.with_engine(decision, asker, &watched, &mut by);
+        }
+        decision
     }
 
     /// Decides about many operations of one principal that differ in what they act on, as `sample` does.
@@ -78,6 +84,30 @@ impl Policy {
             policy: self,
             asker,
             common,
+            failures: Cell::new(0),
+        }
+    }
+
+    /// The decision, once the engine was asked too, if the rules leave something to decide.
+    fn with_engine<'a>(
+        &'a self,
+        decision: Decision,
+        asker: &Asker<'_>,
+        operation: &Operation<'_>,
+        by: &mut impl FnMut(Ground<'a>),
+    ) -> Decision {
+        let closed = matches!(decision, Decision::Forbidden | Decision::CredentialsMissing);
+        let Some(engine) = self.engine.as_ref().filter(|_| !closed) else {
+            return decision;
+        };
+        let said = engine.ask(&Question::new(asker, &self.roles, operation));
+        let outcome = said.outcome();
+        by(Ground::Engine(said));
+        match outcome {
+            Outcome::Permits => decision,
+            // Somebody in particular might.
+            _ if asker.principal.is_anonymous() => Decision::CredentialsMissing,
+            _ => Decision::Forbidden,
         }
     }
 
@@ -153,10 +183,10 @@ impl fmt::Debug for Policy {
 }
 
 /// What a decision rests on.
-#[derive(Clone, Copy)]
 pub(crate) enum Ground<'a> {
     Baseline(&'static str),
     Rule(&'a BuiltRule),
+    Engine(Said),
 }
 
 /// See [`Policy::many`]. What all of them have in common is judged once.
@@ -164,6 +194,7 @@ pub(crate) struct Many<'a> {
     policy: &'a Policy,
     asker: Asker<'a>,
     common: Judged,
+    failures: Cell<usize>,
 }
 
 impl Many<'_> {
@@ -177,7 +208,19 @@ impl Many<'_> {
         rules.each_of_subject(operation, |rule| {
             judged.by_rule(rule, &self.asker, operation);
         });
-        judged.decision()
+        let mut count = |ground: Ground<'_>| {
+            if let Ground::Engine(said) = ground {
+                let failed = usize::from(said.outcome() == Outcome::Failed);
+                self.failures.set(self.failures.get() + failed);
+            }
+        };
+        self.policy
+            .with_engine(judged.decision(), &self.asker, operation, &mut count)
+    }
+
+    /// How often the engine failed.
+    pub(crate) fn failures(&self) -> usize {
+        self.failures.get()
     }
 }
 

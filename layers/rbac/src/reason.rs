@@ -1,6 +1,6 @@
 //! What records say of a decision. None of it reaches the caller.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use bartizan_core::{
     Decided, Principal, SecurityContext, call::Subject, printable, uri_without_secrets,
@@ -9,10 +9,30 @@ use bartizan_core::{
 use crate::{
     Decision, Operation, Policy,
     asker::Asker,
+    engine::{Outcome, Said},
     needs::{Access, Gaps, Needs},
     policy::Ground,
     rules::BuiltRule,
 };
+
+/// A decision, and what records say of it.
+pub(crate) struct Explained {
+    pub(crate) decision: Decision,
+    /// What was satisfied, or what the engine said that refused.
+    pub(crate) text: String,
+    /// Of an engine that refused.
+    pub(crate) engine: Option<Outcome>,
+}
+
+impl Explained {
+    fn without_words(decision: Decision) -> Self {
+        Self {
+            decision,
+            text: String::new(),
+            engine: None,
+        }
+    }
+}
 
 /// Most rules, and most of what one lacks, that a reason names.
 const MOST_NAMED: usize = 8;
@@ -33,41 +53,88 @@ impl Policy {
         scopes
     }
 
-    /// Decides, says what was satisfied, and tells what it decides by.
+    /// Decides, says what was satisfied or what an engine said that refused, and tells what it decides by.
     pub(crate) fn decide_and_explain<'a>(
         &'a self,
         asker: Option<&Asker<'_>>,
         operation: &Operation<'_>,
-        mut by: impl FnMut(Ground<'a>),
-    ) -> (Decision, String) {
+        mut by: impl FnMut(&Ground<'a>),
+    ) -> Explained {
         let mut reasons = Reasons::after(&self.shown, ", ");
+        let mut refused = None;
         let decision = self.decide_by(asker, operation, |ground| {
+            by(&ground);
             match ground {
                 Ground::Baseline(name) => reasons.add(|| format!("baseline `{name}`")),
                 Ground::Rule(rule) => reasons.add(|| &*rule.shown),
+                Ground::Engine(said) if said.refuses() => refused = Some(said),
+                Ground::Engine(said) => reasons.add(|| said.to_string()),
             }
-            by(ground);
         });
+        if let Some(said) = refused {
+            return self.refused_by(&said, decision, asker);
+        }
         let principal = asker.map(|asker| asker.principal);
-        (decision, self.with_unknown_roles(reasons.text(), principal))
+        Explained {
+            decision,
+            text: self.with_unknown_roles(reasons.text(), principal),
+            engine: None,
+        }
     }
 
-    /// The same for a request, whose record gets what was decided; an empty text if nobody keeps one.
+    fn refused_by(&self, said: &Said, decision: Decision, asker: Option<&Asker<'_>>) -> Explained {
+        let text = format!("{}{said}", self.shown);
+        Explained {
+            decision,
+            text: self.with_unknown_roles(text, asker.map(|asker| asker.principal)),
+            engine: Some(said.outcome()),
+        }
+    }
+
+    /// Why it was refused, by the rules or by the engine.
+    pub(crate) fn why_not(
+        &self,
+        explained: Explained,
+        asker: Option<&Asker<'_>>,
+        operation: &Operation<'_>,
+        scopes: &[&str],
+    ) -> String {
+        match explained.engine {
+            Some(_) => explained.text,
+            None => self.why_refused(asker, operation, scopes),
+        }
+    }
+
+    /// The same for a request, whose record gets what was decided; an empty text if nobody keeps one, unless
+    /// an engine refused.
     pub(crate) fn decide_and_record(
         &self,
         context: &SecurityContext,
         asker: Option<&Asker<'_>>,
         operation: &Operation<'_>,
-    ) -> (Decision, String) {
+    ) -> Explained {
         if context.trail().is_none() {
-            return (self.decide_by(asker, operation, |_| {}), String::new());
+            let mut refused = None;
+            let decision = self.decide_by(asker, operation, |ground| match ground {
+                Ground::Engine(said) if said.refuses() => refused = Some(said),
+                _ => {}
+            });
+            return match refused {
+                Some(said) => self.refused_by(&said, decision, asker),
+                None => Explained::without_words(decision),
+            };
         }
         let mut decided = Decided::by(Arc::clone(&self.version));
-        let (decision, explained) =
-            self.decide_and_explain(asker, operation, |ground| match ground {
-                Ground::Baseline(name) => decided.baseline(name),
-                Ground::Rule(rule) => decided.rule(&rule.name),
-            });
+        let explained = self.decide_and_explain(asker, operation, |ground| match ground {
+            Ground::Baseline(name) => decided.baseline(name),
+            Ground::Rule(rule) => decided.rule(&rule.name),
+            Ground::Engine(_) => {
+                if let Some(engine) = &self.engine {
+                    decided.rule(engine.name());
+                }
+            }
+        });
+        let decision = explained.decision;
         decided.outcome(decision.name());
         decided.operations(operation.count());
         // What could be read in two ways is forbidden by every policy.
@@ -78,27 +145,39 @@ impl Policy {
             decided.granted();
         }
         context.set_decided(decided);
-        (decision, explained)
+        explained
     }
 
     /// The names of the rules that decided: of a refusal those that were not satisfied, else all that
     /// cover the operation.
-    pub(crate) fn deciding(&self, asker: &Asker<'_>, operation: &Operation<'_>) -> Vec<&str> {
+    pub(crate) fn deciding(
+        &self,
+        asker: &Asker<'_>,
+        operation: &Operation<'_>,
+    ) -> Vec<Cow<'_, str>> {
         let (mut all, mut lacking) = (Vec::new(), Vec::new());
         let decision = self.decide_by(Some(asker), operation, |ground| match ground {
-            Ground::Baseline(name) => all.push(name),
+            Ground::Baseline(name) => all.push(Cow::Borrowed(name)),
             Ground::Rule(rule) => {
-                all.push(&*rule.name);
+                all.push(Cow::Borrowed(&*rule.name));
                 if rule.needs.gaps(asker, operation) != Gaps::default() {
-                    lacking.push(&*rule.name);
+                    lacking.push(Cow::Borrowed(&*rule.name));
                 }
+            }
+            Ground::Engine(said) => {
+                let named = if said.refuses() {
+                    &mut lacking
+                } else {
+                    &mut all
+                };
+                named.extend(said.names().into_iter().map(Cow::Owned));
             }
         });
         let mut watched = operation.watched();
         let within = operation.is_within_limits(asker.principal)
             && watched.all(|watched| watched.is_within_limits(asker.principal));
         if !within {
-            lacking.push(LIMITS);
+            lacking.push(Cow::Borrowed(LIMITS));
         }
         if decision.is_admitted() { all } else { lacking }
     }

@@ -29,6 +29,11 @@ impl RoleSet {
         self.0.iter().zip(other.0).any(|(a, b)| a & b != 0)
     }
 
+    fn has(&self, place: usize) -> bool {
+        let word = self.0.get(place / 64);
+        word.is_some_and(|word| word & (1 << (place % 64)) != 0)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -113,6 +118,12 @@ impl Roles {
             set.union(&role.closure);
         }
         set
+    }
+
+    /// The names of the set's roles, in no order.
+    pub(crate) fn names_of(&self, set: RoleSet) -> impl Iterator<Item = &str> {
+        let mine = self.0.iter().filter(move |(_, role)| set.has(role.place));
+        mine.map(|(name, _)| &**name)
     }
 
     /// The principal's role names that the policy does not know, for a record: some of them.

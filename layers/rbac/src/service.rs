@@ -6,7 +6,7 @@ use std::{
 use bartizan_core::{
     Call, CallLimits, Denial, DenialKind, RequestBody, ResponseBody, SecurityContext, admit,
     call::{CallGuard, CallGuardFuture, JudgeCall, Pass},
-    refuse,
+    note, refuse,
 };
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -17,8 +17,10 @@ use crate::{
     Decision, ListBody, ListFilter, Operation, PolicyHandle,
     asker::Asker,
     challenges,
+    engine::Outcome,
     handle::InForce,
     lists::ListRules,
+    reason::Explained,
     shadow,
     told::{DecisionHeader, Told},
 };
@@ -107,19 +109,23 @@ impl JudgeCall for RbacRules {
         let asker = asker.as_ref();
         let is_heard = context.trail().is_some();
         let policy = &*in_force.policy;
-        let (decision, mut explained) = policy.decide_and_record(context, asker, &operation);
+        let mut explained = policy.decide_and_record(context, asker, &operation);
+        let decision = explained.decision;
+        if explained.engine == Some(Outcome::Failed) {
+            note!("rbac", context, "engine_failed", explained.text.clone());
+        }
         if let Some(shadow) = &self.shadow {
             shadow::compare(shadow, &in_force, (asker, decision), &operation, context);
         }
         if decision.is_admitted() {
             if let Some(asker) = asker.filter(|_| is_heard) {
-                explained += &in_force.explain_grants(asker, decision, &operation);
+                explained.text += &in_force.explain_grants(asker, decision, &operation);
             }
-            admit!("rbac", context, "permitted", explained);
+            admit!("rbac", context, "permitted", explained.text);
             let told = self.told.as_ref();
             return Ok(told.map_or_else(Told::default, |told| told.of(&in_force, context)));
         }
-        Err(denial(&in_force, asker, decision, context, &operation))
+        Err(denial(&in_force, asker, explained, context, &operation))
     }
 
     fn refuse<B>(&self, context: &SecurityContext, denial: Denial) -> Response<ResponseBody<B>> {
@@ -143,14 +149,14 @@ fn is_of_policy(denial: &Denial) -> bool {
 fn denial(
     in_force: &InForce,
     asker: Option<&Asker<'_>>,
-    decision: Decision,
+    explained: Explained,
     context: &SecurityContext,
     op: &Operation<'_>,
 ) -> Denial {
     let policy = &in_force.policy;
     let offered = context.challenges();
     let scopes = policy.scopes_of(op);
-    let (kind, challenges) = match decision {
+    let (kind, challenges) = match explained.decision {
         // Without a challenge, a client could do nothing with a 401 (AC-1).
         Decision::CredentialsMissing if !offered.is_empty() => (
             DenialKind::CredentialsMissing,
@@ -162,7 +168,8 @@ fn denial(
         ),
         _ => (DenialKind::Forbidden, Vec::new()),
     };
-    let mut reason = policy.why_refused(asker, op, &scopes);
+    let decision = explained.decision;
+    let mut reason = policy.why_not(explained, asker, op, &scopes);
     if let Some(asker) = asker {
         reason += &in_force.explain_grants(asker, decision, op);
     }

@@ -32,10 +32,11 @@ fn told(
     decision: Decision,
     operation: &Operation<'_>,
 ) -> String {
+    let explained = policy.decide_and_explain(asker, operation, |_| {});
     let why = if decision.is_admitted() {
-        policy.decide_and_explain(asker, operation, |_| {}).1
+        explained.text
     } else {
-        policy.why_refused(asker, operation, &[])
+        policy.why_not(explained, asker, operation, &[])
     };
     format!("{}, {why}", decision.name())
 }

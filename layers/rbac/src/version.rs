@@ -4,17 +4,29 @@ use crate::{PolicyBuilder, RbacConfigError, Rule, conditions::canonical, rule::T
 
 const MOST_BYTES: usize = 64;
 
-/// How records call a policy: as was said, or by its contents.
+/// How records call a policy: as was said, or by its contents and its engine.
 pub(crate) fn version_of(policy: &PolicyBuilder) -> Result<Box<str>, RbacConfigError> {
     let Some(version) = &policy.version else {
-        return Ok(fingerprint(policy));
+        let contents = fingerprint(policy);
+        return Ok(match policy.engines.first() {
+            Some(engine) => format!("{contents}+{}", engine.version()?).into(),
+            None => contents,
+        });
     };
+    check("version", version)?;
+    Ok(version.as_str().into())
+}
+
+/// # Errors
+///
+/// If it could be misread in a record.
+pub(crate) fn check(setting: &'static str, version: &str) -> Result<(), RbacConfigError> {
     let legal = |b: u8| b.is_ascii_alphanumeric() || b"-_.:/+=".contains(&b);
     if version.is_empty() || version.len() > MOST_BYTES || !version.bytes().all(legal) {
         let problem = "is not 1 to 64 characters of `A-Z a-z 0-9 - _ . : / + =`";
-        return Err(RbacConfigError::new("version", version, problem));
+        return Err(RbacConfigError::new(setting, version, problem));
     }
-    Ok(version.as_str().into())
+    Ok(())
 }
 
 /// Twelve hexadecimal digits that two policies share if they say the same, in whatever order.

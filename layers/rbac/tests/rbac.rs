@@ -13,6 +13,8 @@ mod common;
 mod build;
 #[path = "rbac/conditions.rs"]
 mod conditions;
+#[path = "rbac/engines.rs"]
+mod engines;
 #[path = "rbac/explained.rs"]
 mod explained;
 #[cfg(feature = "files")]

@@ -8,13 +8,14 @@ use std::{
 use bartizan_core::Severity;
 
 use super::PolicyFileError;
-use crate::{Policy, PolicyHandle, RbacConfig, config::policy_of, handle::Swapped};
+use crate::{Policy, PolicyHandle, RbacConfig, config::policy_with, handle::Swapped};
 
 /// Largest file.
 const MOST_BYTES: u64 = 8 << 20;
 
 impl PolicyHandle {
-    /// Judges by the policy of this TOML text from now on, and returns the one before.
+    /// Judges by the policy of this TOML text from now on, and returns the one before. The engine of that
+    /// stays, since no file says one.
     ///
     /// # Errors
     ///
@@ -64,9 +65,10 @@ impl PolicyHandle {
         let config = config?;
         self.check_settings(&config)
             .map_err(|name| of_layer(name, text))?;
-        let policy = policy_of(&config);
-        let policy = policy.map_err(|error| PolicyFileError::new(&error.to_string()))?;
-        Ok(self.put(policy.into()))
+        self.put_keeping(|engine| {
+            let policy = policy_with(&config, engine);
+            policy.map_err(|error| PolicyFileError::new(&error.to_string()))
+        })
     }
 
     /// One reload at a time. Whoever hears of it may begin another.

@@ -84,6 +84,7 @@ impl Lens {
             edits: Vec::new(),
             seen: Seen::default(),
             tally: [None; 4],
+            failures: 0,
         };
         view.message()?;
         view.record();
@@ -101,6 +102,8 @@ struct View<'a> {
     seen: Seen,
     /// Of each list, how many elements of how many are shown.
     tally: [Option<(usize, usize)>; 4],
+    /// How often an engine failed.
+    failures: usize,
 }
 
 /// What is put into the place of a cache's scope (N-14).
@@ -212,6 +215,7 @@ impl View<'_> {
             let end = json.position().saturating_sub(1);
             self.edits.push((from..end, ""));
         }
+        self.failures += many.failures();
         if let Some(tally) = self.tally.get_mut(list as usize) {
             *tally = Some((shown, all));
         }
@@ -253,6 +257,10 @@ impl View<'_> {
         let context = self.lens.context();
         if context.trail().is_none_or(|trail| trail.is_closed()) {
             return;
+        }
+        if self.failures > 0 {
+            let reason = format!("the engine failed for {} elements", self.failures);
+            context.record(|| Finding::new("rbac", Verdict::Noted, "engine_failed", reason));
         }
         for list in List::ALL {
             if let Some((shown, all)) = self.tally_of(list) {
