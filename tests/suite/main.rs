@@ -15,6 +15,7 @@ mod clients;
 mod conformance;
 mod contracts;
 mod conventions;
+mod decisions;
 mod dependency_rule;
 mod identity;
 mod limits;

@@ -107,7 +107,7 @@ fn task(id: &str) -> (Option<(Subject, String)>, Value) {
 }
 
 /// The call, if core admits the body.
-fn admitted(body: &[u8]) -> Option<Call> {
+pub(crate) fn admitted(body: &[u8]) -> Option<Call> {
     let mut request = raw(body.to_vec()).build();
     let context = SecurityContext::of(&mut request);
     let inner =
