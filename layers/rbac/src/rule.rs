@@ -53,6 +53,12 @@ impl Rule {
     /// `resources/directory/read` and `skills/get`.
     ///
     /// The query of a URI and a slash at its end do not count: rules speak of what stands before.
+    ///
+    /// `{subject}`, `{service}`, `{client}` and `{tenant}`, alone between slashes and before any `**`,
+    /// cover what `*` there would, and need that the URI has there what the caller is:
+    /// `notes://{tenant}/users/{subject}/**`. Encoded characters are decoded, and compared exactly. What
+    /// has a `;`, or a dot or space at its end, or a `:` where the host is, never matches. Neither does a
+    /// template with a variable there or before.
     pub fn resource(pattern: &str) -> Self {
         Self::new(Target::Resource(pattern.to_owned()))
     }

@@ -7,7 +7,10 @@ use bartizan_core::{
     printable,
 };
 
-use crate::{Operation, RbacConfigError, Rule, index::Index, needs::Needs, rule::Target};
+use crate::{
+    Operation, RbacConfigError, Rule, conditions::placeholders, index::Index, needs::Needs,
+    rule::Target,
+};
 
 /// The rules of a policy, found by what they speak of.
 #[derive(Debug)]
@@ -65,7 +68,10 @@ impl Rules {
                 return Err(RbacConfigError::new("rule", &name, problem).at_rule(place));
             }
             let add = |to: &mut Vec<_>, text: &str, shape| {
-                let target = pattern(text, shape)?;
+                let target = match shape {
+                    Shape::Flat => pattern(text, shape)?,
+                    Shape::Uri => with_placeholders(text)?,
+                };
                 let except = rule
                     .except
                     .iter()
@@ -224,6 +230,13 @@ impl BuiltRule {
 
 fn pattern(text: &str, shape: Shape) -> Result<Pattern, RbacConfigError> {
     Pattern::parse(text, shape).map_err(|problem| RbacConfigError::new("pattern", text, problem))
+}
+
+/// A placeholder covers what a star would; whose it must be, is a need.
+fn with_placeholders(text: &str) -> Result<Pattern, RbacConfigError> {
+    let error = |problem| RbacConfigError::new("pattern", text, problem);
+    let (plain, _) = placeholders(text).map_err(error)?;
+    Pattern::parse(&plain, Shape::Uri).map_err(error)
 }
 
 /// One that takes nothing out would be a mistake: it was meant for names that are still in.

@@ -30,6 +30,8 @@ mod lint;
 mod lists;
 #[path = "rbac/methods.rs"]
 mod methods;
+#[path = "rbac/placeholders.rs"]
+mod placeholders;
 #[path = "rbac/records.rs"]
 mod records;
 #[path = "rbac/resources.rs"]

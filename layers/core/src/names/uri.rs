@@ -101,7 +101,7 @@ fn check_path(scheme: &str, path: &str) -> Result<(), &'static str> {
         }
     }
     if path.contains('%') {
-        return check_encoded(path);
+        return check_encoded(scheme, path);
     }
     Ok(())
 }
@@ -132,14 +132,16 @@ fn check_query(scheme: &str, query: &str) -> Result<(), &'static str> {
 }
 
 /// Only what cannot stand there plainly may be encoded, in capitals, and be UTF-8.
-fn check_encoded(path: &str) -> Result<(), &'static str> {
+fn check_encoded(scheme: &str, path: &str) -> Result<(), &'static str> {
     let mut pieces = path.split('%');
     let mut decoded: Vec<u8> = pieces.next().unwrap_or_default().into();
     for piece in pieces {
         let code = piece.get(..2).unwrap_or_default();
         let is_hex = |b: u8| matches!(b, b'0'..=b'9' | b'A'..=b'F');
         let byte = u8::from_str_radix(code, 16).unwrap_or_default();
-        let is_needed = byte >= 0x80 || b" \"<>^`{}".contains(&byte);
+        // In files a bar behind a letter is a drive's colon.
+        let is_bar = byte == b'|' && scheme != "file";
+        let is_needed = byte >= 0x80 || is_bar || b" \"<>^`{}".contains(&byte);
         if !code.bytes().all(is_hex) || !is_needed {
             return Err("has an encoded character that is written otherwise");
         }

@@ -5,13 +5,14 @@ use super::{
     leaf::Leaf,
     need::{Names, Need},
     read::{Marks, members},
+    segment::placeholders,
 };
 use crate::{
     Operation, RbacConfigError, Rule, asker::Asker, lists::json::Broken, operation::Arguments,
     rule::Target,
 };
 
-/// The conditions of a rule, all of which must hold.
+/// The conditions of a rule, all of which must hold: those that it says, and placeholders in its URI.
 #[derive(Debug)]
 pub(crate) struct Conditions {
     all: Box<[Built]>,
@@ -59,6 +60,15 @@ impl Conditions {
                 needs,
             });
         }
+        if let Target::Resource(pattern) = &rule.target {
+            let (_, segments) = placeholders(pattern)
+                .map_err(|problem| RbacConfigError::new("pattern", pattern, problem))?;
+            all.extend(segments.into_iter().map(|segment| Built {
+                shown: format!("`{}` is the {}", segment.name(), segment.is.name()).into(),
+                needs: Need::Segment(segment),
+                is_of_somebody: true,
+            }));
+        }
         if let Some(Condition(Kind::Argument(argument, _))) = first_argument(&rule.requires) {
             let name = argument.path.first().map_or("", |name| name);
             let error = |problem| Err(RbacConfigError::new("argument", name, problem));
@@ -97,7 +107,7 @@ impl Conditions {
         let held = self.held(asker.principal, operation);
         self.all
             .iter()
-            .filter(move |one| !one.needs.is_met(held, asker))
+            .filter(move |one| !one.needs.is_met(held, asker, operation))
     }
 
     /// The leaves that hold.

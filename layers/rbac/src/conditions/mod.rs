@@ -12,6 +12,7 @@ mod leaf;
 mod need;
 mod number;
 mod read;
+mod segment;
 mod shown;
 mod test;
 mod text;
@@ -27,6 +28,7 @@ pub use condition::{Attribute, Condition};
 pub use config::ConditionConfig;
 pub(crate) use need::Names;
 pub use number::{Number, NumberRange};
+pub(crate) use segment::placeholders;
 pub use test::Literal;
 pub(crate) use test::{LiteralKind, Test};
 #[cfg(feature = "serde")]

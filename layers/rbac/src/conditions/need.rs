@@ -1,6 +1,6 @@
-use super::{Condition, Kind, check::leaf, leaf::Leaf};
+use super::{Condition, Kind, check::leaf, leaf::Leaf, segment::Segment};
 use crate::{
-    RbacConfigError,
+    Operation, RbacConfigError,
     asker::Asker,
     capabilities::Capabilities,
     roles::{RoleSet, Roles},
@@ -20,6 +20,7 @@ pub(super) enum Need {
     Leaf(u64),
     Roles(RoleSet),
     Issuer(Box<str>),
+    Segment(Segment),
     AnyOf(Box<[Self]>),
 }
 
@@ -66,21 +67,22 @@ impl Need {
         })
     }
 
-    pub(super) fn is_met(&self, held: u64, asker: &Asker<'_>) -> bool {
+    pub(super) fn is_met(&self, held: u64, asker: &Asker<'_>, operation: &Operation<'_>) -> bool {
         match self {
             Self::Leaf(bit) => held & bit != 0,
             Self::Roles(roles) => roles.meets(&asker.roles),
             Self::Issuer(issuer) => {
                 !asker.principal.is_anonymous() && *asker.principal.issuer() == **issuer
             }
-            Self::AnyOf(any) => any.iter().any(|one| one.is_met(held, asker)),
+            Self::Segment(segment) => segment.is_met(asker.principal, operation),
+            Self::AnyOf(any) => any.iter().any(|one| one.is_met(held, asker, operation)),
         }
     }
 
     pub(super) fn needs_somebody(&self, leaves: &[Leaf]) -> bool {
         match self {
             Self::Leaf(bit) => leaf_of(*bit, leaves).is_some_and(Leaf::needs_somebody),
-            Self::Roles(_) | Self::Issuer(_) => true,
+            Self::Roles(_) | Self::Issuer(_) | Self::Segment(_) => true,
             Self::AnyOf(any) => any.iter().all(|one| one.needs_somebody(leaves)),
         }
     }
@@ -88,7 +90,7 @@ impl Need {
     pub(super) fn is_of_somebody(&self, leaves: &[Leaf]) -> bool {
         match self {
             Self::Leaf(bit) => leaf_of(*bit, leaves).is_some_and(Leaf::is_of_somebody),
-            Self::Roles(_) | Self::Issuer(_) => true,
+            Self::Roles(_) | Self::Issuer(_) | Self::Segment(_) => true,
             Self::AnyOf(any) => any.iter().any(|one| one.is_of_somebody(leaves)),
         }
     }
