@@ -74,6 +74,10 @@ kinds! {
     ScopeInsufficient: "scope_insufficient", FORBIDDEN, 403, "the token lacks a scope";
     /// The policy does not permit it, and no scope would (SC-5).
     Forbidden: "forbidden", FORBIDDEN, 403, "not permitted";
+    /// All is there but the approval of another principal, for which it waits now; no scope would help (SC-5).
+    ApprovalNeeded: "approval_needed", FORBIDDEN, 403, "approval needed";
+    /// An approval that is not known, or not the caller's to decide: nobody can tell which.
+    ApprovalUnknown: "approval_unknown", NOT_FOUND, 404, "approval not found";
     /// The browser origin is not on the allowlist (OH-1).
     OriginRefused: "origin_refused", FORBIDDEN, 403, "origin not allowed";
     /// The host is not on the allowlist (OH-3).
@@ -181,6 +185,16 @@ impl Denial {
     #[cfg(feature = "call")]
     pub(crate) fn with_rpc_data(self, data: String) -> Self {
         self.with(|inner| inner.rpc_data = Some(data.into()))
+    }
+
+    /// Tells the caller which approval it is about, and how long that is kept: the member `approval` of the
+    /// JSON-RPC error's `data`, with `id` as 32 hexadecimal digits and `expires_in` in whole seconds.
+    #[must_use]
+    #[cfg(feature = "call")]
+    pub fn with_approval(self, id: u128, expires_in: Duration) -> Self {
+        let seconds = expires_in.as_secs();
+        let data = format!(r#"{{"approval":{{"id":"{id:032x}","expires_in":{seconds}}}}}"#);
+        self.with_rpc_data(data)
     }
 
     /// The cause.

@@ -46,7 +46,7 @@ pub use permissions::Permissions;
 pub use principal::{Account, Principal, PrincipalBuilder, PrincipalKind};
 pub use refusal::scrub;
 pub use secret::Secret;
-pub use text::{Printable, printable, uri_without_secrets};
+pub use text::{Printable, printable, uri_without_secrets, write_json_string};
 pub use trail::{Finding, LateFindings, Trail, Verdict};
 
 /// For the crate's own macros.

@@ -177,6 +177,21 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "call")]
+    fn sc_5_a_refusal_that_waits_for_approval_names_it() {
+        let denial = Denial::new(DenialKind::ApprovalNeeded, "why");
+        let denial = denial.with_approval(0xf, Duration::from_millis(7999));
+        let id = "0000000000000000000000000000000f";
+        let data = format!(r#"{{"approval":{{"id":"{id}","expires_in":7}}}}"#);
+        assert_eq!(
+            denial.body(&SecurityContext::default()),
+            format!(
+                r#"{{"jsonrpc":"2.0","error":{{"code":403,"message":"approval needed","data":{data}}}}}"#
+            )
+        );
+    }
+
+    #[test]
     fn the_internal_reason_never_reaches_the_caller() {
         let context = SecurityContext::default();
         for kind in DenialKind::ALL {

@@ -89,7 +89,13 @@ pub fn uri_without_secrets(uri: &str) -> &str {
 const WEB: [&str; 5] = ["http", "https", "ws", "wss", "ftp"];
 
 /// Writes `text` as a JSON string, quotes included.
-pub(crate) fn write_json_string(out: &mut String, text: &str) {
+///
+/// ```
+/// let mut out = String::new();
+/// bartizan_core::write_json_string(&mut out, "a\"b\n");
+/// assert_eq!(out, r#""a\"b\u000a""#);
+/// ```
+pub fn write_json_string(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {
         match c {

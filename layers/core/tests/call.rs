@@ -215,6 +215,13 @@ async fn arguments_params_and_measures_are_read_in_place() {
         (measures.depth, measures.members, measures.elements),
         (4, 4, 1)
     );
+    let detached = call.detached();
+    assert_eq!(detached.arguments(), call.arguments());
+    assert_eq!(
+        (detached.name(), detached.body()),
+        (call.name(), call.body())
+    );
+    assert_ne!(detached.body().as_ptr(), call.body().as_ptr());
 }
 
 #[tokio::test]

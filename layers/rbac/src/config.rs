@@ -127,6 +127,12 @@ pub struct RuleConfig {
     pub anyone: bool,
     /// See [`Rule::deny`].
     pub deny: bool,
+    /// See [`Rule::approval`].
+    pub approval: bool,
+    /// See [`Rule::approver_role`]; needs `approval`.
+    pub approver_role: Option<String>,
+    /// See [`Rule::approver_capability`]; needs `approval`.
+    pub approver_capability: Option<String>,
 }
 
 impl TryFrom<RbacConfig> for Policy {
@@ -301,6 +307,27 @@ impl RuleConfig {
         if self.deny {
             rule = rule.deny();
         }
+        if self.approval {
+            rule = rule.approval();
+        }
+        let (role, capability) = (&self.approver_role, &self.approver_capability);
+        if let Some(name) = role
+            .as_ref()
+            .or(capability.as_ref())
+            .filter(|_| !self.approval)
+        {
+            let problem = format!(
+                "approves nothing, without `approval`, in rule `{}`",
+                rule.name()
+            );
+            return Err(RbacConfigError::new("approver", name, problem));
+        }
+        if let Some(role) = role {
+            rule = rule.approver_role(role);
+        }
+        if let Some(capability) = capability {
+            rule = rule.approver_capability(capability);
+        }
         Ok(rule)
     }
 
@@ -352,7 +379,9 @@ mod tests {
                 "rules": [
                     { "tool": "x_*", "except": ["x_y"], "any_role": ["admin", "viewer"],
                       "capabilities": ["files:read"], "scopes": ["a", "b"], "named": "one",
-                      "requires": [{ "argument": "owner", "is": "subject" }] },
+                      "requires": [{ "argument": "owner", "is": "subject" }],
+                      "approval": true, "approver_role": "admin",
+                      "approver_capability": "logs:read" },
                     { "resource": "file:///**", "identified": true },
                     { "prompt": "p", "anyone": true },
                     { "method": "tasks/*", "deny": true },
@@ -378,6 +407,8 @@ mod tests {
                     .scope("a")
                     .scope("b")
                     .requires(Condition::argument("owner").is_subject())
+                    .approver_role("admin")
+                    .approver_capability("logs:read")
                     .named("one"),
             )
             .rule(Rule::resource("file:///**").identified())
@@ -431,6 +462,10 @@ mod tests {
             (
                 r#"{ "rules": [{ "tool": "t", "scopes": ["s"], "any_role": [] }] }"#,
                 "one of no roles",
+            ),
+            (
+                r#"{ "rules": [{ "tool": "t", "identified": true, "approver_role": "a" }] }"#,
+                "`a` approves nothing",
             ),
             (r#"{ "call_limits": { "depth": 1 } }"#, "depth"),
             (r#"{ "lists": { "most_bytes": 0 } }"#, "`0`"),

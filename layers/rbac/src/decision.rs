@@ -8,6 +8,8 @@ pub enum Decision {
     CredentialsMissing,
     /// All is there but scopes.
     ScopeInsufficient,
+    /// All is there but the approval of another principal.
+    ApprovalNeeded,
     /// It may not be, and no scope would help.
     Forbidden,
 }
@@ -19,6 +21,7 @@ impl Decision {
             Self::Admitted => "admitted",
             Self::CredentialsMissing => "credentials_missing",
             Self::ScopeInsufficient => "scope_insufficient",
+            Self::ApprovalNeeded => "approval_needed",
             Self::Forbidden => "forbidden",
         }
     }

@@ -1,15 +1,22 @@
 #[cfg(feature = "files")]
 use std::sync::Mutex;
-use std::{any::Any, fmt, sync::Arc};
+use std::{
+    any::Any,
+    fmt,
+    sync::{Arc, Weak},
+};
 
 use arc_swap::ArcSwap;
 use bartizan_core::{
-    AlreadyStamped, Event, Events, Permissions, Principal, SecurityContext, Severity,
+    Denial, DenialKind, Event, Events, Permissions, Principal, SecurityContext, Severity,
 };
 
 #[cfg(feature = "files")]
 use crate::engine::Engine;
-use crate::{Decision, Operation, Policy, asker::Asker, exceptions::Exceptions};
+use crate::{
+    Approvals, Decision, Operation, Policy, approvals::Approved, asker::Asker,
+    exceptions::Exceptions,
+};
 
 /// The policy that a layer judges by, which can be exchanged while requests are served.
 ///
@@ -56,6 +63,8 @@ pub(crate) struct InForce {
     pub(crate) policy: Arc<Policy>,
     /// Which handle's: layers of one handle judge a request alike.
     of: Arc<Exceptions>,
+    /// By what approval the one request passes that is stamped with this.
+    pub(crate) approved: Option<Approved>,
 }
 
 impl PolicyHandle {
@@ -69,6 +78,7 @@ impl PolicyHandle {
         let in_force = InForce {
             policy: policy.into(),
             of: Arc::default(),
+            approved: None,
         };
         Self(Arc::new(Shared {
             current: ArcSwap::from_pointee(in_force),
@@ -88,6 +98,7 @@ impl PolicyHandle {
         let in_force = InForce {
             policy: Arc::new(crate::config::policy_of(config)?),
             of: Arc::default(),
+            approved: None,
         };
         Ok(Self(Arc::new(Shared {
             current: ArcSwap::from_pointee(in_force),
@@ -129,7 +140,12 @@ impl PolicyHandle {
     pub(crate) fn put(&self, policy: Arc<Policy>) -> Swapped {
         let of = Arc::clone(&self.0.current.load().of);
         let after = Arc::clone(&policy);
-        let before = self.0.current.swap(Arc::new(InForce { policy, of }));
+        let in_force = InForce {
+            policy,
+            of,
+            approved: None,
+        };
+        let before = self.0.current.swap(Arc::new(in_force));
         Swapped {
             before: Arc::clone(&before.policy),
             after,
@@ -148,6 +164,7 @@ impl PolicyHandle {
             let next = InForce {
                 policy: Arc::clone(&after),
                 of: Arc::clone(&current.of),
+                approved: None,
             };
             let before = self.0.current.compare_and_swap(&current, Arc::new(next));
             if Arc::ptr_eq(&before, &current) {
@@ -161,6 +178,7 @@ impl PolicyHandle {
         let (new, old) = (after.version(), before.version());
         let detail = format!("policy `{new}` took the place of `{old}`");
         self.emit(Severity::Info, "policy_swapped", detail);
+        self.check_approvals();
         before
     }
 
@@ -193,27 +211,85 @@ impl PolicyHandle {
     /// # Errors
     ///
     /// If a layer outside judged by something else.
-    pub(crate) fn stamp(&self, context: &SecurityContext) -> Result<Arc<InForce>, AlreadyStamped> {
+    pub(crate) fn of_request(&self, context: &SecurityContext) -> Result<Arc<InForce>, Denial> {
         let current = self.in_force();
-        let stamp = Arc::clone(&current) as Arc<dyn Permissions>;
-        match context.set_permissions(stamp) {
-            Ok(()) => Ok(current),
-            Err(conflict) => {
-                let stamped = context.permissions().map(Arc::clone);
-                let stamped =
-                    stamped.and_then(|p| (p as Arc<dyn Any + Send + Sync>).downcast().ok());
-                let same = |stamped: &Arc<InForce>| {
-                    let is_plain = || stamped.of.is_empty() && current.of.is_empty();
-                    Arc::ptr_eq(&stamped.of, &current.of)
-                        || Arc::ptr_eq(&stamped.policy, &current.policy) && is_plain()
-                };
-                stamped.filter(same).ok_or(conflict)
-            }
+        let Some(stamped) = context.permissions() else {
+            return Ok(current);
+        };
+        let stamped = Arc::clone(stamped) as Arc<dyn Any + Send + Sync>;
+        let stamped: Option<Arc<InForce>> = stamped.downcast().ok();
+        let same = |stamped: &Arc<InForce>| {
+            let is_plain = || stamped.of.is_empty() && current.of.is_empty();
+            Arc::ptr_eq(&stamped.of, &current.of)
+                || Arc::ptr_eq(&stamped.policy, &current.policy) && is_plain()
+        };
+        stamped.filter(same).ok_or_else(|| {
+            let reason = "the request already has a different policy";
+            Denial::new(DenialKind::Internal, reason)
+        })
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakHandle {
+        WeakHandle(Arc::downgrade(&self.0))
+    }
+
+    /// Tells once, if the policy has rules that nothing can satisfy here.
+    pub(crate) fn check_approvals(&self) {
+        let in_force = self.in_force();
+        if in_force.approvals().is_none() && in_force.policy.needs_approvals() {
+            let detail =
+                "rules need approval, and the layer has no approvals: nothing satisfies them";
+            self.emit(Severity::Warning, "approvals_missing", detail.to_owned());
         }
     }
 }
 
+/// Keeps no handle alive.
+#[derive(Debug)]
+pub(crate) struct WeakHandle(Weak<Shared>);
+
+impl WeakHandle {
+    pub(crate) fn is_of(&self, handle: &PolicyHandle) -> bool {
+        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&handle.0))
+    }
+
+    pub(crate) fn upgrade(&self) -> Option<PolicyHandle> {
+        self.0.upgrade().map(PolicyHandle)
+    }
+}
+
 impl InForce {
+    /// What a request is stamped with that passes by this approval.
+    pub(crate) fn with_approved(&self, approved: Approved) -> Self {
+        Self {
+            policy: Arc::clone(&self.policy),
+            of: Arc::clone(&self.of),
+            approved: Some(approved),
+        }
+    }
+
+    /// Leaves it for handlers and layers inside; the first that judged has done so.
+    ///
+    /// # Errors
+    ///
+    /// If something else judged meanwhile.
+    pub(crate) fn stamp(self: &Arc<Self>, context: &SecurityContext) -> Result<(), Denial> {
+        if context.permissions().is_some() {
+            return Ok(());
+        }
+        let stamped = context.set_permissions(Arc::clone(self) as Arc<dyn Permissions>);
+        stamped.map_err(|conflict| Denial::new(DenialKind::Internal, conflict.to_string()))
+    }
+
+    pub(crate) fn approvals(&self) -> Option<&Approvals> {
+        self.of.approvals()
+    }
+
+    /// Whether this principal may approve the operation of another, with the grants of now.
+    pub(crate) fn approves(&self, approver: &Principal, operation: &Operation<'_>) -> bool {
+        self.policy.approves(&self.asker(approver), operation)
+    }
+
     /// The policy that judged the request, if a layer did.
     pub(crate) fn stamped_on(context: &SecurityContext) -> Option<&Self> {
         let stamped: &dyn Any = &**context.permissions()?;

@@ -1,10 +1,13 @@
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use bartizan_core::CallLimits;
 use tower_layer::Layer;
 
 use crate::{
-    Grants, Policy, PolicyHandle, Rbac, RbacConfigError, RbacRules, lists::ListRules,
+    Approvals, Grants, Policy, PolicyHandle, Rbac, RbacConfigError, RbacRules, lists::ListRules,
     told::DecisionHeader,
 };
 
@@ -17,6 +20,9 @@ pub struct RbacLayer {
     rules: RbacRules,
     lists: Option<Arc<ListRules>>,
 }
+
+/// Tells layers apart, as long as the process lasts.
+static NEXT: AtomicU64 = AtomicU64::new(0);
 
 impl RbacLayer {
     /// A layer that judges by this policy. An `Arc<Policy>` can be shared with handlers.
@@ -36,6 +42,7 @@ impl RbacLayer {
                 limits: CallLimits::new(),
                 shadow: None,
                 told: None,
+                layer: NEXT.fetch_add(1, Ordering::Relaxed),
             },
         }
     }
@@ -81,7 +88,22 @@ impl RbacLayer {
     ///
     /// If the handle has other grants.
     pub fn grants(self, grants: Grants) -> Result<Self, RbacConfigError> {
-        self.rules.policy.exceptions().set_grants(grants)?;
+        self.rules.policy.exceptions().set_grants(&grants)?;
+        Ok(self)
+    }
+
+    /// Lets calls pass that need approval, once they have it; see [`Approvals`]. Without, they never pass.
+    ///
+    /// They belong to the layer's [handle](Self::handle), as grants do. But an approval is good at the layer
+    /// at which it was asked for, its clones included: another layer may stand before another server.
+    ///
+    /// # Errors
+    ///
+    /// If the handle has other approvals, or these belong to another handle.
+    pub fn approvals(self, approvals: Approvals) -> Result<Self, RbacConfigError> {
+        let handle = &self.rules.policy;
+        approvals.attach(handle)?;
+        handle.exceptions().set_approvals(&approvals)?;
         Ok(self)
     }
 
@@ -130,6 +152,7 @@ impl<S> Layer<S> for RbacLayer {
     type Service = Rbac<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
+        self.rules.policy.check_approvals();
         Rbac::new(inner, self.rules.clone(), self.lists.clone())
     }
 }

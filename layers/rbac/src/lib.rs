@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod approvals;
 mod asker;
 mod baseline;
 mod builder;
@@ -40,6 +41,10 @@ mod unique;
 mod version;
 mod watched;
 
+pub use approvals::{
+    ApprovalError, ApprovalFuture, ApprovalId, ApprovalService, Approvals, ApprovalsBuilder,
+    PendingApproval,
+};
 pub use builder::PolicyBuilder;
 pub use conditions::{Argument, Attribute, Condition, Literal, Number, NumberRange};
 #[cfg(feature = "serde")]

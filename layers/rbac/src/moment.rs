@@ -51,6 +51,10 @@ impl Moment {
         }
     }
 
+    pub(crate) fn after(wait: Duration, now: &Now) -> Self {
+        Self::at(now.wall.saturating_add(wait), now)
+    }
+
     /// By either clock: for an end.
     pub(crate) fn has_come(&self, now: &Now) -> bool {
         self.wall <= now.wall || self.monotonic <= now.monotonic
@@ -59,6 +63,12 @@ impl Moment {
     /// By both clocks: for a beginning.
     pub(crate) fn has_surely_come(&self, now: &Now) -> bool {
         self.wall <= now.wall && self.monotonic <= now.monotonic
+    }
+
+    /// What is left, at most.
+    pub(crate) fn left(&self, now: &Now) -> Duration {
+        let wall = self.wall.saturating_sub(now.wall);
+        wall.min(self.monotonic.saturating_sub(now.monotonic))
     }
 
     /// A moment that comes when the first of both does.
@@ -84,12 +94,13 @@ mod tests {
     {
         let clock = FakeClock::at(START);
         let now = || Now::of(&clock);
-        let moment = Moment::at(START + MINUTE, &now());
+        let moment = Moment::after(MINUTE, &now());
         assert!(!moment.has_come(&now()) && !moment.has_surely_come(&now()));
         clock.step_wall_to(START + MINUTE);
         assert!(moment.has_come(&now()) && !moment.has_surely_come(&now()));
         clock.step_wall_to(START - 10 * MINUTE);
         assert!(!moment.has_come(&now()));
+        assert_eq!(moment.left(&now()), MINUTE);
         clock.advance(MINUTE);
         assert!(moment.has_come(&now()) && !moment.has_surely_come(&now()));
         clock.advance(10 * MINUTE);

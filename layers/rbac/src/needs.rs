@@ -1,5 +1,6 @@
 use crate::{
     Operation, RbacConfigError, Rule,
+    approvals::NeededApprover,
     asker::Asker,
     capabilities::Capabilities,
     conditions::{Conditions, Names},
@@ -15,6 +16,8 @@ pub(crate) struct Needs {
     pub(crate) capabilities: Box<[Named<RoleSet>]>,
     pub(crate) scopes: Box<[NeededScope]>,
     pub(crate) conditions: Conditions,
+    /// By whom, if it needs approval.
+    pub(crate) approval: Option<NeededApprover>,
 }
 
 /// Whom a rule lets pass at most.
@@ -45,6 +48,8 @@ pub(crate) struct Gaps {
     pub(crate) condition: bool,
     /// A scope.
     pub(crate) scope: bool,
+    /// The approval of another principal.
+    pub(crate) approval: bool,
 }
 
 impl Needs {
@@ -68,6 +73,7 @@ impl Needs {
         };
         let conditions = Conditions::new(rule, names)?;
         Ok(Self {
+            approval: NeededApprover::new(rule, roles, &granted)?,
             access: access(rule, &conditions)?,
             any_role: any_role(rule, roles)?,
             capabilities: once(&rule.capabilities, "capability")?
@@ -95,6 +101,7 @@ impl Needs {
                 gaps.authority = !needed.all(|needed| needed.satisfied_by.meets(&asker.roles));
                 let covered = |scope: &NeededScope| scope.is_among(principal.scopes());
                 gaps.scope = !self.scopes.iter().all(covered);
+                gaps.approval = self.approval.is_some();
             }
         }
         let is_open = !gaps.closed && !gaps.somebody && !gaps.authority;
@@ -116,6 +123,7 @@ impl Gaps {
         self.authority |= other.authority;
         self.condition |= other.condition;
         self.scope |= other.scope;
+        self.approval |= other.approval;
     }
 }
 
@@ -123,6 +131,7 @@ fn access(rule: &Rule, conditions: &Conditions) -> Result<Access, RbacConfigErro
     let needs_somebody = rule.any_role.is_some()
         || !rule.capabilities.is_empty()
         || !rule.scopes.is_empty()
+        || rule.approval.is_some()
         || rule.identified
         || conditions.need_somebody();
     let needs_more = needs_somebody || !conditions.is_empty();

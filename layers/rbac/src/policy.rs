@@ -137,6 +137,12 @@ impl Policy {
         baseline(operation).filter(|_| self.has_baseline)
     }
 
+    /// Whether some rule needs approval, which a layer without [`Approvals`](crate::Approvals) never has.
+    pub fn needs_approvals(&self) -> bool {
+        let mut rules = self.rules.all().iter();
+        rules.any(|rule| rule.needs.approval.is_some())
+    }
+
     /// Whether the principal has any of these roles, itself or through a role that includes it.
     /// A name that the policy does not know is nobody's.
     pub fn check_role(&self, principal: &Principal, any_of: &[&str]) -> bool {
@@ -258,6 +264,8 @@ impl Judged {
             Decision::CredentialsMissing
         } else if gaps.scope {
             Decision::ScopeInsufficient
+        } else if gaps.approval {
+            Decision::ApprovalNeeded
         } else {
             Decision::Admitted
         }

@@ -154,6 +154,7 @@ impl Policy {
         &self,
         asker: &Asker<'_>,
         operation: &Operation<'_>,
+        is_approved: bool,
     ) -> Vec<Cow<'_, str>> {
         let (mut all, mut lacking) = (Vec::new(), Vec::new());
         let decision = self.decide_by(Some(asker), operation, |ground| match ground {
@@ -179,7 +180,11 @@ impl Policy {
         if !within {
             lacking.push(Cow::Borrowed(LIMITS));
         }
-        if decision.is_admitted() { all } else { lacking }
+        if decision.is_admitted() || is_approved && decision == Decision::ApprovalNeeded {
+            all
+        } else {
+            lacking
+        }
     }
 
     /// What was missing, and which rule asked for it.
@@ -229,7 +234,7 @@ impl Policy {
 
     /// For the operation and for each that it stands for besides: once without a rule, then each
     /// rule that covers it.
-    fn each_with_watched<'a>(
+    pub(crate) fn each_with_watched<'a>(
         &'a self,
         operation: &Operation<'_>,
         mut found: impl FnMut(&Operation<'_>, Option<&'a BuiltRule>),
@@ -288,6 +293,9 @@ fn lack(needs: &Needs, asker: &Asker<'_>, operation: &Operation<'_>) -> Option<S
     }
     for unmet in needs.conditions.unmet(asker, operation) {
         lacks.add(|| format!("that {}", unmet.shown));
+    }
+    if needs.approval.is_some() {
+        lacks.add(|| "approval");
     }
     let lacks = lacks.text();
     (!lacks.is_empty()).then(|| format!("lacks {lacks}"))

@@ -29,6 +29,15 @@ pub struct Rule {
     pub(crate) identified: bool,
     pub(crate) anyone: bool,
     pub(crate) deny: bool,
+    /// By whom, if it needs approval.
+    pub(crate) approval: Option<Approver>,
+}
+
+/// What a rule says of who may approve; what it does not say is not asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Approver {
+    pub(crate) role: Option<String>,
+    pub(crate) capability: Option<String>,
 }
 
 /// What a rule speaks of.
@@ -103,6 +112,7 @@ impl Rule {
             identified: false,
             anyone: false,
             deny: false,
+            approval: None,
         }
     }
 
@@ -165,6 +175,27 @@ impl Rule {
     /// Needs nobody: an anonymous caller will do, if the authentication layer lets one pass.
     pub fn anyone(mut self) -> Self {
         self.anyone = true;
+        self
+    }
+
+    /// Needs the approval of another principal, for each call anew; see [`Approvals`](crate::Approvals).
+    ///
+    /// Unless [`approver_role`](Self::approver_role) or [`approver_capability`](Self::approver_capability) says
+    /// whose, that of one who could have made the same call.
+    pub fn approval(mut self) -> Self {
+        self.approval.get_or_insert_default();
+        self
+    }
+
+    /// Needs the approval of somebody who has this role, whether or not they could make the call.
+    pub fn approver_role(mut self, role: &str) -> Self {
+        self.approval.get_or_insert_default().role = Some(role.to_owned());
+        self
+    }
+
+    /// Needs the approval of somebody who has this capability, besides the role if that is said.
+    pub fn approver_capability(mut self, capability: &str) -> Self {
+        self.approval.get_or_insert_default().capability = Some(capability.to_owned());
         self
     }
 

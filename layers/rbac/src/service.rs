@@ -15,6 +15,7 @@ use tower_service::Service;
 
 use crate::{
     Decision, ListBody, ListFilter, Operation, PolicyHandle,
+    approvals::{Answer, Approved},
     asker::Asker,
     challenges,
     engine::Outcome,
@@ -84,6 +85,8 @@ pub struct RbacRules {
     pub(crate) limits: CallLimits,
     pub(crate) shadow: Option<PolicyHandle>,
     pub(crate) told: Option<Arc<DecisionHeader>>,
+    /// Which layer's: an approval is good at one.
+    pub(crate) layer: u64,
 }
 
 impl JudgeCall for RbacRules {
@@ -95,9 +98,7 @@ impl JudgeCall for RbacRules {
 
     /// Headers decide nothing: what they mirror was compared with the body, and no more (N-12).
     fn judge(&self, call: &Call, _: &HeaderMap, context: &SecurityContext) -> Result<Told, Denial> {
-        let stamped = self.policy.stamp(context);
-        let in_force =
-            stamped.map_err(|conflict| Denial::new(DenialKind::Internal, conflict.to_string()))?;
+        let mut in_force = self.policy.of_request(context)?;
         let operation = Operation::from(call);
         if context
             .principal()
@@ -117,15 +118,29 @@ impl JudgeCall for RbacRules {
         if let Some(shadow) = &self.shadow {
             shadow::compare(shadow, &in_force, (asker, decision), &operation, context);
         }
-        if decision.is_admitted() {
-            if let Some(asker) = asker.filter(|_| is_heard) {
-                explained.text += &in_force.explain_grants(asker, decision, &operation);
+        match (decision, asker) {
+            (Decision::Admitted, _) => {}
+            (Decision::ApprovalNeeded, Some(asker)) => {
+                let approved = self.approval(&in_force, asker, call, &operation);
+                let approved = approved.or_else(|denial| {
+                    in_force.stamp(context)?;
+                    Err(denial)
+                })?;
+                explained.text += &approved.shown();
+                in_force = Arc::new(in_force.with_approved(approved));
             }
-            admit!("rbac", context, "permitted", explained.text);
-            let told = self.told.as_ref();
-            return Ok(told.map_or_else(Told::default, |told| told.of(&in_force, context)));
+            _ => {
+                in_force.stamp(context)?;
+                return Err(denial(&in_force, asker, explained, context, &operation));
+            }
         }
-        Err(denial(&in_force, asker, explained, context, &operation))
+        in_force.stamp(context)?;
+        if let Some(asker) = asker.filter(|_| is_heard) {
+            explained.text += &in_force.explain_grants(asker, decision, &operation);
+        }
+        admit!("rbac", context, "permitted", explained.text);
+        let told = self.told.as_ref();
+        Ok(told.map_or_else(Told::default, |told| told.of(&in_force, context)))
     }
 
     fn refuse<B>(&self, context: &SecurityContext, denial: Denial) -> Response<ResponseBody<B>> {
@@ -138,11 +153,33 @@ impl JudgeCall for RbacRules {
     }
 }
 
+impl RbacRules {
+    /// Uses up the approval of a call that only that is missing for.
+    ///
+    /// # Errors
+    ///
+    /// The refusal, if there is none.
+    fn approval(
+        &self,
+        in_force: &InForce,
+        asker: &Asker<'_>,
+        call: &Call,
+        operation: &Operation<'_>,
+    ) -> Result<Approved, Denial> {
+        let mut reason = in_force.policy.why_refused(Some(asker), operation, &[]);
+        reason += &in_force.explain_grants(asker, Decision::ApprovalNeeded, operation);
+        Answer::of(self.layer, in_force, asker.principal, call, operation).approved(reason)
+    }
+}
+
 /// Whether the policy refused, and not the reading of the call.
 fn is_of_policy(denial: &Denial) -> bool {
     matches!(
         denial.kind(),
-        DenialKind::CredentialsMissing | DenialKind::ScopeInsufficient | DenialKind::Forbidden
+        DenialKind::CredentialsMissing
+            | DenialKind::ScopeInsufficient
+            | DenialKind::ApprovalNeeded
+            | DenialKind::Forbidden
     )
 }
 

@@ -50,7 +50,7 @@ impl DecisionHeader {
         if !policy.is_role_of(&asker, &self.role) {
             return None;
         }
-        let rules = policy.deciding(&asker, &Operation::from(call));
+        let rules = policy.deciding(&asker, &Operation::from(call), in_force.approved.is_some());
         let mut text = format!("version=\"{}\"; rule=\"", policy.version());
         for (place, rule) in rules.iter().take(MOST_RULES).enumerate() {
             text.push_str(if place > 0 { ", " } else { "" });

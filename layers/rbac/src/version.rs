@@ -71,6 +71,13 @@ fn rule(rule: &Rule) -> Canonical {
         one.flag(flag);
     }
     one.set(rule.requires.iter().map(canonical));
+    // Said only where it is, so that policies of before keep their versions.
+    if let Some(approver) = &rule.approval {
+        one.text("approval");
+        for name in [&approver.role, &approver.capability] {
+            one.texts(name.as_slice());
+        }
+    }
     one
 }
 
@@ -182,6 +189,9 @@ mod tests {
             base().rule(Rule::tool("v").role("b")),
             base().rule(Rule::tool("v").any_role(["a", "b"])),
             base().rule(Rule::tool("v").scope("a")),
+            base().rule(Rule::tool("v").role("a").approval()),
+            base().rule(Rule::tool("v").role("a").approver_role("b")),
+            base().rule(Rule::tool("v").role("a").approver_capability("x:read")),
             base().rule(Rule::tool("v").identified()),
             base().rule(Rule::tool("v").anyone()),
             base().rule(Rule::tool("v").deny()),

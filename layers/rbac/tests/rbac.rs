@@ -9,6 +9,12 @@
 #[path = "rbac/common.rs"]
 mod common;
 
+#[path = "rbac/approvals.rs"]
+mod approvals;
+#[path = "rbac/approvals_bound.rs"]
+mod approvals_bound;
+#[path = "rbac/approvals_http.rs"]
+mod approvals_http;
 #[path = "rbac/build.rs"]
 mod build;
 #[path = "rbac/conditions.rs"]

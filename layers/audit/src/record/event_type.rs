@@ -17,9 +17,12 @@ fn refusal(kind: DenialKind) -> &'static str {
             "authentication_failure"
         }
         Kind::NonceNeeded => "authentication_challenge",
-        Kind::ScopeInsufficient | Kind::Forbidden | Kind::SessionUnknown | Kind::TaskUnknown => {
-            "authorization_denied"
-        }
+        Kind::ScopeInsufficient
+        | Kind::Forbidden
+        | Kind::ApprovalNeeded
+        | Kind::ApprovalUnknown
+        | Kind::SessionUnknown
+        | Kind::TaskUnknown => "authorization_denied",
         Kind::RateLimited => "rate_limited",
         Kind::OriginRefused
         | Kind::HostRefused

@@ -1,15 +1,20 @@
 use std::{
+    fmt,
     future::Future,
     pin::Pin,
     task::{Context, Poll, Waker, ready},
 };
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use http::HeaderMap;
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 
-use super::CallLimits;
+use super::{
+    CallLimits,
+    read::{check_media, declared_length},
+};
 use crate::{Denial, DenialKind};
 
 pin_project! {
@@ -110,6 +115,43 @@ impl<B: Body> BodyReader<B> {
                 this.rest.put(chunk);
             }
         }
+    }
+}
+
+/// Reads the JSON body of a request that is no call, within limits. What is in it, nobody looked at.
+#[must_use = "futures do nothing unless polled"]
+pub struct ReadBody<B>(Pin<Box<BodyReader<B>>>);
+
+impl<B: Body> ReadBody<B> {
+    /// Judges the head of a request, of which this is the body.
+    ///
+    /// # Errors
+    ///
+    /// The refusal: of a content type that is not JSON in UTF-8 or a content encoding, 415; of more bytes than
+    /// the limits have, 413.
+    pub fn begin(headers: &HeaderMap, body: B, limits: CallLimits) -> Result<Self, Denial> {
+        check_media(headers)?;
+        if declared_length(headers).is_some_and(|length| length > limits.body_bytes() as u64) {
+            return Err(too_large());
+        }
+        Ok(Self(Box::pin(BodyReader::new(body, limits))))
+    }
+}
+
+impl<B: Body> Future for ReadBody<B> {
+    type Output = Result<Bytes, Denial>;
+
+    /// # Panics
+    ///
+    /// If the body has to be waited for outside a tokio runtime with its timer enabled.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll_bytes(cx)
+    }
+}
+
+impl<B> fmt::Debug for ReadBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadBody").finish_non_exhaustive()
     }
 }
 

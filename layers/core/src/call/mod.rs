@@ -47,6 +47,7 @@ use std::{borrow::Cow, fmt, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 
+pub use body::ReadBody;
 #[cfg(feature = "serde")]
 pub use config::CallConfig;
 pub use guard::{CallGuard, CallGuardFuture, JudgeCall, Pass};
@@ -65,7 +66,7 @@ use crate::printable;
 #[derive(Clone)]
 pub struct Call(Arc<Inner>);
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Inner {
     kind: CallKind,
     revision: Option<Revision>,
@@ -161,6 +162,16 @@ impl Call {
     /// How large and how deep the body is, for a later layer with tighter limits.
     pub fn measures(&self) -> Measures {
         self.0.measures
+    }
+
+    /// The same in memory of its own, to be kept for longer than its request: the body may be a part of a
+    /// larger buffer, which it would keep as well.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self(Arc::new(Inner {
+            body: Bytes::copy_from_slice(&self.0.body),
+            ..Inner::clone(&self.0)
+        }))
     }
 
     fn text(&self, range: Option<&Range<usize>>) -> Option<&str> {

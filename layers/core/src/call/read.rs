@@ -196,7 +196,7 @@ fn parse(headers: &HeaderMap, body: Bytes, limits: &CallLimits) -> Result<Call, 
 }
 
 /// One JSON media type in UTF-8 and no encoding: anything else is read differently by somebody.
-fn check_media(headers: &HeaderMap) -> Result<(), Denial> {
+pub(super) fn check_media(headers: &HeaderMap) -> Result<(), Denial> {
     let unsupported = |reason| Err(Denial::new(DenialKind::MediaTypeUnsupported, reason));
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let (Some(media), None) = (types.next(), types.next()) else {
@@ -230,6 +230,6 @@ fn is_json(media: &str) -> bool {
 }
 
 /// The declared length; `None` if there is none or it cannot be read.
-fn declared_length(headers: &HeaderMap) -> Option<u64> {
+pub(super) fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

@@ -274,7 +274,8 @@ impl View<'_> {
 impl ListRules {
     fn shows(&self, decision: Decision) -> bool {
         match decision {
-            Decision::Admitted => true,
+            // Approval can be had.
+            Decision::Admitted | Decision::ApprovalNeeded => true,
             Decision::ScopeInsufficient => !self.hide_without_scopes,
             _ => false,
         }
