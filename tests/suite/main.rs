@@ -32,5 +32,6 @@ mod secrecy;
 mod server;
 mod sessions;
 mod streams;
+mod swaps;
 mod tasks;
 mod workspace;
