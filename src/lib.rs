@@ -2,6 +2,9 @@
 
 pub use bartizan_core::*;
 
+#[cfg(feature = "apikey")]
+#[doc(inline)]
+pub use bartizan_apikey::{self as apikey, ApiKeyLayer, ApiKeys};
 #[cfg(feature = "audit")]
 #[doc(inline)]
 pub use bartizan_audit::{self as audit, AuditLayer, JsonLines};

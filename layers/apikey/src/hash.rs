@@ -1,0 +1,95 @@
+use std::{fmt, str::FromStr};
+
+use crate::letters::LETTERS;
+
+/// What is kept of a key's secret.
+///
+/// As text `hmac-sha256$1$…`: the method, the number of its [pepper](crate::Peppers), the hash in base32.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SecretHash {
+    /// HMAC-SHA-256 under a pepper: for secrets of 256 random bits, which no slow hash protects better.
+    Hmac {
+        /// The pepper's number.
+        pepper: u32,
+        /// Over the purpose, the key's id and its secret.
+        mac: [u8; SecretHash::BYTES],
+    },
+}
+
+/// A text that is no [`SecretHash`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoSecretHash;
+
+const HMAC: &str = "hmac-sha256$";
+
+impl SecretHash {
+    pub(crate) const BYTES: usize = 32;
+}
+
+impl FromStr for SecretHash {
+    type Err = NoSecretHash;
+
+    fn from_str(text: &str) -> Result<Self, NoSecretHash> {
+        let rest = text.strip_prefix(HMAC).ok_or(NoSecretHash)?;
+        let (number, mac) = rest.split_once('$').ok_or(NoSecretHash)?;
+        let pepper: u32 = number.parse().map_err(|_| NoSecretHash)?;
+        let bytes = LETTERS.decode(mac.as_bytes()).map_err(|_| NoSecretHash)?;
+        let mac = bytes.try_into().map_err(|_| NoSecretHash)?;
+        // One text for one value: `+1` and `01` are not.
+        let is_plain = pepper.to_string() == number;
+        is_plain
+            .then_some(Self::Hmac { pepper, mac })
+            .ok_or(NoSecretHash)
+    }
+}
+
+impl fmt::Display for SecretHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Hmac { pepper, mac } = self;
+        write!(f, "{HMAC}{pepper}${}", LETTERS.encode_display(mac))
+    }
+}
+
+impl fmt::Debug for SecretHash {
+    /// Of no use to whoever reads a log, unless the pepper leaked as well.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Hmac { pepper, .. } = self;
+        write!(f, "SecretHash({HMAC}{pepper}$..)")
+    }
+}
+
+impl fmt::Display for NoSecretHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("is no hash of a key's secret")
+    }
+}
+
+impl std::error::Error for NoSecretHash {}
+
+#[cfg(feature = "serde")]
+crate::letters::as_text!(SecretHash);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_hash_is_read_as_it_was_written(pepper in any::<u32>(), mac in any::<[u8; 32]>()) {
+            let hash = SecretHash::Hmac { pepper, mac };
+            prop_assert_eq!(hash.to_string().parse::<SecretHash>(), Ok(hash.clone()));
+            let shown = format!("{hash:?}");
+            prop_assert!(!shown.contains(&LETTERS.encode(&mac)));
+        }
+
+        #[test]
+        fn no_other_text_is_a_hash(text in "(hmac-sha256\\$)?[01+]{0,3}\\$?[a-z2-7=]{0,60}") {
+            if let Ok(hash) = text.parse::<SecretHash>() {
+                prop_assert_eq!(hash.to_string(), text);
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+use std::{error::Error, fmt};
+
+use bartizan_core::auth::NotRevoked;
+
+use crate::{ApiKeyConfigError, StoreError};
+
+/// Why a key was not issued, rotated or revoked.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// What was asked for can't be.
+    Grant(ApiKeyConfigError),
+    /// The text is no key.
+    NoKey,
+    /// The key is revoked, has expired, or another one took its place already.
+    NotRotated,
+    /// The system gave no random bytes.
+    NoRandomness,
+    /// The store has it, but this process has no room to remember it before the store is asked again.
+    NotDistrusted(NotRevoked),
+    /// The store did not do it.
+    Store(StoreError),
+}
+
+impl From<ApiKeyConfigError> for KeyError {
+    fn from(error: ApiKeyConfigError) -> Self {
+        Self::Grant(error)
+    }
+}
+
+impl From<StoreError> for KeyError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Grant(error) => error.fmt(f),
+            Self::NoKey => f.write_str("this is no key"),
+            Self::NotRotated => {
+                f.write_str("the key is revoked, has expired, or has a successor already")
+            }
+            Self::NoRandomness => f.write_str("the system gave no random bytes"),
+            Self::NotDistrusted(_) => {
+                f.write_str("the key is revoked, and may be remembered as good a while longer")
+            }
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for KeyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Store(error) => error.source(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,272 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use bartizan_core::{
+    Clock, Event, Events, Severity,
+    auth::{NotRevoked, Revocations},
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    ApiKeyConfigError, ApiKeyVerifier, ApiKeysBuilder, KeyError, KeyForm, KeyGrant, KeyId,
+    KeyRecord, KeyStore, Peppers, Revoked, secret::KeySecret, uses::Uses, verifier::Judge,
+};
+
+/// The keys of one service: issued, listed, rotated, revoked, and judged.
+///
+/// Clones share everything. What is done here holds in this process at once; in others that ask the same
+/// store within [`key_age_seconds`](crate::ApiKeyConfig::key_age_seconds).
+#[derive(Clone)]
+pub struct ApiKeys(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) form: KeyForm,
+    pub(crate) peppers: Peppers,
+    pub(crate) store: Arc<dyn KeyStore>,
+    pub(crate) issuer: Box<str>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) events: Events,
+    pub(crate) revocations: Revocations,
+    pub(crate) uses: Arc<Uses>,
+    pub(crate) judge: Arc<Judge>,
+}
+
+/// A key that was just made. Its text is shown this once: nothing that is kept tells it again.
+pub struct IssuedKey {
+    text: Zeroizing<String>,
+    record: KeyRecord,
+}
+
+/// How long a key is good unless it is said otherwise.
+pub const USUAL_LIFE: Duration = Duration::from_secs(90 * 86_400);
+
+/// Most of a life, and of an overlap.
+const LONGEST_LIFE: Duration = Duration::from_secs(10 * 366 * 86_400);
+
+impl ApiKeys {
+    /// Starts with how keys look, what their secrets are hashed under, and where they are kept.
+    pub fn builder(form: KeyForm, peppers: Peppers, store: impl KeyStore) -> ApiKeysBuilder {
+        ApiKeysBuilder::new(form, peppers, Arc::new(store))
+    }
+
+    /// Issues a key that is good from now on for [`USUAL_LIFE`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`issue_for`](Self::issue_for).
+    pub async fn issue(&self, grant: KeyGrant) -> Result<IssuedKey, KeyError> {
+        self.issue_for(grant, USUAL_LIFE).await
+    }
+
+    /// Issues a key that is good from now on for so long, in whole seconds, at most ten years.
+    ///
+    /// # Errors
+    ///
+    /// If the grant is none, the system has no randomness, or the store can't keep it.
+    pub async fn issue_for(&self, grant: KeyGrant, life: Duration) -> Result<IssuedKey, KeyError> {
+        let issued = self.make(grant, life)?;
+        self.0.store.insert(issued.record.clone()).await?;
+        let KeyRecord { id, grant, .. } = &issued.record;
+        let detail = format!("key `{id}` was issued to `{}`", grant.owner);
+        self.emit(Severity::Info, "key_issued", detail);
+        Ok(issued)
+    }
+
+    /// The record of a key; `None` if there is no such key.
+    ///
+    /// # Errors
+    ///
+    /// If the store can't be asked.
+    pub async fn inspect(&self, id: KeyId) -> Result<Option<KeyRecord>, KeyError> {
+        Ok(self.0.store.get(id).await?)
+    }
+
+    /// At most so many records in the order of their ids, from the first one after `after` on.
+    ///
+    /// # Errors
+    ///
+    /// If the store can't be asked.
+    pub async fn list(
+        &self,
+        after: Option<KeyId>,
+        at_most: usize,
+    ) -> Result<Vec<KeyRecord>, KeyError> {
+        Ok(self.0.store.list(after, at_most).await?)
+    }
+
+    /// Issues a key with the grant and the life of this one, which is good for so long besides: at most
+    /// until its own end. `None` if there is no such key.
+    ///
+    /// The deadline is the old record's [`expires_at`](KeyRecord::expires_at). In all processes the old key
+    /// is remembered up to [`key_age_seconds`](crate::ApiKeyConfig::key_age_seconds) longer, so that an
+    /// overlap of zero is one of that; [`revoke`](Self::revoke) a key that leaked.
+    ///
+    /// # Errors
+    ///
+    /// If the key is revoked, was rotated before, or has expired; or as [`issue_for`](Self::issue_for).
+    pub async fn rotate(
+        &self,
+        id: KeyId,
+        overlap: Duration,
+    ) -> Result<Option<IssuedKey>, KeyError> {
+        let Some(mut old) = self.0.store.get(id).await? else {
+            return Ok(None);
+        };
+        let now = self.now();
+        if old.revoked.is_some() || old.successor.is_some() || now >= old.expires_at {
+            return Err(KeyError::NotRotated);
+        }
+        let life = Duration::from_secs(old.expires_at.saturating_sub(old.created_at));
+        let mut issued = self.make(old.grant.clone(), life)?;
+        issued.record.predecessor = Some(id);
+        let deadline = now.saturating_add(overlap.min(LONGEST_LIFE).as_secs());
+        old.expires_at = old.expires_at.min(deadline);
+        old.successor = Some(issued.record.id);
+        old.version = old.version.saturating_add(1);
+        let deadline = old.expires_at;
+        self.0.store.rotate(old, issued.record.clone()).await?;
+        let new = issued.record.id;
+        let detail =
+            format!("key `{new}` takes the place of `{id}`, which is good until {deadline}");
+        self.emit(Severity::Info, "key_rotated", detail);
+        Ok(Some(issued))
+    }
+
+    /// Revokes a key: in this process from the next request on. `None` if there is no such key.
+    ///
+    /// # Errors
+    ///
+    /// If the store can't be asked. The key is refused in this process all the same, until it restarts.
+    pub async fn revoke(&self, id: KeyId, reason: &str) -> Result<Option<KeyRecord>, KeyError> {
+        let revoked = Revoked {
+            at: self.now(),
+            reason: bartizan_core::printable(reason, 200).to_string(),
+        };
+        // Before the store is asked: it may take its time.
+        let forgotten = self.distrust(id);
+        let record = self.0.store.revoke(id, revoked).await?;
+        forgotten.map_err(KeyError::NotDistrusted)?;
+        if record.is_some() {
+            let detail = format!("key `{id}` was revoked");
+            self.emit(Severity::Warning, "key_revoked", detail);
+        }
+        Ok(record)
+    }
+
+    /// Revokes a key that is shown, as whoever finds one that leaked can: to have it is reason enough.
+    /// `None` if it is none that is good.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`revoke`](Self::revoke), and a text that is no key, which costs no question.
+    pub async fn revoke_leaked(&self, key: &str) -> Result<Option<KeyRecord>, KeyError> {
+        let presented = self.0.form.read(key).map_err(|_| KeyError::NoKey)?;
+        let Some(record) = self.0.store.get(presented.id).await? else {
+            return Ok(None);
+        };
+        let verified = self
+            .0
+            .peppers
+            .verify(presented.id, &presented.secret, &record.hash);
+        if verified != Some(true) {
+            return Ok(None);
+        }
+        self.revoke(presented.id, "it was reported as leaked").await
+    }
+
+    /// Judges keys of requests; for an [`ApiKeyLayer`](crate::ApiKeyLayer), or
+    /// [`AuthLayer`](bartizan_core::AuthLayer) beside other authenticators.
+    pub fn verifier(&self) -> ApiKeyVerifier {
+        ApiKeyVerifier::new(Arc::clone(&self.0.judge))
+    }
+
+    /// Writes down when keys were used. The verifier does so once a minute while there are requests; do so
+    /// before the process ends.
+    ///
+    /// # Errors
+    ///
+    /// If the store can't be asked; what was not written is lost.
+    pub async fn flush_uses(&self) -> Result<(), KeyError> {
+        Ok(self.0.uses.flush().await?)
+    }
+
+    fn make(&self, grant: KeyGrant, life: Duration) -> Result<IssuedKey, KeyError> {
+        grant.check(&self.0.form)?;
+        if life.as_secs() == 0 || life > LONGEST_LIFE {
+            let problem = "is not between one second and ten years";
+            let error = ApiKeyConfigError::new("life", format!("{life:?}"), problem);
+            return Err(error.into());
+        }
+        let mut id = [0; KeyId::BYTES];
+        let mut secret = Zeroizing::new([0; KeySecret::BYTES]);
+        let filled = getrandom::fill(&mut id).and_then(|()| getrandom::fill(&mut *secret));
+        filled.map_err(|_| KeyError::NoRandomness)?;
+        let (id, secret) = (KeyId::new(id), KeySecret::new(secret));
+        let now = self.now();
+        Ok(IssuedKey {
+            text: self.0.form.write(&grant.environment, id, &secret),
+            record: KeyRecord {
+                id,
+                hash: self.0.peppers.hash(id, &secret),
+                version: 1,
+                grant,
+                created_at: now,
+                not_before: now,
+                expires_at: now.saturating_add(life.as_secs()),
+                revoked: None,
+                successor: None,
+                predecessor: None,
+                last_used: None,
+            },
+        })
+    }
+
+    /// No longer than any process remembers the key as good: the store tells afterwards.
+    fn distrust(&self, id: KeyId) -> Result<(), NotRevoked> {
+        let Inner {
+            revocations,
+            issuer,
+            judge,
+            ..
+        } = &*self.0;
+        let until = revocations.now().saturating_add(judge.longest_memory());
+        revocations.revoke_credential(issuer, &id.to_string(), until)
+    }
+
+    fn now(&self) -> u64 {
+        self.0.clock.wall().as_secs()
+    }
+
+    fn emit(&self, severity: Severity, kind: &'static str, detail: String) {
+        let event = Event::new("apikey", severity, kind, detail);
+        self.0.events.emit(&event);
+    }
+}
+
+impl IssuedKey {
+    /// The key itself. It is overwritten when this goes.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What is kept of it.
+    pub fn record(&self) -> &KeyRecord {
+        &self.record
+    }
+}
+
+impl fmt::Debug for IssuedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IssuedKey")
+            .field("record", &self.record)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ApiKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiKeys")
+            .field("form", &self.0.form)
+            .field("issuer", &self.0.issuer)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,36 @@
+#![doc = include_str!("../README.md")]
+
+mod builder;
+mod config;
+mod error;
+mod form;
+mod grant;
+mod hash;
+mod key_error;
+mod key_id;
+mod keys;
+mod layer;
+mod letters;
+mod lookup;
+mod memory;
+mod peppers;
+mod record;
+mod secret;
+mod store;
+mod uses;
+mod verifier;
+
+pub use builder::ApiKeysBuilder;
+pub use config::ApiKeyConfig;
+pub use error::ApiKeyConfigError;
+pub use form::KeyForm;
+pub use hash::{NoSecretHash, SecretHash};
+pub use key_error::KeyError;
+pub use key_id::{KeyId, NoKeyId};
+pub use keys::{ApiKeys, IssuedKey, USUAL_LIFE};
+pub use layer::ApiKeyLayer;
+pub use memory::MemoryStore;
+pub use peppers::Peppers;
+pub use record::{KeyGrant, KeyLimits, KeyRecord, OwnerKind, Revoked, Standing};
+pub use store::{KeyStore, StoreError, StoreFuture};
+pub use verifier::ApiKeyVerifier;

@@ -1,0 +1,210 @@
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bartizan_core::{Clock, Principal};
+use bartizan_lookup::{Found, Looking, Lookup, Trouble};
+use bartizan_token::Fault;
+use http::HeaderValue;
+use ipnet::IpNet;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::{
+    KeyGrant, KeyId, KeyRecord, KeyStore, OwnerKind, Peppers, Standing, secret::KeySecret,
+    uses::EXACTNESS,
+};
+
+/// Asks the store what a key stands for.
+pub(crate) struct StoreLookup {
+    pub(crate) store: Arc<dyn KeyStore>,
+    pub(crate) peppers: Peppers,
+    pub(crate) issuer: Box<str>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) warn_before: u64,
+}
+
+/// A key that was presented.
+pub(crate) struct Question {
+    pub(crate) id: KeyId,
+    pub(crate) environment: String,
+    pub(crate) secret: KeySecret,
+}
+
+/// What is remembered of a good key.
+#[derive(Clone)]
+pub(crate) struct GoodKey(Arc<Inner>);
+
+struct Inner {
+    id: KeyId,
+    principal: Principal,
+    networks: Vec<IpNet>,
+    /// What answers say if the key ends soon.
+    warning: Option<HeaderValue>,
+    /// Until when another use is not worth noting, in seconds since the Unix epoch.
+    noted_until: AtomicU64,
+}
+
+const USUAL_BYTES: usize = 512;
+
+impl GoodKey {
+    pub(crate) fn id(&self) -> KeyId {
+        self.0.id
+    }
+
+    pub(crate) fn warning(&self) -> Option<&HeaderValue> {
+        self.0.warning.as_ref()
+    }
+
+    /// Whether it was not used for so long that it is noted again. True for one who asks.
+    pub(crate) fn is_worth_noting(&self, now: u64) -> bool {
+        let noted_until = &self.0.noted_until;
+        let until = noted_until.load(Ordering::Relaxed);
+        let next = now.saturating_add(EXACTNESS);
+        now >= until
+            && noted_until
+                .compare_exchange(until, next, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    /// Whether it is good from there; from nowhere if the address is not known and matters.
+    pub(crate) fn is_good_from(&self, address: Option<IpAddr>) -> bool {
+        let networks = &self.0.networks;
+        let address = address.map(|address| address.to_canonical());
+        let covers = |net: &IpNet| address.is_some_and(|address| net.contains(&address));
+        networks.is_empty() || networks.iter().any(covers)
+    }
+}
+
+impl Found for GoodKey {
+    fn principal(&self) -> &Principal {
+        &self.0.principal
+    }
+
+    fn bytes(&self) -> usize {
+        USUAL_BYTES
+    }
+}
+
+impl StoreLookup {
+    async fn ask(&self, question: &Question) -> Result<Result<GoodKey, Fault>, Trouble> {
+        let record = self.store.get(question.id).await;
+        let record = record.map_err(|error| Trouble::new(chain(&error)))?;
+        let found = self.judge(question, record.as_ref());
+        if found.is_ok()
+            && let Some(record) = record.filter(|record| !self.peppers.is_current(&record.hash))
+        {
+            self.hash_anew(question, record).await;
+        }
+        Ok(found)
+    }
+
+    /// The secret is at hand now. If it fails, or somebody else changed the record, there is a next time.
+    async fn hash_anew(&self, question: &Question, mut record: KeyRecord) {
+        record.hash = self.peppers.hash(question.id, &question.secret);
+        record.version = record.version.saturating_add(1);
+        self.store.replace(record).await.ok();
+    }
+
+    /// One hash, whatever becomes of the key.
+    fn judge(&self, question: &Question, record: Option<&KeyRecord>) -> Result<GoodKey, Fault> {
+        let Question {
+            id,
+            environment,
+            secret,
+        } = question;
+        let Some(record) = record else {
+            self.peppers.verify_nothing(*id, secret);
+            return Err("there is no such key");
+        };
+        match self.peppers.verify(*id, secret, &record.hash) {
+            Some(true) => {}
+            Some(false) => return Err("the key's secret is wrong"),
+            None => {
+                self.peppers.verify_nothing(*id, secret);
+                return Err("the key was hashed under a pepper that is not here");
+            }
+        }
+        if record.grant.environment != *environment {
+            return Err("the key is of another environment");
+        }
+        match record.standing(self.now()) {
+            Standing::Good => self.good(record),
+            Standing::Early => Err("the key is not good yet"),
+            Standing::Expired => Err("the key has expired"),
+            Standing::Revoked => Err("the key is revoked"),
+        }
+    }
+
+    fn good(&self, record: &KeyRecord) -> Result<GoodKey, Fault> {
+        let limits = record.grant.limits.compile();
+        let limits = limits.map_err(|_| "the key has limits that can't be read")?;
+        let KeyGrant {
+            owner,
+            owner_kind,
+            tenant,
+            roles,
+            scopes,
+            networks,
+            ..
+        } = &record.grant;
+        let mut principal = match owner_kind {
+            OwnerKind::Service => Principal::service(&self.issuer, owner),
+            OwnerKind::User => Principal::user(&self.issuer, owner),
+        }
+        .credential_id(&record.id.to_string())
+        .roles(roles)
+        .scopes(scopes)
+        .expires_at(std::time::Duration::from_secs(record.expires_at));
+        if let Some(tenant) = tenant {
+            principal = principal.tenant(tenant);
+        }
+        if let Some(limits) = limits {
+            principal = principal.limits(limits);
+        }
+        Ok(GoodKey(Arc::new(Inner {
+            id: record.id,
+            principal: principal.build("apikey"),
+            networks: networks.clone(),
+            warning: self.warning(record),
+            noted_until: AtomicU64::new(0),
+        })))
+    }
+
+    fn warning(&self, record: &KeyRecord) -> Option<HeaderValue> {
+        let left = record.expires_at.saturating_sub(self.now());
+        if left > self.warn_before {
+            return None;
+        }
+        let end = i64::try_from(record.expires_at).ok()?;
+        let end = OffsetDateTime::from_unix_timestamp(end).ok()?;
+        HeaderValue::try_from(end.format(&Rfc3339).ok()?).ok()
+    }
+
+    fn now(&self) -> u64 {
+        self.clock.wall().as_secs()
+    }
+}
+
+impl Lookup for StoreLookup {
+    type Question = Question;
+    type Found = GoodKey;
+
+    fn look_up<'a>(&'a self, question: &'a Question) -> Looking<'a, GoodKey> {
+        Box::pin(self.ask(question))
+    }
+}
+
+/// An error with all that caused it: for the operator.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}

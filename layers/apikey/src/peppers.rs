@@ -1,0 +1,198 @@
+use std::{fmt, sync::Arc};
+
+use bartizan_core::Secret;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::{ApiKeyConfigError, KeyId, SecretHash, secret::KeySecret};
+
+/// The secrets of the server under which secrets of keys are hashed: a store that was stolen alone tells
+/// nothing, and can't be written into so that another key verifies.
+///
+/// A ring: new keys are hashed under the current pepper, and older ones verify under theirs as long as it is
+/// here. To change it, add the new one as current and keep the old one until no record names it.
+///
+/// ```
+/// use bartizan_apikey::Peppers;
+/// use bartizan_core::Secret;
+/// # let (from_2025, from_2026) = ([1_u8; 32].to_vec(), [2_u8; 32].to_vec());
+/// let peppers = Peppers::new(2, Secret::from(from_2026))?.and_older(1, Secret::from(from_2025))?;
+/// // No: 32 bytes are the least.
+/// assert!(Peppers::new(3, Secret::from("short".to_owned())).is_err());
+/// # Ok::<(), bartizan_apikey::ApiKeyConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct Peppers(Arc<Vec<Pepper>>);
+
+/// The first one is current.
+#[derive(Clone)]
+struct Pepper {
+    number: u32,
+    /// Both keys taken in already, which is half of the work.
+    state: Hmac<Sha256>,
+}
+
+/// What is hashed begins so, so that no other use of the same pepper makes such a hash.
+const PURPOSE: &[u8] = b"apikey1";
+
+impl Peppers {
+    /// A ring of one. Its number is written into records, and is never used again for another one.
+    ///
+    /// # Errors
+    ///
+    /// If it has less than 32 bytes, which the system's random generator should have made.
+    pub fn new(number: u32, pepper: Secret) -> Result<Self, ApiKeyConfigError> {
+        Ok(Self(Arc::new(vec![Pepper::new(number, &pepper)?])))
+    }
+
+    /// One more under which older keys verify.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new); and if its number is there already.
+    pub fn and_older(mut self, number: u32, pepper: Secret) -> Result<Self, ApiKeyConfigError> {
+        if self.find(number).is_some() {
+            let problem = "is there twice";
+            return Err(ApiKeyConfigError::new(
+                "pepper",
+                number.to_string(),
+                problem,
+            ));
+        }
+        let pepper = Pepper::new(number, &pepper)?;
+        Arc::make_mut(&mut self.0).push(pepper);
+        Ok(self)
+    }
+
+    /// The hash of a new key's secret.
+    pub(crate) fn hash(&self, id: KeyId, secret: &KeySecret) -> SecretHash {
+        let Pepper { number, .. } = self.current();
+        let mac = self.current().over(id, secret).finalize().into_bytes();
+        SecretHash::Hmac {
+            pepper: *number,
+            mac: mac.into(),
+        }
+    }
+
+    /// Whether the hash is that of the secret: in time that tells nothing of either. `None` if its
+    /// pepper is not here.
+    pub(crate) fn verify(&self, id: KeyId, secret: &KeySecret, hash: &SecretHash) -> Option<bool> {
+        let SecretHash::Hmac { pepper, mac } = hash;
+        let pepper = self.find(*pepper)?;
+        Some(pepper.over(id, secret).verify_slice(mac).is_ok())
+    }
+
+    /// Takes as long as [`verify`](Self::verify), for a key that there is not.
+    pub(crate) fn verify_nothing(&self, id: KeyId, secret: &KeySecret) {
+        let decoy = [0; SecretHash::BYTES];
+        let verdict = self.current().over(id, secret).verify_slice(&decoy);
+        std::hint::black_box(verdict.is_ok());
+    }
+
+    /// Whether a key is to be hashed anew when its secret is at hand.
+    pub(crate) fn is_current(&self, hash: &SecretHash) -> bool {
+        let SecretHash::Hmac { pepper, .. } = hash;
+        *pepper == self.current().number
+    }
+
+    fn find(&self, number: u32) -> Option<&Pepper> {
+        self.0.iter().find(|pepper| pepper.number == number)
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a ring is made of one, and none goes"
+    )]
+    fn current(&self) -> &Pepper {
+        &self.0[0]
+    }
+}
+
+impl Pepper {
+    fn new(number: u32, pepper: &Secret) -> Result<Self, ApiKeyConfigError> {
+        let error = |problem| ApiKeyConfigError::new("pepper", number.to_string(), problem);
+        if pepper.expose().len() < 32 {
+            return Err(error("has less than 32 bytes"));
+        }
+        let state = Hmac::new_from_slice(pepper.expose());
+        let state = state.map_err(|_| error("is no key of HMAC"))?;
+        Ok(Self { number, state })
+    }
+
+    /// The id is hashed too: a hash that was put under another id verifies nothing.
+    fn over(&self, id: KeyId, secret: &KeySecret) -> Hmac<Sha256> {
+        let mut state = self.state.clone();
+        state.update(PURPOSE);
+        state.update(id.as_bytes());
+        state.update(secret.expose());
+        state
+    }
+}
+
+impl fmt::Debug for Peppers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers = self.0.iter().map(|pepper| pepper.number);
+        f.debug_list().entries(numbers).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zeroize::Zeroizing;
+
+    use super::*;
+
+    fn peppers(number: u32) -> Peppers {
+        Peppers::new(number, pepper(number)).unwrap()
+    }
+
+    fn pepper(number: u32) -> Secret {
+        Secret::from(vec![number as u8; 32])
+    }
+
+    fn secret(byte: u8) -> KeySecret {
+        KeySecret::new(Zeroizing::new([byte; KeySecret::BYTES]))
+    }
+
+    fn id(byte: u8) -> KeyId {
+        KeyId::new([byte; KeyId::BYTES])
+    }
+
+    #[test]
+    fn a_secret_verifies_under_its_own_id_and_pepper_only() {
+        let hash = peppers(1).hash(id(1), &secret(1));
+        let verify = |peppers: Peppers, key, by| peppers.verify(id(key), &secret(by), &hash);
+        assert_eq!(verify(peppers(1), 1, 1), Some(true));
+        assert_eq!(verify(peppers(1), 1, 2), Some(false));
+        assert_eq!(verify(peppers(1), 2, 1), Some(false));
+        assert_eq!(verify(peppers(2), 1, 1), None);
+        let others = Peppers::new(1, pepper(9)).unwrap();
+        assert_eq!(verify(others, 1, 1), Some(false));
+    }
+
+    #[test]
+    fn an_older_pepper_verifies_and_hashes_nothing_new() {
+        let old = peppers(1).hash(id(1), &secret(1));
+        let ring = peppers(2).and_older(1, pepper(1)).unwrap();
+        assert_eq!(ring.verify(id(1), &secret(1), &old), Some(true));
+        assert!(!ring.is_current(&old));
+        assert!(ring.is_current(&ring.hash(id(1), &secret(1))));
+    }
+
+    #[test]
+    fn a_pepper_that_is_short_or_there_twice_names_its_number() {
+        for error in [
+            Peppers::new(7, Secret::from(vec![1; 31])).unwrap_err(),
+            peppers(7).and_older(7, pepper(1)).unwrap_err(),
+            peppers(1).and_older(7, Secret::from(vec![])).unwrap_err(),
+        ] {
+            assert!(error.to_string().contains("`7`"), "{error}");
+        }
+    }
+
+    #[test]
+    fn tv_21_no_pepper_is_shown() {
+        let ring = peppers(200).and_older(201, pepper(201)).unwrap();
+        assert_eq!(format!("{ring:?}"), "[200, 201]");
+    }
+}

@@ -1,0 +1,164 @@
+use bartizan_core::{CredentialLimits, CredentialLimitsError, PrincipalKind};
+use ipnet::IpNet;
+
+use crate::{KeyId, SecretHash};
+
+/// What a store keeps of one key: everything but its secret.
+///
+/// Times are whole seconds since the Unix epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[non_exhaustive]
+pub struct KeyRecord {
+    /// What the key is found by.
+    pub id: KeyId,
+    /// What is kept of its secret.
+    pub hash: SecretHash,
+    /// Grows by one with each change, so that two changes at a time don't undo one another; begins at one.
+    pub version: u64,
+    /// What it is good for.
+    pub grant: KeyGrant,
+    /// When it was issued.
+    pub created_at: u64,
+    /// From when on it is good.
+    pub not_before: u64,
+    /// Until when it is good: at that second it is not.
+    pub expires_at: u64,
+    /// Never goes once it is there.
+    pub revoked: Option<Revoked>,
+    /// The key that took its place; it is good until [`expires_at`](Self::expires_at) all the same.
+    pub successor: Option<KeyId>,
+    /// The key whose place it took.
+    pub predecessor: Option<KeyId>,
+    /// When it was last used, give or take the time between two writes.
+    pub last_used: Option<u64>,
+}
+
+/// Who calls with a key, and with what authority. A key that takes another's place has the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[non_exhaustive]
+pub struct KeyGrant {
+    /// What people call it.
+    pub name: String,
+    /// Whose key it is: the principal's subject.
+    pub owner: String,
+    /// Whether the owner is a person or a program.
+    pub owner_kind: OwnerKind,
+    /// The tenant it belongs to.
+    pub tenant: Option<String>,
+    /// One of the form's.
+    pub environment: String,
+    /// The principal's roles.
+    pub roles: Vec<String>,
+    /// The principal's scopes.
+    pub scopes: Vec<String>,
+    /// What the key is good for, whatever the owner may do.
+    pub limits: KeyLimits,
+    /// From where it is good: networks as `192.0.2.0/24`, single addresses as `192.0.2.7/32`. From anywhere if
+    /// there are none.
+    pub networks: Vec<IpNet>,
+}
+
+/// What a key is good for: patterns, as [`CredentialLimits`] takes them. `None` limits nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+#[non_exhaustive]
+pub struct KeyLimits {
+    /// See [`CredentialLimits::with_tools`].
+    pub tools: Option<Vec<String>>,
+    /// See [`CredentialLimits::with_prompts`].
+    pub prompts: Option<Vec<String>>,
+    /// See [`CredentialLimits::with_resources`].
+    pub resources: Option<Vec<String>>,
+    /// See [`CredentialLimits::with_methods`].
+    pub methods: Option<Vec<String>>,
+}
+
+/// Whose keys there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum OwnerKind {
+    /// A program's.
+    Service,
+    /// A person's.
+    User,
+}
+
+/// That a key was revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[non_exhaustive]
+pub struct Revoked {
+    /// When.
+    pub at: u64,
+    /// Why, for the operator.
+    pub reason: String,
+}
+
+/// What becomes of a key that verifies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Standing {
+    /// It is good.
+    Good,
+    /// Its time has not come.
+    Early,
+    /// Its time is over.
+    Expired,
+    /// It was revoked.
+    Revoked,
+}
+
+impl KeyRecord {
+    /// What becomes of the key at a time. Revoked wins, whatever the time.
+    pub fn standing(&self, now: u64) -> Standing {
+        if self.revoked.is_some() {
+            Standing::Revoked
+        } else if now >= self.expires_at {
+            Standing::Expired
+        } else if now < self.not_before {
+            Standing::Early
+        } else {
+            Standing::Good
+        }
+    }
+}
+
+impl KeyLimits {
+    /// The limits that a principal carries; `None` if there are none.
+    pub(crate) fn compile(&self) -> Result<Option<CredentialLimits>, CredentialLimitsError> {
+        if *self == Self::default() {
+            return Ok(None);
+        }
+        let mut limits = CredentialLimits::new();
+        if let Some(tools) = &self.tools {
+            limits = limits.with_tools(tools)?;
+        }
+        if let Some(prompts) = &self.prompts {
+            limits = limits.with_prompts(prompts)?;
+        }
+        if let Some(resources) = &self.resources {
+            limits = limits.with_resources(resources)?;
+        }
+        if let Some(methods) = &self.methods {
+            limits = limits.with_methods(methods)?;
+        }
+        Ok(Some(limits))
+    }
+}
+
+impl From<OwnerKind> for PrincipalKind {
+    fn from(kind: OwnerKind) -> Self {
+        match kind {
+            OwnerKind::Service => Self::Service,
+            OwnerKind::User => Self::User,
+        }
+    }
+}

@@ -1,0 +1,209 @@
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
+
+use bartizan_core::{
+    Authenticator, Clock, Denial, DenialKind, Principal, SecurityContext,
+    auth::{CredentialPlace, Credentials, Identified, Verification},
+};
+use bartizan_lookup::{Found as _, Judgement, Lookups, Refusal, Verdict};
+use http::{HeaderName, HeaderValue};
+
+use crate::{
+    KeyForm,
+    lookup::{GoodKey, Question, StoreLookup},
+    uses::Uses,
+};
+
+/// Judges the API keys of requests. Made by [`ApiKeys::verifier`](crate::ApiKeys::verifier); clones share
+/// what is remembered.
+#[derive(Clone)]
+pub struct ApiKeyVerifier {
+    judge: Arc<Judge>,
+    is_alone: bool,
+}
+
+pub(crate) struct Judge {
+    pub(crate) form: KeyForm,
+    pub(crate) lookups: Arc<Lookups<StoreLookup>>,
+    pub(crate) uses: Arc<Uses>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) headers: Vec<HeaderName>,
+    /// Where there is no other authenticator, and the second alone where there are.
+    pub(crate) challenges: [HeaderValue; 2],
+    /// For how long at most a good key is believed without the store.
+    pub(crate) longest_memory: Duration,
+}
+
+/// When a key that ends soon does so, on the answer to it: a time of RFC 3339.
+pub(crate) static EXPIRES: HeaderName = HeaderName::from_static("x-api-key-expires");
+
+impl ApiKeyVerifier {
+    pub(crate) fn new(judge: Arc<Judge>) -> Self {
+        Self {
+            judge,
+            is_alone: false,
+        }
+    }
+
+    /// The same where no other authenticator offers what clients look for first (AC-12).
+    pub(crate) fn alone(self) -> Self {
+        Self {
+            is_alone: true,
+            ..self
+        }
+    }
+
+    fn offered(&self) -> &[HeaderValue] {
+        let [_, own] = &self.judge.challenges;
+        match self.is_alone {
+            true => &self.judge.challenges,
+            false => std::slice::from_ref(own),
+        }
+    }
+
+    /// Each fault has its own reason for the audit, and all have one answer (AL-3).
+    fn denial(&self, refusal: Refusal) -> Denial {
+        match refusal {
+            Refusal::Fault(fault) => {
+                let denial = Denial::new(DenialKind::CredentialsInvalid, fault);
+                denial.with_challenges(self.offered().to_vec())
+            }
+            // No challenge: a client must not throw its key away because the store is down (AC-16).
+            Refusal::Down(reason, after) => {
+                let reason = format!("nothing is known of the key: {reason}");
+                Denial::new(DenialKind::Unavailable, reason).with_retry_after(after)
+            }
+        }
+    }
+
+    fn conclude(
+        &self,
+        verdict: Verdict<GoodKey>,
+        from: Option<IpAddr>,
+    ) -> Result<Identified, Denial> {
+        let key = self.judge.check(verdict, from);
+        let key = key.map_err(|refusal| self.denial(refusal))?;
+        let identified = self.judge.lookups.identified(key.principal().clone());
+        Ok(match key.warning() {
+            Some(end) => identified.with_response_header(EXPIRES.clone(), end.clone()),
+            None => identified,
+        })
+    }
+
+    /// Judges a key outside of any request: the principal, or why not.
+    ///
+    /// # Errors
+    ///
+    /// The [`Denial`] that a request with this key from this address would be answered with.
+    pub async fn verify(&self, key: &str, from: Option<IpAddr>) -> Result<Principal, Denial> {
+        let judge = &self.judge;
+        let verdict = match judge.judge(key, from) {
+            Judgement::Done(verdict) => verdict,
+            Judgement::Wait(waiter) => judge.lookups.settled(waiter).await,
+        };
+        let key = judge.check(verdict, from);
+        let key = key.map_err(|refusal| self.denial(refusal))?;
+        Ok(key.principal().clone())
+    }
+}
+
+impl Judge {
+    pub(crate) fn longest_memory(&self) -> Duration {
+        self.longest_memory
+    }
+
+    fn judge(&self, text: &str, from: Option<IpAddr>) -> Judgement<GoodKey> {
+        let presented = match self.form.read(text) {
+            Ok(presented) => presented,
+            Err(problem) => return Judgement::Done(Err(Refusal::Fault(problem.reason()))),
+        };
+        let question = || Question {
+            id: presented.id,
+            environment: presented.environment.to_owned(),
+            secret: presented.secret,
+        };
+        self.lookups.judge(text, question, from)
+    }
+
+    /// What depends on the request, and not on the key alone.
+    fn check(&self, verdict: Verdict<GoodKey>, from: Option<IpAddr>) -> Verdict<GoodKey> {
+        let key = verdict?;
+        if !key.is_good_from(from) {
+            return Err(Refusal::Fault("the key is not good from this address"));
+        }
+        self.note_use(&key);
+        Ok(key)
+    }
+
+    fn note_use(&self, key: &GoodKey) {
+        let now = self.clock.wall().as_secs();
+        if key.is_worth_noting(now) {
+            self.uses.note(key.id(), now);
+        }
+    }
+
+    /// The text of the key that a request presents, and where it stands.
+    fn presented<'a>(&self, credentials: &Credentials<'a>) -> Option<(&'a str, CredentialPlace)> {
+        if let Some(authorization) = credentials.authorization() {
+            let text = authorization.value();
+            let is_ours = authorization.is_scheme("ApiKey")
+                || (authorization.is_scheme("Bearer") && self.form.begins(text));
+            return is_ours.then_some((text, CredentialPlace::Authorization));
+        }
+        let field = |name: &HeaderName| {
+            let value = credentials.headers().get(name)?;
+            // What can't be read is a key all the same, and none that is good.
+            let text = value.to_str().unwrap_or_default();
+            Some((text, CredentialPlace::Header(name.clone())))
+        };
+        self.headers.iter().find_map(field)
+    }
+}
+
+impl Authenticator for ApiKeyVerifier {
+    fn name(&self) -> &'static str {
+        "apikey"
+    }
+
+    fn recognizes(&self, credentials: &Credentials<'_>) -> Option<CredentialPlace> {
+        self.judge.presented(credentials).map(|(_, place)| place)
+    }
+
+    fn authenticate(
+        &self,
+        credentials: &Credentials<'_>,
+        context: &SecurityContext,
+    ) -> Verification {
+        let from = context.client_address();
+        let text = self
+            .judge
+            .presented(credentials)
+            .map_or("", |(text, _)| text);
+        match self.judge.judge(text, from) {
+            Judgement::Done(verdict) => self.conclude(verdict, from).into(),
+            Judgement::Wait(waiter) => {
+                let verifier = self.clone();
+                Verification::Pending(Box::pin(async move {
+                    let verdict = verifier.judge.lookups.settled(waiter).await;
+                    verifier.conclude(verdict, from)
+                }))
+            }
+        }
+    }
+
+    fn challenges(&self) -> &[HeaderValue] {
+        self.offered()
+    }
+
+    fn credential_headers(&self) -> &[HeaderName] {
+        &self.judge.headers
+    }
+}
+
+impl fmt::Debug for ApiKeyVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiKeyVerifier")
+            .field("form", &self.judge.form)
+            .field("headers", &self.judge.headers)
+            .finish_non_exhaustive()
+    }
+}
