@@ -65,7 +65,7 @@ impl<B> ResponseBody<B> {
             Held::Until {
                 body, end: first, ..
             } => Held::until(body, Box::new((first, end))),
-            ours @ Held::Ours { .. } => ours,
+            ours @ (Held::Ours { .. } | Held::OurStream { .. }) => ours,
         };
         Self { held }
     }
@@ -74,6 +74,14 @@ impl<B> ResponseBody<B> {
     pub fn refusal(bytes: impl Into<Bytes>) -> Self {
         Self {
             held: Held::ours(bytes.into()),
+        }
+    }
+
+    /// One that does not tell its length before.
+    pub(crate) fn stream_of(bytes: Bytes) -> Self {
+        let bytes = Some(bytes);
+        Self {
+            held: Held::OurStream { bytes },
         }
     }
 }
@@ -92,6 +100,7 @@ pin_project! {
     enum Held<B> {
         Theirs { #[pin] body: B },
         Ours { bytes: Option<Bytes> },
+        OurStream { bytes: Option<Bytes> },
         // In a box: few bodies end before their service says so.
         Until { #[pin] body: B, end: Box<dyn End>, is_over: bool },
     }
@@ -145,7 +154,7 @@ impl<B: Body<Data = Bytes>> Body for Held<B> {
                 }
                 body.poll_frame(cx)
             }
-            HeldProj::Ours { bytes } => {
+            HeldProj::Ours { bytes } | HeldProj::OurStream { bytes } => {
                 Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))))
             }
         }
@@ -155,14 +164,14 @@ impl<B: Body<Data = Bytes>> Body for Held<B> {
         match self {
             Self::Theirs { body } => body.is_end_stream(),
             Self::Until { body, is_over, .. } => *is_over || body.is_end_stream(),
-            Self::Ours { bytes } => bytes.is_none(),
+            Self::Ours { bytes } | Self::OurStream { bytes } => bytes.is_none(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Theirs { body } => body.size_hint(),
-            Self::Until { .. } => SizeHint::default(),
+            Self::Until { .. } | Self::OurStream { .. } => SizeHint::default(),
             Self::Ours { bytes } => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64)
             }

@@ -2,6 +2,8 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use crate::Disguise;
+
 /// Why a request was refused: a kind, what the caller is told, and what only the operator learns.
 ///
 /// A layer that refuses puts the denial into the response's extensions, where outer layers and
@@ -19,6 +21,7 @@ struct Inner {
     retry_after: Option<Duration>,
     rpc_id: Option<Box<str>>,
     rpc_data: Option<Box<str>>,
+    disguise: Option<Box<Disguise>>,
 }
 
 macro_rules! kinds {
@@ -135,6 +138,7 @@ impl Denial {
             retry_after: None,
             rpc_id: None,
             rpc_data: None,
+            disguise: None,
         }))
     }
 
@@ -197,6 +201,16 @@ impl Denial {
         self.with_rpc_data(data)
     }
 
+    /// Answers something else than the kind does, with another [`status`](Self::status).
+    #[must_use]
+    pub fn disguised(self, disguise: Disguise) -> Self {
+        self.with(|inner| inner.disguise = Some(Box::new(disguise)))
+    }
+
+    pub(crate) fn disguise(&self) -> Option<&Disguise> {
+        self.0.disguise.as_deref()
+    }
+
     /// The cause.
     pub fn kind(&self) -> DenialKind {
         self.0.kind
@@ -204,7 +218,8 @@ impl Denial {
 
     /// The HTTP status of the answer.
     pub fn status(&self) -> StatusCode {
-        self.0.kind.status()
+        let kind = self.0.kind.status();
+        self.disguise().map_or(kind, |disguise| disguise.status)
     }
 
     /// What the caller is told.

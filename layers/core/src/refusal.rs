@@ -12,10 +12,13 @@ impl Denial {
     ///
     /// Status and headers follow the kind; the body is a JSON-RPC error that echoes the request's
     /// id when it is known and omits it otherwise, never `null` (PH-5). A 5xx names the
-    /// correlation id. Answers are not cacheable (RL-2, SH-3).
+    /// correlation id. Answers are not cacheable (RL-2, SH-3). A [disguise](crate::Disguise) replaces all of it.
     ///
     /// Layers call this through [`refuse!`](crate::refuse), which also logs and records it.
     pub fn into_response<B>(self, context: &SecurityContext) -> Response<ResponseBody<B>> {
+        if let Some(disguise) = self.disguise() {
+            return disguise.clone().response(self);
+        }
         let mut response = Response::new(self.body_for(context));
         *response.status_mut() = self.status();
         let headers = response.headers_mut();

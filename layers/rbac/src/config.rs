@@ -8,6 +8,7 @@ use crate::engine::Engine;
 use crate::unique::unique;
 use crate::{
     ConditionConfig, Policy, PolicyBuilder, PolicyHandle, Preset, RbacConfigError, RbacLayer, Rule,
+    UnknownAnswer,
 };
 
 /// A policy as a file holds it; unknown fields are refused.
@@ -54,6 +55,50 @@ pub struct RbacConfig {
     pub call_limits: CallConfig,
     /// What is shown of lists.
     pub lists: ListConfig,
+    /// See [`RbacLayer::unknown_as`].
+    pub unknown: UnknownConfig,
+}
+
+/// An [`UnknownAnswer`], in a [`RbacConfig`]; what is not said is as by default.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct UnknownConfig {
+    /// Whether it is [an event stream](UnknownAnswer::events).
+    pub events: bool,
+    /// See [`UnknownAnswer::tool`].
+    pub tool: Option<String>,
+    /// See [`UnknownAnswer::prompt`].
+    pub prompt: Option<String>,
+    /// See [`UnknownAnswer::resource`].
+    pub resource: Option<String>,
+    /// The `data` of [`UnknownAnswer::resource`]. Needs `resource`.
+    pub resource_data: Option<String>,
+}
+
+impl TryFrom<&UnknownConfig> for UnknownAnswer {
+    type Error = RbacConfigError;
+
+    fn try_from(config: &UnknownConfig) -> Result<Self, RbacConfigError> {
+        let mut answer = match config.events {
+            true => Self::events(),
+            false => Self::json(),
+        };
+        if let Some(text) = &config.tool {
+            answer = answer.tool(text)?;
+        }
+        if let Some(text) = &config.prompt {
+            answer = answer.prompt(text)?;
+        }
+        match (&config.resource, config.resource_data.as_deref()) {
+            (Some(text), data) => answer.resource(text, data),
+            (None, None) => Ok(answer),
+            (None, Some(data)) => {
+                let problem = "needs `resource` beside it";
+                Err(RbacConfigError::new("resource_data", data, problem))
+            }
+        }
+    }
 }
 
 /// What is shown of lists, in a [`RbacConfig`].
@@ -133,18 +178,21 @@ pub struct RuleConfig {
     pub approver_role: Option<String>,
     /// See [`Rule::approver_capability`]; needs `approval`.
     pub approver_capability: Option<String>,
+    /// See [`Rule::hidden`].
+    pub hidden: bool,
 }
 
 impl TryFrom<RbacConfig> for Policy {
     type Error = RbacConfigError;
 
-    /// Builds the policy alone. `call_limits` and `lists` are a layer's: a configuration that sets them is
+    /// Builds the policy alone. `call_limits`, `lists` and `unknown` are a layer's: a configuration that sets them is
     /// an error here, and no error for [`RbacLayer::from_config`].
     fn try_from(config: RbacConfig) -> Result<Self, RbacConfigError> {
         let plain = RbacConfig::default();
         for (setting, is_plain) in [
             ("call_limits", config.call_limits == plain.call_limits),
             ("lists", config.lists == plain.lists),
+            ("unknown", config.unknown == plain.unknown),
         ] {
             if !is_plain {
                 let problem = "is a layer's, and a policy alone has it not";
@@ -196,6 +244,7 @@ impl RbacLayer {
         let lists = config.lists;
         let mut layer = Self::with_handle(policy)
             .call_limits(limits)
+            .unknown_as((&config.unknown).try_into()?)
             .list_bytes(lists.most_bytes)?;
         if lists.hide_without_scopes {
             layer = layer.hide_without_scopes();
@@ -328,6 +377,9 @@ impl RuleConfig {
         if let Some(capability) = capability {
             rule = rule.approver_capability(capability);
         }
+        if self.hidden {
+            rule = rule.hidden();
+        }
         Ok(rule)
     }
 
@@ -383,7 +435,7 @@ mod tests {
                       "approval": true, "approver_role": "admin",
                       "approver_capability": "logs:read" },
                     { "resource": "file:///**", "identified": true },
-                    { "prompt": "p", "anyone": true },
+                    { "prompt": "p", "anyone": true, "hidden": true },
                     { "method": "tasks/*", "deny": true },
                     { "stream": true, "deny": true },
                     { "end_session": true, "deny": true },
@@ -412,7 +464,7 @@ mod tests {
                     .named("one"),
             )
             .rule(Rule::resource("file:///**").identified())
-            .rule(Rule::prompt("p").anyone())
+            .rule(Rule::prompt("p").anyone().hidden())
             .rule(Rule::method("tasks/*").deny())
             .rule(Rule::stream().deny())
             .rule(Rule::end_session().deny())
@@ -443,6 +495,20 @@ mod tests {
     }
 
     #[test]
+    fn the_answer_to_unknown_names_reaches_the_layer() {
+        let json = r#"{ "unknown": { "events": true, "tool": "no {name}", "prompt": "p",
+                                     "resource": "r", "resource_data": "[]" } }"#;
+        let layer = format!("{:?}", RbacLayer::try_from(read(json).unwrap()).unwrap());
+        let answer = UnknownAnswer::events().tool("no {name}").unwrap();
+        let answer = answer
+            .prompt("p")
+            .unwrap()
+            .resource("r", Some("[]"))
+            .unwrap();
+        assert!(layer.contains(&format!("{answer:?}")), "{layer}");
+    }
+
+    #[test]
     fn a_contradiction_or_an_unknown_field_names_itself() {
         for (json, named) in [
             (r#"{ "rule": [] }"#, "rule"),
@@ -470,6 +536,16 @@ mod tests {
             (r#"{ "call_limits": { "depth": 1 } }"#, "depth"),
             (r#"{ "lists": { "most_bytes": 0 } }"#, "`0`"),
             (r#"{ "lists": { "filters": true } }"#, "filters"),
+            (r#"{ "unknown": { "tools": "x" } }"#, "tools"),
+            (
+                r#"{ "unknown": { "tool": "{name}{name}{name}" } }"#,
+                "twice",
+            ),
+            (r#"{ "unknown": { "resource_data": "1" } }"#, "beside it"),
+            (
+                r#"{ "rules": [{ "stream": true, "deny": true, "hidden": true }] }"#,
+                "hides what is no tool",
+            ),
             (
                 r#"{ "lists": { "filter": false, "hide_without_scopes": true } }"#,
                 "hide_without_scopes",

@@ -12,6 +12,9 @@ pub enum Decision {
     ApprovalNeeded,
     /// It may not be, and no scope would help.
     Forbidden,
+    /// It may not be, and is answered as what does not exist: a [hidden](crate::Rule::hidden) rule refuses, or
+    /// nothing covers a name of a kind that has hidden rules.
+    Unknown,
 }
 
 impl Decision {
@@ -23,6 +26,7 @@ impl Decision {
             Self::ScopeInsufficient => "scope_insufficient",
             Self::ApprovalNeeded => "approval_needed",
             Self::Forbidden => "forbidden",
+            Self::Unknown => "unknown",
         }
     }
 

@@ -56,7 +56,11 @@ pub(crate) struct Swapped {
 }
 
 #[cfg(feature = "files")]
-type Settings = (bartizan_core::call::CallConfig, crate::ListConfig);
+type Settings = (
+    bartizan_core::call::CallConfig,
+    crate::ListConfig,
+    crate::UnknownConfig,
+);
 
 /// A policy in a handle; what requests are stamped with.
 pub(crate) struct InForce {
@@ -104,7 +108,11 @@ impl PolicyHandle {
             current: ArcSwap::from_pointee(in_force),
             events,
             #[cfg(feature = "files")]
-            settings: (config.call_limits, config.lists.clone()),
+            settings: (
+                config.call_limits,
+                config.lists.clone(),
+                config.unknown.clone(),
+            ),
             #[cfg(feature = "files")]
             reload: Mutex::default(),
         })))
@@ -115,12 +123,15 @@ impl PolicyHandle {
     /// The name of a setting that is another than the layer's.
     #[cfg(feature = "files")]
     pub(crate) fn check_settings(&self, config: &crate::RbacConfig) -> Result<(), &'static str> {
-        let (call_limits, lists) = &self.0.settings;
+        let (call_limits, lists, unknown) = &self.0.settings;
         if config.call_limits != *call_limits {
             return Err("call_limits");
         }
         if config.lists != *lists {
             return Err("lists");
+        }
+        if config.unknown != *unknown {
+            return Err("unknown");
         }
         Ok(())
     }

@@ -7,8 +7,8 @@ use bartizan_core::CallLimits;
 use tower_layer::Layer;
 
 use crate::{
-    Approvals, Grants, Policy, PolicyHandle, Rbac, RbacConfigError, RbacRules, lists::ListRules,
-    told::DecisionHeader,
+    Approvals, Grants, Policy, PolicyHandle, Rbac, RbacConfigError, RbacRules, UnknownAnswer,
+    lists::ListRules, told::DecisionHeader,
 };
 
 /// Lets a call pass if the policy permits it to the principal that an outer layer stamped.
@@ -43,6 +43,7 @@ impl RbacLayer {
                 shadow: None,
                 told: None,
                 layer: NEXT.fetch_add(1, Ordering::Relaxed),
+                unknown: Arc::default(),
             },
         }
     }
@@ -105,6 +106,13 @@ impl RbacLayer {
         approvals.attach(handle)?;
         handle.exceptions().set_approvals(&approvals)?;
         Ok(self)
+    }
+
+    /// What is answered in the place of an unknown name, where [rules hide](crate::Rule::hidden) what there is. By
+    /// default [`UnknownAnswer::json`].
+    pub fn unknown_as(mut self, answer: UnknownAnswer) -> Self {
+        self.rules.unknown = Arc::new(answer);
+        self
     }
 
     /// What a call may measure (IV-6, IV-7). By default [`CallLimits::new`].

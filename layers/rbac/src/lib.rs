@@ -38,6 +38,7 @@ mod shadow;
 mod told;
 #[cfg(feature = "serde")]
 mod unique;
+mod unknown;
 mod version;
 mod watched;
 
@@ -50,7 +51,7 @@ pub use conditions::{Argument, Attribute, Condition, Literal, Number, NumberRang
 #[cfg(feature = "serde")]
 pub use conditions::{ConditionConfig, MemberPath};
 #[cfg(feature = "serde")]
-pub use config::{ListConfig, RbacConfig, RoleConfig, RuleConfig};
+pub use config::{ListConfig, RbacConfig, RoleConfig, RuleConfig, UnknownConfig};
 pub use decision::Decision;
 pub use engine::{Answer, EngineError, PolicyEngine, Question};
 pub use error::RbacConfigError;
@@ -67,3 +68,4 @@ pub use presets::Preset;
 pub use rule::Rule;
 pub use service::{Rbac, RbacRules, ResponseFuture};
 pub use told::Told;
+pub use unknown::UnknownAnswer;

@@ -117,6 +117,19 @@ impl Needs {
 }
 
 impl Gaps {
+    pub(crate) fn any(&self) -> bool {
+        *self != Self::default()
+    }
+
+    /// Whether more is missing than an approval, which only those may ask for who have all else.
+    pub(crate) fn refuse(&self) -> bool {
+        let approval = Self {
+            approval: self.approval,
+            ..Self::default()
+        };
+        *self != approval
+    }
+
     pub(crate) fn union(&mut self, other: Self) {
         self.closed |= other.closed;
         self.somebody |= other.somebody;

@@ -144,6 +144,13 @@ impl<'a> Operation<'a> {
         1 + self.watched.as_ref().map_or(0, Vec::len)
     }
 
+    /// Whether it listens to resources.
+    pub(crate) fn watches(&self) -> bool {
+        self.watched
+            .as_ref()
+            .is_ok_and(|watched| !watched.is_empty())
+    }
+
     /// Whether what the credential is good for covers it; what it listens to besides is not looked at.
     #[inline]
     pub(crate) fn is_within_limits(&self, principal: &Principal) -> bool {

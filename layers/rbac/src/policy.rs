@@ -1,6 +1,6 @@
 use std::{cell::Cell, fmt, sync::Arc};
 
-use bartizan_core::{Permissions, Principal};
+use bartizan_core::{Permissions, Principal, call::Subject};
 
 use crate::{
     Decision, Operation, PolicyBuilder, Preset,
@@ -65,9 +65,16 @@ impl Policy {
         for watched in operation.watched() {
             judged.and(self.judge(asker, &watched, &mut by));
         }
-        let mut decision = self.with_engine(judged.decision(), asker, operation, &mut by);
+        let hidden = match operation.subject() {
+            Some((subject, _)) if self.rules.hide(subject) => Hidden::Named,
+            None if operation.watches() && self.rules.hide(Subject::Resource) => Hidden::Watched,
+            _ => Hidden::Nothing,
+        };
+        let mut decision = judged.decision(hidden);
+        let hides = hidden == Hidden::Named && judged.hides;
+        decision = self.with_engine(decision, hides, asker, operation, &mut by);
         for watched in operation.watched() {
-            decision = self.with_engine(decision, asker, &watched, &mut by);
+            decision = self.with_engine(decision, false, asker, &watched, &mut by);
         }
         decision
     }
@@ -84,6 +91,9 @@ impl Policy {
             policy: self,
             asker,
             common,
+            hides: sample
+                .subject()
+                .is_some_and(|(subject, _)| self.rules.hide(subject)),
             failures: Cell::new(0),
         }
     }
@@ -92,11 +102,15 @@ impl Policy {
     fn with_engine<'a>(
         &'a self,
         decision: Decision,
+        hides: bool,
         asker: &Asker<'_>,
         operation: &Operation<'_>,
         by: &mut impl FnMut(Ground<'a>),
     ) -> Decision {
-        let closed = matches!(decision, Decision::Forbidden | Decision::CredentialsMissing);
+        let closed = matches!(
+            decision,
+            Decision::Forbidden | Decision::Unknown | Decision::CredentialsMissing
+        );
         let Some(engine) = self.engine.as_ref().filter(|_| !closed) else {
             return decision;
         };
@@ -105,6 +119,7 @@ impl Policy {
         by(Ground::Engine(said));
         match outcome {
             Outcome::Permits => decision,
+            _ if hides => Decision::Unknown,
             // Somebody in particular might.
             _ if asker.principal.is_anonymous() => Decision::CredentialsMissing,
             _ => Decision::Forbidden,
@@ -201,6 +216,7 @@ pub(crate) struct Many<'a> {
     asker: Asker<'a>,
     common: Judged,
     failures: Cell<usize>,
+    hides: bool,
 }
 
 impl Many<'_> {
@@ -214,20 +230,39 @@ impl Many<'_> {
         rules.each_of_subject(operation, |rule| {
             judged.by_rule(rule, &self.asker, operation);
         });
+        if self.hides && judged.hidden.refuse() {
+            // Also if an unknown name would lack scopes only: this one is a name.
+            return Decision::Unknown;
+        }
         let mut count = |ground: Ground<'_>| {
             if let Ground::Engine(said) = ground {
                 let failed = usize::from(said.outcome() == Outcome::Failed);
                 self.failures.set(self.failures.get() + failed);
             }
         };
-        self.policy
-            .with_engine(judged.decision(), &self.asker, operation, &mut count)
+        self.policy.with_engine(
+            judged.decision(Hidden::Nothing),
+            false,
+            &self.asker,
+            operation,
+            &mut count,
+        )
     }
 
     /// How often the engine failed.
     pub(crate) fn failures(&self) -> usize {
         self.failures.get()
     }
+}
+
+/// What of an operation the policy hides, where it is refused.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hidden {
+    Nothing,
+    /// Whether there is what it acts on.
+    Named,
+    /// Whether there is what it listens to.
+    Watched,
 }
 
 /// Whether rules cover an operation, and what is missing of what they need.
@@ -237,28 +272,65 @@ struct Judged {
     /// Whether it is beyond the limits of the credential.
     limited: bool,
     gaps: Gaps,
+    /// Whether others than hidden rules cover it.
+    seen: bool,
+    /// Whether a hidden rule covers it.
+    hides: bool,
+    /// What is missing of what hidden rules need.
+    hidden: Gaps,
 }
 
 impl Judged {
     fn by_baseline(&mut self, access: Access, principal: &Principal) {
         self.covered = true;
+        self.seen = true;
         self.gaps.somebody |= access != Access::Anyone && principal.is_anonymous();
     }
 
     fn by_rule(&mut self, rule: &BuiltRule, asker: &Asker<'_>, operation: &Operation<'_>) {
         self.covered = true;
-        self.gaps.union(rule.needs.gaps(asker, operation));
+        let gaps = rule.needs.gaps(asker, operation);
+        if rule.hidden {
+            self.hides = true;
+            self.hidden.union(gaps);
+        } else {
+            self.seen = true;
+            self.gaps.union(gaps);
+        }
     }
 
     fn and(&mut self, other: Self) {
         self.covered &= other.covered;
         self.limited |= other.limited;
         self.gaps.union(other.gaps);
+        self.seen &= other.seen;
+        self.hides |= other.hides;
+        self.hidden.union(other.hidden);
     }
 
-    fn decision(&self) -> Decision {
-        let gaps = self.gaps;
-        if !self.covered || self.limited || gaps.closed || gaps.authority || gaps.condition {
+    /// What is refused because of a hidden rule is answered as a name that does not exist, and which the other
+    /// rules cover as they cover this one.
+    fn decision(&self, hidden: Hidden) -> Decision {
+        let mut gaps = self.gaps;
+        gaps.union(self.hidden);
+        let decision = self.decided(self.covered, gaps);
+        let is_told = self.covered && !self.limited && !self.hidden.refuse();
+        if hidden == Hidden::Nothing || decision.is_admitted() || is_told {
+            return decision;
+        }
+        match self.decided(self.seen, self.gaps) {
+            Decision::Forbidden if hidden == Hidden::Named && !self.seen => Decision::Unknown,
+            // An approval would let it pass, so that none is asked for.
+            Decision::Admitted | Decision::ApprovalNeeded => match hidden {
+                Hidden::Watched => Decision::Forbidden,
+                _ => Decision::Unknown,
+            },
+            of_others => of_others,
+        }
+    }
+
+    fn decided(&self, covered: bool, gaps: Gaps) -> Decision {
+        if !covered || self.limited || gaps.closed || gaps.authority || gaps.condition {
             Decision::Forbidden
         } else if gaps.somebody {
             Decision::CredentialsMissing

@@ -10,7 +10,7 @@ use crate::{
     Decision, Operation, Policy,
     asker::Asker,
     engine::{Outcome, Said},
-    needs::{Access, Gaps, Needs},
+    needs::{Access, Needs},
     policy::Ground,
     rules::BuiltRule,
 };
@@ -42,8 +42,27 @@ const LIMITS: &str = "limits of the credential";
 impl Policy {
     /// All scopes of all rules that cover the operation, each once (SC-2).
     pub(crate) fn scopes_of(&self, operation: &Operation<'_>) -> Vec<&str> {
+        self.scopes_of_those(operation, |_| true)
+    }
+
+    /// Those of them that the principal may know of: what is hidden from it would be told by its scopes.
+    pub(crate) fn scopes_to_tell(&self, asker: &Asker<'_>, operation: &Operation<'_>) -> Vec<&str> {
+        let mut is_hidden = false;
+        self.each_with_watched(operation, |operation, rule| {
+            let rule = rule.filter(|rule| rule.hidden);
+            is_hidden |= rule.is_some_and(|rule| rule.needs.gaps(asker, operation).refuse());
+        });
+        self.scopes_of_those(operation, |rule| !is_hidden || !rule.hidden)
+    }
+
+    fn scopes_of_those(
+        &self,
+        operation: &Operation<'_>,
+        counts: impl Fn(&BuiltRule) -> bool,
+    ) -> Vec<&str> {
         let mut scopes = Vec::new();
         self.each_with_watched(operation, |_, rule| {
+            let rule = rule.filter(|rule| counts(rule));
             for scope in rule.iter().flat_map(|rule| &rule.needs.scopes) {
                 if !scopes.contains(&&*scope.name) {
                     scopes.push(&*scope.name);
@@ -161,7 +180,7 @@ impl Policy {
             Ground::Baseline(name) => all.push(Cow::Borrowed(name)),
             Ground::Rule(rule) => {
                 all.push(Cow::Borrowed(&*rule.name));
-                if rule.needs.gaps(asker, operation) != Gaps::default() {
+                if rule.needs.gaps(asker, operation).any() {
                     lacking.push(Cow::Borrowed(&*rule.name));
                 }
             }

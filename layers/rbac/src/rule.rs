@@ -31,6 +31,7 @@ pub struct Rule {
     pub(crate) deny: bool,
     /// By whom, if it needs approval.
     pub(crate) approval: Option<Approver>,
+    pub(crate) hidden: bool,
 }
 
 /// What a rule says of who may approve; what it does not say is not asked for.
@@ -113,6 +114,7 @@ impl Rule {
             anyone: false,
             deny: false,
             approval: None,
+            hidden: false,
         }
     }
 
@@ -202,6 +204,16 @@ impl Rule {
     /// Is never satisfied.
     pub fn deny(mut self) -> Self {
         self.deny = true;
+        self
+    }
+
+    /// Keeps secret whether there is what the rule speaks of, from those whom it refuses, even if only scopes are
+    /// missing: they are answered as one is who names a tool, prompt or resource that does not exist (TA-12).
+    ///
+    /// With such a rule for tools, whatever no rule covers of tools is answered so too; the same holds for prompts
+    /// and resources. See [`UnknownAnswer`](crate::UnknownAnswer) for the answer.
+    pub fn hidden(mut self) -> Self {
+        self.hidden = true;
         self
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Rules {
     streams: Vec<usize>,
     ends: Vec<usize>,
     responses: Vec<usize>,
+    /// The sorts of names that hidden rules speak of.
+    hides: Vec<Speaks>,
 }
 
 #[derive(Debug)]
@@ -34,6 +36,7 @@ pub(crate) struct BuiltRule {
     /// What it speaks of, where that has names.
     target: Option<Pattern>,
     except: Box<[Pattern]>,
+    pub(crate) hidden: bool,
     pub(crate) needs: Needs,
 }
 
@@ -102,6 +105,7 @@ impl Rules {
             let in_rule = |error: RbacConfigError| error.in_rule(&name).at_rule(place);
             let (except, target) = names.map_err(in_rule)?;
             built.push(BuiltRule {
+                hidden: rule.hidden,
                 except,
                 target,
                 speaks: Speaks::of(&rule.target),
@@ -119,6 +123,20 @@ impl Rules {
             streams,
             ends,
             responses,
+            hides: hides(rules)?,
+        })
+    }
+
+    /// Whether what is refused of this sort may be answered as unknown.
+    #[inline]
+    pub(crate) fn hide(&self, subject: Subject) -> bool {
+        self.hides.iter().any(|hidden| {
+            matches!(
+                (hidden, subject),
+                (Speaks::Tools, Subject::Tool)
+                    | (Speaks::Prompts, Subject::Prompt)
+                    | (Speaks::Resources, Subject::Resource)
+            )
         })
     }
 
@@ -226,6 +244,21 @@ impl BuiltRule {
             Pattern::Exact(_) => false,
         })
     }
+}
+
+fn hides(rules: &[Rule]) -> Result<Vec<Speaks>, RbacConfigError> {
+    let mut hides = Vec::new();
+    for (place, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.hidden) {
+        let speaks = Speaks::of(&rule.target);
+        if matches!(speaks, Speaks::Methods | Speaks::Other) {
+            let problem = "hides what is no tool, prompt or resource";
+            return Err(RbacConfigError::new("rule", &rule.name(), problem).at_rule(place));
+        }
+        if !hides.contains(&speaks) {
+            hides.push(speaks);
+        }
+    }
+    Ok(hides)
 }
 
 fn pattern(text: &str, shape: Shape) -> Result<Pattern, RbacConfigError> {

@@ -24,6 +24,7 @@ use crate::{
     reason::Explained,
     shadow,
     told::{DecisionHeader, Told},
+    unknown::UnknownAnswer,
 };
 
 /// The service of [`RbacLayer`](crate::RbacLayer).
@@ -87,6 +88,7 @@ pub struct RbacRules {
     pub(crate) told: Option<Arc<DecisionHeader>>,
     /// Which layer's: an approval is good at one.
     pub(crate) layer: u64,
+    pub(crate) unknown: Arc<UnknownAnswer>,
 }
 
 impl JudgeCall for RbacRules {
@@ -131,7 +133,11 @@ impl JudgeCall for RbacRules {
             }
             _ => {
                 in_force.stamp(context)?;
-                return Err(denial(&in_force, asker, explained, context, &operation));
+                let denial = denial(&in_force, asker, explained, context, &operation);
+                return Err(match decision {
+                    Decision::Unknown => denial.disguised(self.unknown.to(call)),
+                    _ => denial,
+                });
             }
         }
         in_force.stamp(context)?;
@@ -192,7 +198,7 @@ fn denial(
 ) -> Denial {
     let policy = &in_force.policy;
     let offered = context.challenges();
-    let scopes = policy.scopes_of(op);
+    let scopes = asker.map_or_else(Vec::new, |asker| policy.scopes_to_tell(asker, op));
     let (kind, challenges) = match explained.decision {
         // Without a challenge, a client could do nothing with a 401 (AC-1).
         Decision::CredentialsMissing if !offered.is_empty() => (
@@ -206,7 +212,10 @@ fn denial(
         _ => (DenialKind::Forbidden, Vec::new()),
     };
     let decision = explained.decision;
-    let mut reason = policy.why_not(explained, asker, op, &scopes);
+    let mut reason = policy.why_not(explained, asker, op, &policy.scopes_of(op));
+    if decision == Decision::Unknown {
+        reason += "; answered as unknown";
+    }
     if let Some(asker) = asker {
         reason += &in_force.explain_grants(asker, decision, op);
     }

@@ -78,6 +78,9 @@ fn rule(rule: &Rule) -> Canonical {
             one.texts(name.as_slice());
         }
     }
+    if rule.hidden {
+        one.text("hidden");
+    }
     one
 }
 
@@ -196,6 +199,7 @@ mod tests {
             base().rule(Rule::tool("v").anyone()),
             base().rule(Rule::tool("v").deny()),
             base().rule(Rule::tool("v").deny().named("w")),
+            base().rule(Rule::tool("v").deny().hidden()),
             base().rule(Rule::tool("v*").deny()),
             base().rule(Rule::tool("v*").deny().except("vw")),
             base().rule(Rule::stream().deny()),
