@@ -66,7 +66,10 @@ impl Policy {
             judged.and(self.judge(asker, &watched, &mut by));
         }
         let hidden = match operation.subject() {
-            Some((subject, _)) if self.rules.hide(subject) => Hidden::Named,
+            // What could be read in two ways is no name, known or unknown.
+            Some((subject, _)) if self.rules.hide(subject) && operation.unclear().is_none() => {
+                Hidden::Named
+            }
             None if operation.watches() && self.rules.hide(Subject::Resource) => Hidden::Watched,
             _ => Hidden::Nothing,
         };

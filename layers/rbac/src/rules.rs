@@ -127,6 +127,12 @@ impl Rules {
         })
     }
 
+    /// For the lint: whether it may cover what others hide, and is not hidden itself.
+    pub(crate) fn is_beside_hidden(&self, rule: &BuiltRule) -> bool {
+        let hidden = self.rules.iter().filter(|other| other.hidden);
+        !rule.hidden && hidden.into_iter().any(|hidden| hidden.may_meet(rule))
+    }
+
     /// Whether what is refused of this sort may be answered as unknown.
     #[inline]
     pub(crate) fn hide(&self, subject: Subject) -> bool {
@@ -235,6 +241,27 @@ impl BuiltRule {
             }
             None => false,
         }
+    }
+
+    /// Whether there may be what both cover; this one is of names.
+    fn may_meet(&self, other: &Self) -> bool {
+        if other.speaks == Speaks::Methods {
+            let methods = match self.speaks {
+                Speaks::Tools => &["tools/call"][..],
+                Speaks::Prompts => &["prompts/get", "completion/complete"],
+                _ => &[
+                    "resources/read",
+                    "resources/subscribe",
+                    "resources/unsubscribe",
+                    "resources/directory/read",
+                    "skills/get",
+                    "completion/complete",
+                ],
+            };
+            return methods.iter().any(|method| other.speaks_of(method));
+        }
+        let both = self.target.as_ref().zip(other.target.as_ref());
+        self.speaks == other.speaks && both.is_some_and(|(a, b)| a.may_meet(b))
     }
 
     /// Whether the exceptions take out all of it.

@@ -28,6 +28,8 @@ mod explained;
 mod files;
 #[path = "rbac/grants.rs"]
 mod grants;
+#[path = "rbac/hidden.rs"]
+mod hidden;
 #[path = "rbac/limits.rs"]
 mod limits;
 #[path = "rbac/lint.rs"]

@@ -16,6 +16,12 @@ pub enum LintFinding {
         /// The rule's name.
         rule: String,
     },
+    /// The rule may cover what others hide and is not hidden itself: what it refuses is told, and where it lets names
+    /// pass that do not exist, the server has to answer for them just as the layer does.
+    BesideHidden {
+        /// The rule's name.
+        rule: String,
+    },
     /// No rule covers it, so nobody may use it.
     Uncovered {
         /// `tool`, `prompt`, `resource` or `resource template`.
@@ -46,6 +52,13 @@ impl fmt::Display for LintFinding {
             Self::AllExcepted { rule } => {
                 let rule = printable(rule, SHOWN);
                 write!(f, "rule `{rule}` excepts all that it speaks of")
+            }
+            Self::BesideHidden { rule } => {
+                let rule = printable(rule, SHOWN);
+                write!(
+                    f,
+                    "rule `{rule}` covers what others hide, and is not hidden"
+                )
             }
             Self::Uncovered { kind, name } => {
                 let name = printable(name, SHOWN);

@@ -40,6 +40,10 @@ impl Policy {
                 let rule = rule.name.to_string();
                 found.push(LintFinding::MatchesNothing { rule });
             }
+            if self.rules.is_beside_hidden(rule) {
+                let rule = rule.name.to_string();
+                found.push(LintFinding::BesideHidden { rule });
+            }
         }
         for name in catalog.tools.iter().flatten() {
             self.look_at("tool", name, &Operation::tool(name), &mut found);

@@ -88,3 +88,44 @@ fn what_is_no_list_is_no_catalogue_and_leaves_what_was_there() {
     catalog.read(r#"{"tools":[{"name":"b"}]}"#).unwrap();
     assert_eq!(catalog, Catalog::default().tool("a").tool("b"));
 }
+
+#[test]
+fn ta_12_rules_beside_hidden_ones_are_found() {
+    let found = |rule: Rule| {
+        let hidden = [
+            Rule::tool("secret_*").identified().named("one").hidden(),
+            Rule::resource("file:///s/**")
+                .identified()
+                .named("two")
+                .hidden(),
+        ];
+        let found = lint(hidden.into_iter().chain([rule]), &Catalog::default());
+        found
+            .iter()
+            .any(|found| found.ends_with("covers what others hide, and is not hidden"))
+    };
+    for rule in [
+        Rule::tool("*"),
+        Rule::tool("secret_1"),
+        Rule::tool("*_1"),
+        Rule::method("*"),
+        Rule::method("tools/call"),
+        Rule::method("resources/*"),
+        Rule::resource("**"),
+    ] {
+        assert!(found(rule.clone().identified()), "{rule:?}");
+        if !rule.name().starts_with("method:") {
+            assert!(!found(rule.identified().hidden()));
+        }
+    }
+    for rule in [
+        Rule::tool("open_*"),
+        Rule::prompt("*"),
+        Rule::method("prompts/get"),
+        Rule::method("tools/list"),
+        Rule::resource("file:///o/**"),
+        Rule::stream(),
+    ] {
+        assert!(!found(rule.clone().identified()), "{rule:?}");
+    }
+}
