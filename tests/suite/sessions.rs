@@ -1,5 +1,7 @@
 //! rmcp's sessions: as it has them, anybody's who knows the id; behind `SessionLayer`, their owner's.
 
+mod elicitations;
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -14,9 +16,10 @@ use bartizan_kit::{
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use rmcp::{
-    ServerHandler,
+    RoleServer, ServerHandler,
     handler::server::router::tool::ToolRouter,
     model::{ServerCapabilities, ServerConfig},
+    service::RequestContext,
     tool, tool_handler, tool_router,
     transport::streamable_http_server::{
         StreamableHttpServerConfig, StreamableHttpService,
@@ -319,6 +322,11 @@ impl Tools {
     #[tool(description = "Greets")]
     fn greet(&self) -> String {
         "hello".to_owned()
+    }
+
+    #[tool(description = "Asks the client's user for a name")]
+    async fn ask(&self, context: RequestContext<RoleServer>) -> String {
+        elicitations::ask(&context.peer).await
     }
 }
 

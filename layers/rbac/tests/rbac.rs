@@ -52,5 +52,7 @@ mod rules;
 mod scopes;
 #[path = "rbac/service.rs"]
 mod service;
+#[path = "rbac/subjects.rs"]
+mod subjects;
 #[path = "rbac/swaps.rs"]
 mod swaps;
