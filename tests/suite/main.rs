@@ -24,6 +24,7 @@ mod metrics;
 mod mtls;
 mod openid;
 mod order;
+mod owners;
 mod readings;
 mod redis;
 mod revocations;

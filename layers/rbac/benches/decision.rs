@@ -14,7 +14,7 @@
 use std::hint::black_box;
 
 use bartizan_core::Principal;
-use bartizan_rbac::{Operation, Policy, Rule};
+use bartizan_rbac::{Condition, Operation, Policy, Rule};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 /// Each role includes the next; of the rules half are exact, and half speak of a beginning or an end.
@@ -32,32 +32,55 @@ fn policy() -> Policy {
         };
         policy = policy.rule(Rule::tool(&pattern).role(&format!("role_{}", n % 100)));
     }
+    let own = Rule::tool("edit_note").requires(Condition::argument("owner").is_subject());
+    policy = policy.rule(own).rule(
+        Rule::tool("pay")
+            .requires(Condition::argument("owner").is_subject())
+            .requires(Condition::argument("region").one_of(["eu", "us"]))
+            .requires(Condition::any_of([
+                Condition::argument("amount").between(1..=1000),
+                Condition::role("role_0"),
+            ]))
+            .requires(Condition::argument("path").within("/srv/public")),
+    );
+    policy = policy.rule(Rule::resource("notes://{tenant}/users/{subject}/**"));
     policy.build().unwrap()
 }
 
 fn decisions(c: &mut Criterion) {
     let policy = policy();
     let ann = |roles: &[&str]| {
-        let ann = Principal::user("https://auth.example.com", "ann");
+        let ann = Principal::user("https://auth.example.com", "ann").tenant("acme");
         ann.roles(roles.iter().copied()).build("jwt")
     };
     let (one, five) = (
         ann(&["role_0"]),
         ann(&["role_0", "role_20", "role_40", "role_60", "other"]),
     );
-    for (name, principal, tool, expected) in [
-        ("exact", &one, "tool_500", true),
-        ("prefix", &one, "tool_502_x", true),
-        ("suffix", &one, "x_of_503", true),
-        ("five_roles", &five, "tool_500", true),
-        ("lacks_role", &ann(&["role_99"]), "tool_500", false),
-        ("uncovered", &one, "unknown_tool", false),
+    let (role_99, long) = (ann(&["role_99"]), "note ".repeat(400));
+    let small = r#"{"owner":"ann","region":"eu","amount":12.50,"path":"/srv/public/a.txt"}"#;
+    let large = format!(r#"{{"text":"{long}","owner":"ann"}}"#);
+    let tool = Operation::tool;
+    let resource = Operation::resource("notes://acme/users/ann/todo.md");
+    for (name, principal, operation, expected) in [
+        ("exact", &one, tool("tool_500"), true),
+        ("prefix", &one, tool("tool_502_x"), true),
+        ("suffix", &one, tool("x_of_503"), true),
+        ("five_roles", &five, tool("tool_500"), true),
+        ("lacks_role", &role_99, tool("tool_500"), false),
+        ("uncovered", &one, tool("unknown_tool"), false),
+        ("owner", &one, tool("edit_note").arguments(small), true),
+        (
+            "owner_in_2_kb",
+            &one,
+            tool("edit_note").arguments(&large),
+            true,
+        ),
+        ("four_conditions", &one, tool("pay").arguments(small), true),
+        ("placeholders", &one, resource, true),
     ] {
         let name = format!("decision_1000_rules_100_roles/{name}");
-        let decide = || {
-            let operation = Operation::tool(black_box(tool));
-            policy.decide(Some(black_box(principal)), &operation)
-        };
+        let decide = || policy.decide(Some(black_box(principal)), black_box(&operation));
         assert_eq!(decide().is_admitted(), expected, "{name}");
         let counted = allocation_counter::measure(|| {
             black_box(decide());

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use bartizan_core::{
     Call, CallKind, Principal,
     call::{Revision, Subject},
@@ -32,7 +34,7 @@ pub struct Operation<'a> {
 }
 
 /// What a tool or prompt is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Arguments<'a> {
     /// Nothing.
@@ -185,5 +187,16 @@ impl<'a> From<&'a Call> for Operation<'a> {
             revision: call.revision(),
             watched: watched::of(call),
         }
+    }
+}
+
+impl fmt::Debug for Arguments<'_> {
+    /// Arguments stay out of logs (AL-2).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "Absent",
+            Self::Json(_) => "Json(..)",
+            Self::Any => "Any",
+        })
     }
 }

@@ -102,7 +102,9 @@ async fn sc_5_al_2_what_does_not_hold_is_403_without_a_challenge_and_no_record_s
         "policy `1`: rule `tool:edit_*` lacks that argument `owner` is the subject"
     );
     let findings = format!("{:?}", refused.findings);
-    let shown = findings + &refused.text().await;
+    let arguments = edit("b0b")["arguments"].to_string();
+    let operation = Operation::tool("edit_note").arguments(&arguments);
+    let shown = format!("{findings} {operation:?} {}", refused.text().await);
     assert!(
         !shown.contains("b0b") && !shown.contains("s3cret"),
         "{shown}"
