@@ -12,7 +12,9 @@ mod denial;
 mod disguise;
 mod events;
 mod future;
+mod gathered;
 mod macros;
+mod media;
 pub mod names;
 mod permissions;
 mod principal;
@@ -25,6 +27,8 @@ mod trail;
 pub mod auth;
 #[cfg(feature = "call")]
 pub mod call;
+#[cfg(feature = "sse")]
+pub mod sse;
 
 #[cfg(feature = "auth")]
 #[doc(inline)]
@@ -44,6 +48,8 @@ pub use denial::{Denial, DenialKind};
 pub use disguise::Disguise;
 pub use events::{Event, Events, Severity};
 pub use future::GuardFuture;
+pub use gathered::Gathered;
+pub use media::Media;
 pub use permissions::Permissions;
 pub use principal::{Account, Principal, PrincipalBuilder, PrincipalKind};
 pub use refusal::scrub;

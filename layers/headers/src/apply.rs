@@ -1,6 +1,7 @@
+use bartizan_core::Media;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{CACHE_CONTROL, CONTENT_TYPE, STRICT_TRANSPORT_SECURITY},
+    header::{CACHE_CONTROL, STRICT_TRANSPORT_SECURITY},
 };
 
 use crate::{cache, index::Known, rules::Rules};
@@ -31,7 +32,7 @@ impl Rules {
             remove_all(headers, cache::is_targeted);
         }
         let hsts = self.hsts.as_ref().filter(|_| asked.over_tls);
-        let streams = is_event_stream(headers);
+        let streams = Media::of(headers) == Media::EventStream;
         let room = self.set.len() + usize::from(hsts.is_some()) + usize::from(streams);
         headers.try_reserve(room).map_err(|_| TooMany)?;
         for (index, rule) in self.set.iter().enumerate() {
@@ -122,19 +123,6 @@ fn put_missing(
 fn put(headers: &mut HeaderMap, name: &HeaderName, value: &HeaderValue) -> Result<(), TooMany> {
     let before = headers.try_insert(name.clone(), value.clone());
     before.map(drop).map_err(|_| TooMany)
-}
-
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    const EVENT_STREAM: &[u8] = b"text/event-stream";
-    let Some(media_type) = headers.get(CONTENT_TYPE) else {
-        return false;
-    };
-    let media_type = media_type.as_bytes().trim_ascii_start();
-    let Some((essence, rest)) = media_type.split_at_checked(EVENT_STREAM.len()) else {
-        return false;
-    };
-    let is_over = || matches!(rest.trim_ascii_start().first(), None | Some(b';'));
-    essence.eq_ignore_ascii_case(EVENT_STREAM) && is_over()
 }
 
 static X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");

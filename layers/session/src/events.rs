@@ -1,7 +1,7 @@
 use std::fmt;
 
+use bartizan_core::sse::{BOM, Field, LinePart, Lines};
 use bytes::Bytes;
-use memchr::memchr2;
 
 use crate::{
     SessionKeys,
@@ -16,8 +16,8 @@ pub(crate) struct EventIds {
     keys: SessionKeys,
     binding: Binding,
     session: Vec<u8>,
+    lines: Lines,
     line: Line,
-    is_first: bool,
 }
 
 /// Where in a line the last frame ended.
@@ -30,7 +30,6 @@ enum Line {
     Dropping,
 }
 
-const BOM: &[u8] = b"\xef\xbb\xbf";
 const FIELD: &[u8] = b"id:";
 /// A line that readers skip.
 const COMMENT: &[u8] = b":";
@@ -43,8 +42,8 @@ impl EventIds {
             keys,
             binding,
             session,
+            lines: Lines::new(),
             line: Line::Held(Vec::new()),
-            is_first: true,
         }
     }
 
@@ -55,46 +54,38 @@ impl EventIds {
             done: 0,
             changed: None,
         };
-        let mut at = 0;
-        while let Some(rest) = chunk.get(at..).filter(|rest| !rest.is_empty()) {
-            let end = memchr2(b'\n', b'\r', rest);
-            let text = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+        let mut rest: &[u8] = &chunk;
+        loop {
+            let at = chunk.len() - rest.len();
+            let Some(part) = self.lines.next(&mut rest) else {
+                break;
+            };
             let line = std::mem::replace(&mut self.line, Line::Passing);
             self.line = match line {
                 Line::Passing => Line::Passing,
                 Line::Dropping => {
-                    out.replace(at, text.len(), b"");
+                    out.replace(at, part.text().len(), b"");
                     Line::Dropping
                 }
-                Line::Held(held) => self.held(held, text, at, end.is_some(), &mut out),
+                Line::Held(held) => self.held(held, part, at, &mut out),
             };
-            at += text.len();
-            if end.is_some() {
-                at += 1;
+            if part.ends() {
                 self.line = Line::Held(Vec::new());
-                self.is_first = false;
             }
         }
         out.finish().map_or_else(|| chunk.clone(), Bytes::from)
     }
 
     /// The next piece of a line that may be an id so far.
-    fn held(
-        &self,
-        mut held: Vec<u8>,
-        text: &[u8],
-        at: usize,
-        is_whole: bool,
-        out: &mut Out<'_>,
-    ) -> Line {
-        let earlier = held.len();
+    fn held(&self, mut held: Vec<u8>, part: LinePart<'_>, at: usize, out: &mut Out<'_>) -> Line {
+        let (earlier, text) = (held.len(), part.text());
         // No more than what tells them apart is copied of other lines.
         let judged = text.get(..text.len().min(MAX_LINE + 1)).unwrap_or_default();
-        if earlier == 0 && !self.may_be_id(judged) {
+        if earlier == 0 && !may_be_id(judged, part.is_first()) {
             return Line::Passing;
         }
         held.extend_from_slice(judged);
-        if !self.may_be_id(&held) {
+        if !may_be_id(&held, part.is_first()) {
             if let Some(before) = held.get(..earlier) {
                 out.insert(at, before);
             }
@@ -104,35 +95,22 @@ impl EventIds {
             out.replace(at, text.len(), COMMENT);
             return Line::Dropping;
         }
-        if is_whole {
-            out.replace(at, text.len(), &self.rewritten(&held));
+        if part.ends() {
+            out.replace(at, text.len(), &self.rewritten(&held, part.is_first()));
             return Line::Passing;
         }
         out.replace(at, text.len(), b"");
         Line::Held(held)
     }
 
-    /// Whether a line that begins so can be an id.
-    fn may_be_id(&self, line: &[u8]) -> bool {
-        if self.is_first && BOM.starts_with(line.get(..BOM.len()).unwrap_or(line)) {
-            return line.len() <= BOM.len() || is_id(line.get(BOM.len()..).unwrap_or_default());
-        }
-        is_id(line)
-    }
-
-    fn rewritten(&self, line: &[u8]) -> Vec<u8> {
-        let (mark, field) = match line.strip_prefix(BOM) {
-            Some(field) if self.is_first => (BOM, field),
-            _ => (&b""[..], line),
-        };
-        let Some(id) = field.strip_prefix(FIELD) else {
-            return line.to_vec();
-        };
-        let id = id.strip_prefix(b" ").unwrap_or(id);
-        if id.is_empty() {
+    fn rewritten(&self, line: &[u8], is_first: bool) -> Vec<u8> {
+        let marked = line.strip_prefix(BOM).filter(|_| is_first);
+        let (mark, text) = marked.map_or((&b""[..], line), |text| (BOM, text));
+        let id = Field::of(text).map(|field| field.value);
+        let Some(id) = id.filter(|id| !id.is_empty()) else {
             // The stream has no last event from here on.
             return line.to_vec();
-        }
+        };
         let session = &self.session;
         let purpose = Purpose::Event { session };
         // Readers ignore an id with a null; then nothing is lost with it.
@@ -142,6 +120,14 @@ impl EventIds {
             None => [mark, COMMENT].concat(),
         }
     }
+}
+
+/// Whether a line that begins so can be an id.
+fn may_be_id(line: &[u8], is_first: bool) -> bool {
+    if is_first && BOM.starts_with(line.get(..BOM.len()).unwrap_or(line)) {
+        return line.len() <= BOM.len() || is_id(line.get(BOM.len()..).unwrap_or_default());
+    }
+    is_id(line)
 }
 
 /// Whether a line is the field `id`, or the beginning of it.

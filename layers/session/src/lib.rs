@@ -9,7 +9,6 @@ mod events;
 mod incoming;
 mod keys;
 mod layer;
-mod media;
 mod outgoing;
 mod service;
 mod tasks;

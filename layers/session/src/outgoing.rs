@@ -1,4 +1,4 @@
-use bartizan_core::{Denial, DenialKind, ResponseBody, SecurityContext, refuse};
+use bartizan_core::{Denial, DenialKind, Media, ResponseBody, SecurityContext, refuse};
 use http::{HeaderMap, HeaderValue, Response, header::CONTENT_LENGTH};
 
 use crate::{
@@ -6,7 +6,6 @@ use crate::{
     binding::{Binding, Purpose},
     events::EventIds,
     incoming::{InnerId, SESSION_ID},
-    media::{Media, media},
 };
 
 /// What an answer is treated with.
@@ -27,8 +26,10 @@ impl Exit {
             return refuse!("session", &self.context, denial);
         }
         let events = match (self.binding, self.session) {
+            // Encoded ones can't be resumed, and others are none to any client.
             (Some(binding), Some(InnerId(session)))
-                if media(response.headers()) == Media::EventStream =>
+                if Media::of(response.headers()) == Media::EventStream
+                    && Media::is_plain(response.headers()) =>
             {
                 // Wrapped ids are longer.
                 response.headers_mut().remove(CONTENT_LENGTH);

@@ -1,9 +1,11 @@
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderName, Method, Response, header::CONTENT_TYPE, request::Parts};
+use http::{HeaderMap, HeaderName, Method, Response, request::Parts};
 
 use super::{Distrust, Revocations, decide::Watched, layer::Shared};
-use crate::{Clock, Denial, DenialKind, Principal, ResponseBody, SecurityContext, body, refuse};
+use crate::{
+    Clock, Denial, DenialKind, Media, Principal, ResponseBody, SecurityContext, body, refuse,
+};
 
 /// How long an answer may go on: an event stream outlives its request, and must not outlive what
 /// authorized it (TV-20).
@@ -81,7 +83,8 @@ impl Lifetime {
             return refuse!("auth", &self.context, denial);
         }
         let principal = self.context.principal();
-        let Some(principal) = principal.filter(|_| is_event_stream(&answer)) else {
+        let may_be_events = |_: &_| Media::of(answer.headers()).may_be_events();
+        let Some(principal) = principal.filter(may_be_events) else {
             return answer;
         };
         let is_call = self.is_call();
@@ -176,10 +179,4 @@ impl Watch {
             }
         }
     }
-}
-
-fn is_event_stream<B>(answer: &Response<B>) -> bool {
-    let kind = answer.headers().get(CONTENT_TYPE);
-    let kind = kind.and_then(|kind| kind.as_bytes().get(..17));
-    kind.is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream"))
 }

@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use http_body::Body;
 use pin_project_lite::pin_project;
@@ -15,7 +15,7 @@ use super::{
     CallLimits,
     read::{check_media, declared_length},
 };
-use crate::{Denial, DenialKind};
+use crate::{Denial, DenialKind, Gathered};
 
 pin_project! {
     /// Collects a body up to a size and within a time.
@@ -29,8 +29,7 @@ pin_project! {
         deadline: Option<Pin<Box<Sleep>>>,
         limits: CallLimits,
         empty_frames: u32,
-        first: Bytes,
-        rest: BytesMut,
+        read: Gathered,
     }
 }
 
@@ -44,8 +43,7 @@ impl<B: Body> BodyReader<B> {
             deadline: None,
             limits,
             empty_frames: 0,
-            first: Bytes::new(),
-            rest: BytesMut::new(),
+            read: Gathered::new(),
         }
     }
 
@@ -80,12 +78,7 @@ impl<B: Body> BodyReader<B> {
                     return Poll::Ready(Err(Denial::new(DenialKind::MessageInvalid, reason)));
                 }
                 Poll::Ready(None) => {
-                    let bytes = if this.rest.is_empty() {
-                        std::mem::take(this.first)
-                    } else {
-                        this.rest.split().freeze()
-                    };
-                    return Poll::Ready(Ok(bytes));
+                    return Poll::Ready(Ok(this.read.take()));
                 }
                 Poll::Pending => return Poll::Pending,
             };
@@ -101,19 +94,10 @@ impl<B: Body> BodyReader<B> {
                 }
                 continue;
             }
-            let received = this.first.len() + this.rest.len();
-            if data.remaining() > this.limits.body_bytes() - received {
+            if data.remaining() > this.limits.body_bytes() - this.read.len() {
                 return Poll::Ready(Err(too_large()));
             }
-            let chunk = data.copy_to_bytes(data.remaining());
-            if received == 0 {
-                *this.first = chunk;
-            } else {
-                if this.rest.is_empty() {
-                    this.rest.put(std::mem::take(this.first));
-                }
-                this.rest.put(chunk);
-            }
+            this.read.push(data.copy_to_bytes(data.remaining()));
         }
     }
 }

@@ -5,7 +5,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bartizan_core::Denial;
+use bartizan_core::{
+    Denial,
+    sse::{Event, EventReader, Part, Piece, Seam},
+};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
@@ -14,8 +17,7 @@ use serde_json::json;
 
 use super::{
     answer::{Fate, Judging, Reads, Watch},
-    event::{self, Events, Piece},
-    message,
+    event, message,
 };
 
 pin_project! {
@@ -41,8 +43,8 @@ pin_project! {
 /// What a stream is judged with, and what of it waits.
 struct Stream {
     watch: Watch,
-    events: Events,
-    judging: Option<(Judging, Bytes)>,
+    events: EventReader,
+    judging: Option<(Judging, Event)>,
     out: VecDeque<Bytes>,
     trailers: VecDeque<HeaderMap>,
     /// The body has come to its end, and must not be asked again.
@@ -51,8 +53,8 @@ struct Stream {
     is_closed: bool,
     /// The rest of a long event is left out.
     is_dropping: bool,
-    /// The end of the last piece of a long event: a name may be cut in two.
-    tail: Vec<u8>,
+    /// In a long event a name may be cut in two.
+    seam: Seam,
 }
 
 impl<B> TaskBody<B> {
@@ -71,7 +73,7 @@ impl<B> TaskBody<B> {
 
     pub(crate) fn stream(body: B, watch: Watch) -> Self {
         let stream = Box::new(Stream {
-            events: Events::new(watch.rules.answer_bytes),
+            events: EventReader::new(watch.rules.answer_bytes),
             watch,
             judging: None,
             out: VecDeque::new(),
@@ -79,7 +81,7 @@ impl<B> TaskBody<B> {
             is_over: false,
             is_closed: false,
             is_dropping: false,
-            tail: Vec::new(),
+            seam: Seam::new(message::TASK_ID.len()),
         });
         Self {
             held: Held::Stream { body, stream },
@@ -169,10 +171,11 @@ impl Stream {
             if let Some(out) = self.out.pop_front() {
                 return Poll::Ready(Some(Frame::data(out)));
             }
-            if let Some((judging, event)) = &mut self.judging {
-                let fate = ready!(judging.poll(cx));
-                let event = std::mem::take(event);
-                self.judging = None;
+            if let Some((mut judging, event)) = self.judging.take() {
+                let Poll::Ready(fate) = judging.poll(cx) else {
+                    self.judging = Some((judging, event));
+                    return Poll::Pending;
+                };
                 self.settle(fate, event);
                 continue;
             }
@@ -187,66 +190,58 @@ impl Stream {
     fn judge(&mut self, piece: Piece) {
         match piece {
             Piece::Event(event) => {
-                self.is_dropping = false;
-                if self.watch.reads != Reads::List && !message::names_a_task(&event) {
-                    return self.pass(event);
+                if self.watch.reads != Reads::List && !message::names_a_task(event.bytes()) {
+                    return self.pass(event.into_bytes());
                 }
                 let judging = self.watch.judge(&event::data(&event));
                 self.judging = Some((judging, event));
             }
-            Piece::Long(part) => {
-                self.is_dropping = false;
-                self.tail.clear();
-                self.long(part, true);
-            }
-            Piece::More(part) => self.long(part, false),
+            Piece::Part(part) => self.long(part),
+            // They say nothing.
+            Piece::Comment(bytes) | Piece::Feed(bytes) => self.pass(bytes),
         }
     }
 
-    /// A piece of an event that nobody reads as a whole. No task is learned from it, so that none
+    /// A part of an event that nobody reads as a whole. No task is learned from it, so that none
     /// opens. If it may be a list, it goes no further than to where it names a task.
-    fn long(&mut self, part: Bytes, is_first: bool) {
+    fn long(&mut self, part: Part) {
+        if part.is_first {
+            self.is_dropping = false;
+            self.seam.clear();
+        }
         if self.is_dropping {
             return;
         }
         let drops = match self.watch.reads {
             Reads::Call => false,
             Reads::List => true,
-            Reads::Any => self.names_a_task(&part),
+            Reads::Any => self.seam.any(&part.bytes, message::names_a_task),
         };
         if !drops {
-            return self.pass(part);
+            return self.pass(part.bytes);
         }
         self.is_dropping = true;
         let denial = super::answer::unreadable();
         self.watch.refuse(&denial);
         if self.watch.reads == Reads::List {
             let error = self.error(&denial, b"");
-            self.out.push_back(event::saying(&error, b""));
-        } else if !is_first {
+            self.out.push_back(event::saying(&error, None));
+        } else if !part.is_first {
             // What left of it already must not become a part of the next.
             self.out.push_back(Bytes::from_static(b"\n\n"));
         }
     }
 
-    fn names_a_task(&mut self, part: &[u8]) -> bool {
-        self.tail.extend_from_slice(part);
-        let found = message::names_a_task(&self.tail);
-        let cut = self.tail.len().saturating_sub(message::TASK_ID.len() - 1);
-        self.tail.drain(..cut);
-        found
-    }
-
-    fn settle(&mut self, fate: Fate, event: Bytes) {
+    fn settle(&mut self, fate: Fate, event: Event) {
         match fate {
-            Fate::Pass => self.pass(event),
+            Fate::Pass => self.pass(event.into_bytes()),
             Fate::Replace(message) => {
-                self.out.push_back(event::saying(&message, &event));
+                self.out.push_back(event::saying(&message, Some(&event)));
             }
             Fate::Refuse(denial) => {
                 self.watch.refuse(&denial);
                 let error = self.error(&denial, &event::data(&event));
-                self.out.push_back(event::saying(&error, &event));
+                self.out.push_back(event::saying(&error, Some(&event)));
             }
         }
     }

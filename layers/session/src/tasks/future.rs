@@ -5,8 +5,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bartizan_core::{Denial, DenialKind, ResponseBody, SecurityContext, admit, refuse};
-use bytes::{BufMut, Bytes, BytesMut};
+use bartizan_core::{
+    Denial, DenialKind, Gathered, Media, ResponseBody, SecurityContext, admit, refuse,
+};
+use bytes::Bytes;
 use http::{HeaderMap, Request, Response, header::CONTENT_LENGTH, response::Parts};
 use http_body::Body;
 use pin_project_lite::pin_project;
@@ -17,7 +19,6 @@ use super::{
     answer::{Fate, Judging, Reads, Watch, unreadable},
     requests::owned,
 };
-use crate::media::{Media, media};
 
 pin_project! {
     /// The future of [`OwnedTasks`](super::OwnedTasks).
@@ -58,8 +59,9 @@ struct Asking<S, ReqB> {
 struct Message {
     head: Option<Parts>,
     watch: Watch,
-    first: Bytes,
-    rest: BytesMut,
+    gathered: Gathered,
+    /// All of it, once it is there.
+    whole: Bytes,
     trailers: Option<HeaderMap>,
 }
 
@@ -191,24 +193,31 @@ where
     let (mut head, body) = response.into_parts();
     let length = body.size_hint().exact();
     let fits = length.is_some_and(|length| length <= watch.rules.answer_bytes as u64);
-    match media(&head.headers) {
-        Media::EventStream => {
+    let is_plain = Media::is_plain(&head.headers);
+    let media = Media::of(&head.headers);
+    let may_list = match watch.reads {
+        Reads::Call => false,
+        Reads::List => true,
+        Reads::Any => media.may_be_events(),
+    };
+    match media {
+        Media::EventStream if is_plain => {
             head.headers.remove(CONTENT_LENGTH);
             let body = TaskBody::stream(body, watch);
             State::done(Response::from_parts(head, ResponseBody::inner(body)))
         }
-        Media::Json if fits => State::Collect {
+        Media::Json if is_plain && fits => State::Collect {
             body,
             message: Some(Box::new(Message {
                 head: Some(head),
                 watch,
-                first: Bytes::new(),
-                rest: BytesMut::new(),
+                gathered: Gathered::new(),
+                whole: Bytes::new(),
                 trailers: None,
             })),
         },
         // A list that nobody read would tell of others' tasks.
-        _ if watch.reads == Reads::List && head.status.is_success() && length != Some(0) => {
+        _ if may_list && head.status.is_success() && length != Some(0) => {
             State::done(refuse!("tasks", &watch.context, unreadable()))
         }
         _ => {
@@ -232,36 +241,25 @@ impl Message {
             };
             match frame.into_data() {
                 Ok(data) => {
-                    let length = self.first.len() + self.rest.len() + data.len();
+                    let length = self.gathered.len() + data.len();
                     if length > self.watch.rules.answer_bytes {
                         return Poll::Ready(Err(broken()));
                     }
-                    self.take(data);
+                    self.gathered.push(data);
                 }
                 Err(frame) => self.trailers = frame.into_trailers().ok(),
             }
         }
     }
 
-    fn take(&mut self, data: Bytes) {
-        if self.first.is_empty() && self.rest.is_empty() {
-            self.first = data;
-        } else {
-            self.rest.put(std::mem::take(&mut self.first));
-            self.rest.put(data);
-        }
-    }
-
     fn judge(&mut self) -> Judging {
-        if !self.rest.is_empty() {
-            self.first = self.rest.split().freeze();
-        }
-        self.watch.judge(&self.first)
+        self.whole = self.gathered.take();
+        self.watch.judge(&self.whole)
     }
 
     fn settle<B>(&mut self, fate: Fate) -> Answer<B> {
         let bytes = match fate {
-            Fate::Pass => std::mem::take(&mut self.first),
+            Fate::Pass => std::mem::take(&mut self.whole),
             Fate::Replace(message) => {
                 if let Some(head) = &mut self.head {
                     head.headers.remove(CONTENT_LENGTH);

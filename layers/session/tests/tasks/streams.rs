@@ -1,13 +1,16 @@
 //! Tasks that begin in event streams, and streams that go on with them.
 
-use bartizan_core::{Principal, identify};
+use bartizan_core::{DenialKind, Principal, identify};
 use bartizan_kit::{FrameSender, McpRequest, Scripted, get_stream};
 use bytes::Bytes;
-use http_body_util::BodyExt;
+use http::Response;
+use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use tower::{Layer, ServiceExt};
 
-use crate::{LEGACY, MODERN, TaskOwnerLayer, about, began, begin, call, opens, user};
+use crate::{
+    LEGACY, MODERN, TaskOwnerLayer, about, answered, began, begin, by, call, kind, opens, user,
+};
 
 /// What comes out of a stream, frame by frame.
 async fn streamed(
@@ -147,4 +150,25 @@ async fn a_task_whose_time_is_written_otherwise_opens_and_one_whose_id_is_unread
         out.contains("\"error\"") && !out.contains("taskId"),
         "{out}"
     );
+}
+
+#[tokio::test]
+async fn ta_9_a_resumed_stream_that_cannot_be_read_does_not_leave() {
+    let layer = TaskOwnerLayer::in_memory();
+    begin(&layer, "bob", "b").await;
+    let list = event(&json!({"jsonrpc": "2.0", "id": 1, "result": {"tasks": [{"taskId": "b"}]}}));
+    for (media, coding) in [
+        (&["text/event-stream"][..], "gzip"),
+        (&["text/event-stream", "text/event-stream"], "identity"),
+        (&["text/plain, text/event-stream"], "identity"),
+    ] {
+        let mut answer = Response::new(Full::new(Bytes::from(list.clone())));
+        for media in media {
+            answer.headers_mut().append("content-type", media.parse().unwrap());
+        }
+        answer.headers_mut().insert("content-encoding", coding.parse().unwrap());
+        let request = by(&user("ann"), get_stream(LEGACY));
+        let answer = answered(&layer, request, answer).await;
+        assert_eq!(kind(&answer), Some(DenialKind::Internal), "{media:?} {coding}");
+    }
 }
