@@ -38,6 +38,8 @@ mod lint;
 mod lists;
 #[path = "rbac/methods.rs"]
 mod methods;
+#[path = "rbac/others.rs"]
+mod others;
 #[path = "rbac/placeholders.rs"]
 mod placeholders;
 #[path = "rbac/records.rs"]

@@ -4,13 +4,13 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bartizan_core::{Denial, DenialKind, ResponseBody, refuse};
+use bartizan_core::{Denial, DenialKind, Gathered, ResponseBody, refuse};
 use bytes::Bytes;
 use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::{events::Events, json::Broken, lens::Lens, media};
+use super::{events::Events, heads, json::Broken, lens::Lens, whole::Whole};
 
 pin_project! {
     /// The body of an answer: the inner service's own, or as much of a list as the principal is shown.
@@ -27,6 +27,8 @@ pin_project! {
         Whole { #[pin] body: ResponseBody<B> },
         // In a box: few answers are lists.
         Stream { #[pin] body: Option<B>, events: Box<Events> },
+        // It was in this box while it was looked at.
+        Passes { whole: Pin<Box<Whole<B>>> },
     }
 }
 
@@ -42,6 +44,12 @@ impl<B> ListBody<B> {
     pub(super) fn refusal(body: ResponseBody<B>) -> Self {
         Self {
             held: Held::Whole { body },
+        }
+    }
+
+    pub(super) fn passes(whole: Pin<Box<Whole<B>>>) -> Self {
+        Self {
+            held: Held::Passes { whole },
         }
     }
 
@@ -65,6 +73,7 @@ impl<B: Body<Data = Bytes>> Body for ListBody<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let (mut body, events) = match self.project().held.project() {
             HeldProj::Whole { body } => return body.poll_frame(cx),
+            HeldProj::Passes { whole } => return whole.as_mut().poll_rest(cx),
             HeldProj::Stream { body, events } => (body, events),
         };
         loop {
@@ -84,14 +93,14 @@ impl<B: Body<Data = Bytes>> Body for ListBody<B> {
                     return Poll::Ready(Some(Err(error)));
                 }
             };
-            let mut out = Vec::new();
-            if let Err(broken) = events.take(&data, &mut out) {
+            let mut out = Gathered::new();
+            if let Err(broken) = events.take(data, &mut out) {
                 // The server hears at once that nobody listens any more.
                 body.set(None);
                 end(events, broken, &mut out);
             }
             if !out.is_empty() {
-                return Poll::Ready(Some(Ok(Frame::data(out.into()))));
+                return Poll::Ready(Some(Ok(Frame::data(out.take()))));
             }
         }
     }
@@ -100,13 +109,14 @@ impl<B: Body<Data = Bytes>> Body for ListBody<B> {
         match &self.held {
             Held::Whole { body } => body.is_end_stream(),
             Held::Stream { body, .. } => body.as_ref().is_none_or(Body::is_end_stream),
+            Held::Passes { whole } => whole.is_over(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.held {
             Held::Whole { body } => body.size_hint(),
-            Held::Stream { .. } => SizeHint::default(),
+            Held::Stream { .. } | Held::Passes { .. } => SizeHint::default(),
         }
     }
 }
@@ -115,7 +125,7 @@ impl<B: Body<Data = Bytes>> Body for ListBody<B> {
 fn without_digests(frame: Frame<Bytes>) -> Frame<Bytes> {
     match frame.into_trailers() {
         Ok(mut trailers) => {
-            media::forget_body(&mut trailers);
+            heads::forget_body(&mut trailers);
             Frame::trailers(trailers)
         }
         Err(other) => other,
@@ -124,7 +134,7 @@ fn without_digests(frame: Frame<Bytes>) -> Frame<Bytes> {
 
 /// The last event of a stream that brought what cannot be filtered: the request's error. A stream
 /// that answers no request just ends, and so does one inside of an event, which is none then.
-fn end(events: &Events, broken: Broken, out: &mut Vec<u8>) {
+fn end(events: &Events, broken: Broken, out: &mut Gathered) {
     let lens = events.lens();
     let reason = format!("an event with a list {}", broken.0);
     let denial = Denial::new(DenialKind::Internal, reason);
@@ -138,9 +148,9 @@ fn end(events: &Events, broken: Broken, out: &mut Vec<u8>) {
     if let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut refusal).poll_frame(&mut nobody)
         && let Ok(text) = frame.into_data()
     {
-        out.extend_from_slice(b"data: ");
-        out.extend_from_slice(&text);
-        out.extend_from_slice(b"\n\n");
+        out.push("data: ".into());
+        out.push(text);
+        out.push("\n\n".into());
     }
 }
 
@@ -149,6 +159,7 @@ impl<B> fmt::Debug for Held<B> {
         f.write_str(match self {
             Self::Whole { .. } => "Whole",
             Self::Stream { .. } => "Stream",
+            Self::Passes { .. } => "Passes",
         })
     }
 }

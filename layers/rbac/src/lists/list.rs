@@ -35,7 +35,8 @@ impl List {
         }
         match call.method() {
             "tools/list" => Some(Self::Tools),
-            "resources/list" => Some(Self::Resources),
+            // A directory's is one of what is in it, in the same shape.
+            "resources/list" | "resources/directory/read" => Some(Self::Resources),
             "resources/templates/list" => Some(Self::ResourceTemplates),
             "prompts/list" => Some(Self::Prompts),
             _ => None,

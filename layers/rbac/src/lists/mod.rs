@@ -2,12 +2,13 @@
 
 mod body;
 mod events;
+mod heads;
 pub(crate) mod json;
 mod lens;
 mod list;
-mod media;
 mod names;
 mod service;
+mod view;
 mod whole;
 
 pub use body::ListBody;

@@ -1,4 +1,4 @@
-use memchr::{memchr_iter, memmem};
+use memchr::{memchr, memchr_iter, memmem};
 
 use super::list::List;
 
@@ -20,6 +20,11 @@ pub(super) fn names_list(text: &[u8]) -> bool {
     };
     // A long s is an s to who ignores case.
     memchr_iter(b'"', text).any(is_name) || has(br"\u") || has("\u{17f}".as_bytes())
+}
+
+/// The same of a whole answer, which some read in whatever encoding it may be.
+pub(super) fn may_name_list(text: &[u8]) -> bool {
+    names_list(text) || memchr(0, text).is_some()
 }
 
 fn begins_with(text: &[u8], name: &str) -> bool {

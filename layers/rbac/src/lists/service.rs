@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bartizan_core::SecurityContext;
+use bartizan_core::{Media, SecurityContext};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
@@ -13,11 +13,10 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    ListBody, ListRules,
+    ListBody, ListRules, heads,
     json::Broken,
     lens::Lens,
-    media::{self, Media},
-    whole::{Whole, refused},
+    whole::{Judged, NO_MEDIA, Whole, refused},
 };
 
 /// What stands between [`Rbac`](crate::Rbac) and the service that it guards: shows each principal
@@ -79,8 +78,8 @@ pin_project! {
             inner: F,
             lens: Option<Lens>,
         },
-        // In a box: few answers are lists, and the futures of all others would be as large.
-        Read { whole: Pin<Box<Whole<B>>> },
+        // In a box: the futures of all answers would be as large.
+        Read { whole: Option<Pin<Box<Whole<B>>>> },
     }
 }
 
@@ -105,9 +104,22 @@ where
                         },
                     }
                 }
-                StateProj::Read { whole } => return whole.as_mut().poll_response(cx).map(Ok),
+                StateProj::Read { whole } => {
+                    let judged = match whole {
+                        Some(whole) => ready!(whole.as_mut().poll_judged(cx)),
+                        // Polled after it completed, which the contract of `Future` forbids.
+                        None => return Poll::Pending,
+                    };
+                    return match (judged, whole.take()) {
+                        (Judged::Passes(head), Some(whole)) => {
+                            Poll::Ready(Ok(Response::from_parts(head, ListBody::passes(whole))))
+                        }
+                        (Judged::Answer(response), _) => Poll::Ready(Ok(response)),
+                        (Judged::Passes(_), None) => Poll::Pending,
+                    };
+                }
             };
-            state.set(State::Read { whole });
+            state.set(State::Read { whole: Some(whole) });
         }
     }
 }
@@ -120,27 +132,30 @@ enum Begun<B> {
 /// What an answer's head tells about what is to become of its body.
 fn begin<B: Body<Data = Bytes>>(mut response: Response<B>, lens: Lens) -> Begun<B> {
     let media = Media::of(response.headers());
-    let is_list = match media {
+    let is_looked_at = match media {
         _ if !response.status().is_success() || response.body().is_end_stream() => false,
-        Media::Events | Media::Unclear => true,
-        Media::Json | Media::Other => lens.is_of_list(),
+        Media::EventStream | Media::Unclear => true,
+        Media::Json | Media::Other => lens.is_answer(),
     };
-    if !is_list {
+    if !is_looked_at {
         return Begun::Answer(response.map(ListBody::untouched));
     }
     let broken = match media {
-        _ if !media::is_plain(response.headers()) => "has a content encoding",
-        Media::Other | Media::Unclear => "is neither JSON nor an event stream",
-        Media::Json => return Begun::Whole(Box::pin(Whole::new(response, lens))),
-        Media::Events => {
-            media::forget_body(response.headers_mut());
+        _ if !Media::is_plain(response.headers()) => Broken("has a content encoding"),
+        Media::Unclear => NO_MEDIA,
+        Media::Other if !lens.is_of_other() => NO_MEDIA,
+        Media::Json | Media::Other => {
+            return Begun::Whole(Box::pin(Whole::new(response, lens, media)));
+        }
+        Media::EventStream => {
+            heads::forget_body(response.headers_mut());
             if !lens.is_of_other() {
-                media::keep_private(response.headers_mut());
+                heads::keep_private(response.headers_mut());
             }
             return Begun::Answer(response.map(|body| ListBody::stream(body, lens)));
         }
     };
-    Begun::Answer(refused(lens.context(), Broken(broken)))
+    Begun::Answer(refused(lens.context(), broken))
 }
 
 impl<F, B> fmt::Debug for ListFuture<F, B> {

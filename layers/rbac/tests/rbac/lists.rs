@@ -17,25 +17,25 @@ use crate::common::{Caller, notes, post};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Vector {
-    name: String,
+pub(crate) struct Vector {
+    pub(crate) name: String,
     #[expect(dead_code, reason = "for readers")]
-    ids: Vec<String>,
+    pub(crate) ids: Vec<String>,
     #[serde(default = "tools_list")]
-    method: String,
+    pub(crate) method: String,
     #[serde(default)]
-    modern: bool,
+    pub(crate) modern: bool,
     #[serde(default = "json_media")]
-    media: String,
+    pub(crate) media: String,
     #[serde(default)]
-    encoding: Option<String>,
+    pub(crate) encoding: Option<String>,
     #[serde(default = "ok")]
-    status: u16,
-    body: String,
+    pub(crate) status: u16,
+    pub(crate) body: String,
     /// What arrives: as it was, if nothing is said. Of a stream that is refused, what arrives before.
-    seen: Option<String>,
+    pub(crate) seen: Option<String>,
     #[serde(default)]
-    refused: bool,
+    pub(crate) refused: bool,
 }
 
 fn tools_list() -> String {
@@ -55,34 +55,34 @@ fn vectors() -> Vec<Vector> {
 }
 
 /// Who may call `read_note`, `add_note` and `status`, and `edit_note` with another scope.
-fn viewer() -> Caller {
+pub(crate) fn viewer() -> Caller {
     Caller::user(&["viewer"], &[])
 }
 
 /// What came of one list.
-struct Listed {
-    head: http::response::Parts,
-    body: String,
-    findings: Vec<Finding>,
+pub(crate) struct Listed {
+    pub(crate) head: http::response::Parts,
+    pub(crate) body: String,
+    pub(crate) findings: Vec<Finding>,
 }
 
 impl Listed {
-    fn is_refused(&self) -> bool {
+    pub(crate) fn is_refused(&self) -> bool {
         self.head.status == 500
     }
 
-    fn noted(&self) -> Vec<&str> {
+    pub(crate) fn noted(&self) -> Vec<&str> {
         let of = |finding: &&Finding| finding.kind == "list_filtered";
         let noted = self.findings.iter().filter(of);
         noted.map(|finding| &*finding.reason).collect()
     }
 }
 
-fn layer() -> RbacLayer {
+pub(crate) fn layer() -> RbacLayer {
     RbacLayer::new(notes())
 }
 
-fn request(caller: &Caller, method: &str, is_modern: bool) -> Request<Full<Bytes>> {
+pub(crate) fn request(caller: &Caller, method: &str, is_modern: bool) -> Request<Full<Bytes>> {
     let version = if is_modern {
         "2026-07-28"
     } else {
@@ -97,6 +97,7 @@ fn request(caller: &Caller, method: &str, is_modern: bool) -> Request<Full<Bytes
                 "io.modelcontextprotocol/clientCapabilities": {},
             }}),
         ),
+        "resources/directory/read" => post(method, json!({"uri": "file:///public"})),
         _ => post(method, json!({})),
     };
     let headers = request.headers_mut();
@@ -113,7 +114,12 @@ fn request(caller: &Caller, method: &str, is_modern: bool) -> Request<Full<Bytes
 }
 
 /// Asks for a list, which arrives in these pieces.
-async fn ask(layer: RbacLayer, caller: &Caller, vector: &Vector, pieces: Vec<Bytes>) -> Listed {
+pub(crate) async fn ask(
+    layer: RbacLayer,
+    caller: &Caller,
+    vector: &Vector,
+    pieces: Vec<Bytes>,
+) -> Listed {
     let mut answer = Response::builder()
         .status(vector.status)
         .header("content-type", &vector.media)
@@ -140,17 +146,18 @@ async fn ask(layer: RbacLayer, caller: &Caller, vector: &Vector, pieces: Vec<Byt
     let body = body.collect().await.unwrap().to_bytes();
     Listed {
         head,
-        body: String::from_utf8(body.to_vec()).unwrap(),
+        // What breaks off may do so inside of a character.
+        body: String::from_utf8_lossy(&body).into_owned(),
         findings: context.open_trail().findings(),
     }
 }
 
-async fn whole(layer: RbacLayer, caller: &Caller, vector: &Vector) -> Listed {
+pub(crate) async fn whole(layer: RbacLayer, caller: &Caller, vector: &Vector) -> Listed {
     let body = Bytes::from(vector.body.clone());
     ask(layer, caller, vector, vec![body]).await
 }
 
-fn json_list(method: &str, body: Value) -> Vector {
+pub(crate) fn json_list(method: &str, body: Value) -> Vector {
     Vector {
         name: String::new(),
         ids: Vec::new(),
@@ -165,7 +172,7 @@ fn json_list(method: &str, body: Value) -> Vector {
     }
 }
 
-fn stream_list(body: &str) -> Vector {
+pub(crate) fn stream_list(body: &str) -> Vector {
     Vector {
         media: "text/event-stream".to_owned(),
         body: body.to_owned(),
@@ -282,74 +289,6 @@ async fn without_filtering_everybody_sees_everything() {
         let listed = whole(layer().without_list_filtering(), &viewer(), &vector).await;
         assert_eq!(listed.body, vector.body, "{}", vector.name);
         assert!(listed.noted().is_empty());
-    }
-}
-
-#[tokio::test]
-async fn json_answers_of_other_methods_pass_whatever_they_hold() {
-    for method in ["ping", "server/discover", "initialize"] {
-        let body = r#"{"result":{"tools":[{"name":"delete_note"}]},"result":1"#;
-        let mut vector = json_list(method, json!({}));
-        vector.body = body.to_owned();
-        let listed = whole(layer(), &viewer(), &vector).await;
-        assert_eq!(
-            (listed.body.as_str(), listed.head.status.as_u16()),
-            (body, 200)
-        );
-        assert!(listed.head.headers.contains_key("etag"), "nothing changed");
-    }
-}
-
-#[tokio::test]
-async fn ta_2_a_reused_id_shows_no_list_on_the_stream_of_another_call() {
-    let tools = json!([{"name": "delete_note"}, {"name": "read_note"}]);
-    let list = json!({"jsonrpc": "2.0", "id": 7, "result": {"tools": tools}});
-    for method in ["ping", "initialize", "server/discover"] {
-        let vector = Vector {
-            method: method.to_owned(),
-            ..stream_list(&format!("data: {list}\n\n"))
-        };
-        let listed = whole(layer(), &viewer(), &vector).await;
-        assert!(listed.body.contains("read_note"), "{}", listed.body);
-        assert!(!listed.body.contains("delete_note"), "{}", listed.body);
-    }
-}
-
-#[tokio::test]
-async fn a_large_event_of_another_call_passes_as_long_as_it_names_no_list() {
-    let event = |middle: &str| {
-        let text = "é".repeat(300);
-        format!(
-            "id: 1\r\ndata: {{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{{\"a\":\"{text}\",\r\n: no comment\r\ndata:{middle}\r\ndata: \"b\":\"{text}\"}}}}\r\n\r\n"
-        )
-    };
-    let list = "data: {\"result\":{\"tools\":[{\"name\":\"delete_note\"}]},\"id\":1}\n\n";
-    let seen = "data: {\"result\":{\"tools\":[]},\"id\":1}\n\n";
-    let good = event("\"tool\":[],");
-    let bad = event("\"tools\":[{\"name\":\"delete_note\"}],");
-    for size in 1..90 {
-        for most in [60, 64, 333, 660] {
-            let ask = async |body: &str| {
-                let vector = Vector {
-                    method: "ping".to_owned(),
-                    ..stream_list(body)
-                };
-                let pieces = vector.body.as_bytes().chunks(size);
-                let pieces = pieces.map(Bytes::copy_from_slice).collect();
-                let layer = layer().list_bytes(most).unwrap();
-                ask(layer, &viewer(), &vector, pieces).await
-            };
-            let passed = ask(&format!("{good}{list}: c\n\n{good}")).await;
-            assert_eq!(passed.body, format!("{good}{seen}: c\n\n{good}"));
-            let refused = ask(&format!("{list}{bad}{good}")).await;
-            let rest = refused.body.strip_prefix(seen).unwrap();
-            assert!(!rest.contains("delete_note"), "{rest}");
-            // Either nothing of it was written and an error is, or it does not end.
-            let is_error = rest.starts_with("data: {") && rest.contains("-32603");
-            assert!(is_error || !rest.contains("\r\n\r\n"), "{rest}");
-            let last = refused.findings.last().unwrap();
-            assert!(last.reason.contains("too large"), "{}", last.reason);
-        }
     }
 }
 
@@ -508,7 +447,7 @@ async fn trailers_of_a_stream_say_nothing_of_the_body_that_was() {
 }
 
 /// What a client reads out of an event stream, by a naive reading.
-fn messages(stream: &str) -> Vec<String> {
+pub(crate) fn messages(stream: &str) -> Vec<String> {
     let stream = stream.strip_prefix('\u{feff}').unwrap_or(stream);
     let stream = stream.replace("\r\n", "\n").replace('\r', "\n");
     let (mut messages, mut data) = (Vec::new(), Vec::new());
@@ -543,7 +482,7 @@ async fn an_event_that_was_cut_ends_where_it_ended_whatever_its_line_ends() {
     }
 }
 
-fn piece() -> impl Strategy<Value = String> {
+pub(crate) fn piece() -> impl Strategy<Value = String> {
     prop_oneof![
         Just("data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"delete_note\"},{\"name\":\"read_note\"}]}}".to_owned()),
         Just("data:{\"jsonrpc\":\"2.0\",\"method\":\"x\"}".to_owned()),
@@ -563,24 +502,6 @@ fn piece() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #[test]
-    fn ta_2_no_stream_of_another_call_shows_a_list_that_is_not_filtered(
-        pieces in prop::collection::vec(piece(), 0..24),
-        size in 1..60_usize,
-        most in 20..400_usize,
-    ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let vector = Vector { method: "ping".to_owned(), ..stream_list(&pieces.concat()) };
-        let cut = vector.body.as_bytes().chunks(size).map(Bytes::copy_from_slice).collect();
-        let layer = layer().list_bytes(most).unwrap();
-        let body = runtime.block_on(ask(layer, &viewer(), &vector, cut)).body;
-        for message in messages(&body) {
-            if let Ok(seen) = serde_json::from_str::<Value>(&message) {
-                prop_assert!(!seen["result"].to_string().contains("delete_note"), "{}", body);
-            }
-        }
-    }
-
     #[test]
     fn a_stream_says_the_same_however_it_is_cut(
         pieces in prop::collection::vec(piece(), 0..24),
