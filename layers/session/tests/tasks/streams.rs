@@ -164,11 +164,19 @@ async fn ta_9_a_resumed_stream_that_cannot_be_read_does_not_leave() {
     ] {
         let mut answer = Response::new(Full::new(Bytes::from(list.clone())));
         for media in media {
-            answer.headers_mut().append("content-type", media.parse().unwrap());
+            answer
+                .headers_mut()
+                .append("content-type", media.parse().unwrap());
         }
-        answer.headers_mut().insert("content-encoding", coding.parse().unwrap());
+        answer
+            .headers_mut()
+            .insert("content-encoding", coding.parse().unwrap());
         let request = by(&user("ann"), get_stream(LEGACY));
         let answer = answered(&layer, request, answer).await;
-        assert_eq!(kind(&answer), Some(DenialKind::Internal), "{media:?} {coding}");
+        assert_eq!(
+            kind(&answer),
+            Some(DenialKind::Internal),
+            "{media:?} {coding}"
+        );
     }
 }
