@@ -4,6 +4,7 @@
 //! independent reading of the same bytes says that the layer was wrong. `cargo fuzz` calls them
 //! without end, `tests/seeds.rs` for a few seconds.
 
+mod answer;
 mod call_body;
 mod call_headers;
 mod challenge;
@@ -22,8 +23,10 @@ mod proof;
 mod proof_header;
 mod send;
 mod session_id;
+mod sse;
 mod token;
 
+pub use answer::answer;
 pub use call_body::call_body;
 pub use call_headers::call_headers;
 pub use challenge::challenge;
@@ -38,6 +41,7 @@ pub use origin::origin;
 pub use proof::proof;
 pub use proof_header::proof_header;
 pub use session_id::session_id;
+pub use sse::sse;
 pub use token::token;
 
 /// An oracle: it panics if a layer broke a promise.
@@ -45,6 +49,7 @@ pub type Oracle = fn(&[u8]);
 
 /// Every target by its name, which is also that of its seeds and of its dictionary.
 pub const TARGETS: &[(&str, Oracle)] = &[
+    ("answer", answer),
     ("call_body", call_body),
     ("call_headers", call_headers),
     ("challenge", challenge),
@@ -59,5 +64,6 @@ pub const TARGETS: &[(&str, Oracle)] = &[
     ("proof", proof),
     ("proof_header", proof_header),
     ("session_id", session_id),
+    ("sse", sse),
     ("token", token),
 ];

@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::{Layer, ServiceExt, service_fn};
 
-use crate::send::Frames;
+use crate::{send::Frames, sse::messages};
 
 /// An arbitrary answer to `tools/list`, its frames as long as the first byte says: JSON if it begins
 /// with a brace, or else an event stream.
@@ -22,18 +22,12 @@ pub fn list(data: &[u8]) {
     let Some((&size, body)) = data.split_first() else {
         return;
     };
-    let is_json = body.starts_with(b"{");
-    let media = if is_json {
-        "application/json"
-    } else {
-        "text/event-stream"
-    };
-    let (status, out) = through(body, media, usize::from(size).max(1));
-    let (again, other) = through(body, media, body.len().max(1));
+    let (status, out) = through(CALL, body, usize::from(size).max(1));
+    let (again, other) = through(CALL, body, body.len().max(1));
     assert_eq!((status, told(&out)), (again, told(&other)), "by the cut");
-    if !is_json {
+    if !is_json(body) {
         assert_eq!(status, 200);
-        let (went_in, came_out) = (messages(body), messages(&out));
+        let (went_in, came_out) = (said(body), said(&out));
         for (index, message) in came_out.iter().enumerate() {
             let is_last = index + 1 == came_out.len();
             let is_end = is_last && message.starts_with(REFUSAL);
@@ -54,11 +48,24 @@ pub fn list(data: &[u8]) {
     }
 }
 
-const REFUSAL: &[u8] =
+const CALL: &[u8] = br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+
+/// What of the messages of an event stream says something.
+fn said(stream: &[u8]) -> Vec<Vec<u8>> {
+    let mut messages = messages(stream);
+    messages.retain(|message| !message.trim_ascii().is_empty());
+    messages
+}
+
+pub(crate) fn is_json(body: &[u8]) -> bool {
+    body.starts_with(b"{")
+}
+
+pub(crate) const REFUSAL: &[u8] =
     br#"{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"internal error""#;
 
 /// Without the correlation id, which is another one each time.
-fn told(out: &[u8]) -> &[u8] {
+pub(crate) fn told(out: &[u8]) -> &[u8] {
     let id = b"\"correlationId\":";
     let at = out.windows(id.len()).rposition(|bytes| bytes == id);
     &out[..at.unwrap_or(out.len())]
@@ -89,13 +96,13 @@ fn is_filtered(was: &[u8], is: &[u8]) {
     assert_eq!(was, is);
 }
 
-fn read(text: &[u8]) -> Result<Value, serde_json::Error> {
+pub(crate) fn read(text: &[u8]) -> Result<Value, serde_json::Error> {
     serde_json::from_slice(text)
 }
 
-type Named = for<'a> fn(&'a str) -> Operation<'a>;
+pub(crate) type Named = for<'a> fn(&'a str) -> Operation<'a>;
 
-const LISTS: &[(&str, &str, Named)] = &[
+pub(crate) const LISTS: &[(&str, &str, Named)] = &[
     ("tools", "name", |name| Operation::tool(name)),
     ("resources", "uri", |name| Operation::resource(name)),
     ("resourceTemplates", "uriTemplate", |name| {
@@ -104,40 +111,17 @@ const LISTS: &[(&str, &str, Named)] = &[
     ("prompts", "name", |name| Operation::prompt(name)),
 ];
 
-/// What a client reads out of an event stream: the data of each event that has some.
-fn messages(stream: &[u8]) -> Vec<Vec<u8>> {
-    let stream = stream.strip_prefix(b"\xef\xbb\xbf").unwrap_or(stream);
-    let mut lines = Vec::new();
-    let mut line = Vec::new();
-    let mut bytes = stream.iter().peekable();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'\r' if bytes.peek() == Some(&&b'\n') => {}
-            b'\r' | b'\n' => lines.push(std::mem::take(&mut line)),
-            byte => line.push(*byte),
-        }
-    }
-    let (mut messages, mut data) = (Vec::new(), Vec::<Vec<u8>>::new());
-    for line in lines {
-        if line.is_empty() {
-            let message = std::mem::take(&mut data).join(&b'\n');
-            messages.extend((!message.trim_ascii().is_empty()).then_some(message));
-        } else if line == b"data" {
-            data.push(Vec::new());
-        } else if let Some(value) = line.strip_prefix(b"data:") {
-            data.push(value.strip_prefix(b" ").unwrap_or(value).into());
-        }
-    }
-    messages
-}
-
-fn through(body: &[u8], media: &'static str, frame: usize) -> (u16, Vec<u8>) {
+/// What comes out of the answer to a call, and its status.
+pub(crate) fn through(call: &[u8], body: &[u8], frame: usize) -> (u16, Vec<u8>) {
+    let media = match is_json(body) {
+        true => "application/json",
+        false => "text/event-stream",
+    };
     let inner = service_fn(|_: Request<RequestBody<Frames>>| {
         let answer = Response::builder().header("content-type", media);
         let answer = answer.body(Frames::new(body, frame));
         async { Ok::<_, Infallible>(answer.expect("the head is fine")) }
     });
-    let call = br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
     let request = Request::post("/mcp").header("content-type", "application/json");
     let mut request = request
         .body(Frames::new(call, call.len()))
@@ -150,13 +134,13 @@ fn through(body: &[u8], media: &'static str, frame: usize) -> (u16, Vec<u8>) {
     (status, body.to_bytes().to_vec())
 }
 
-fn ann() -> Principal {
+pub(crate) fn ann() -> Principal {
     Principal::user("https://auth.example.com", "ann")
         .roles(["viewer"])
         .build("test")
 }
 
-static POLICY: LazyLock<Arc<Policy>> = LazyLock::new(|| {
+pub(crate) static POLICY: LazyLock<Arc<Policy>> = LazyLock::new(|| {
     let policy = Policy::builder()
         .role("viewer", [])
         .role("admin", [])
