@@ -20,6 +20,9 @@ pub enum Media {
     EventStream,
     /// Neither.
     Other,
+    /// Not for certain JSON in UTF-8, but somebody might take it for that: several types, another
+    /// charset, or a type that has the name in it somewhere.
+    UnclearJson,
     /// Neither for certain, but somebody might take it for events: several types, or one that has the
     /// name in it somewhere. A layer that must not miss an event stream treats it as one that it can't
     /// read.
@@ -53,9 +56,15 @@ impl Media {
             return Self::EventStream;
         }
         // Somewhere: who searches the line for it finds it in a parameter too.
-        match headers.get_all(CONTENT_TYPE).iter().any(is_like_events) {
-            true => Self::Unclear,
-            false => known.unwrap_or(Self::Other),
+        let names = |part: &[u8]| {
+            let mut types = headers.get_all(CONTENT_TYPE).iter();
+            types.any(|media| has(media, part))
+        };
+        match known {
+            _ if names(&b"event-stream"[..]) => Self::Unclear,
+            Some(known) => known,
+            None if names(&b"json"[..]) => Self::UnclearJson,
+            None => Self::Other,
         }
     }
 
@@ -85,12 +94,11 @@ impl Media {
     }
 }
 
-fn is_like_events(media: &HeaderValue) -> bool {
-    let mut parts = media.as_bytes().windows(EVENTS.len());
-    parts.any(|part| part.eq_ignore_ascii_case(EVENTS))
+/// Whether a type has this in it, in whatever case.
+fn has(media: &HeaderValue, name: &[u8]) -> bool {
+    let mut parts = media.as_bytes().windows(name.len());
+    parts.any(|part| part.eq_ignore_ascii_case(name))
 }
-
-const EVENTS: &[u8] = b"event-stream";
 
 /// Whether a parameter is no other charset.
 fn is_utf8(parameter: &str) -> bool {
@@ -112,11 +120,14 @@ mod tests {
             (&["application/json"][..], Media::Json),
             (&["application/json;charset=utf-8"], Media::Json),
             (&["Application/JSON; Charset=\"UTF-8\"; x"], Media::Json),
-            (&["application/json; charset=latin1"], Media::Other),
-            (&["application/json; charset*=utf-8"], Media::Other),
-            (&["application/json", "application/json"], Media::Other),
-            (&["application/json, text/plain"], Media::Other),
-            (&["application/jsonp"], Media::Other),
+            (&["application/json; charset=latin1"], Media::UnclearJson),
+            (&["application/json; charset*=utf-8"], Media::UnclearJson),
+            (
+                &["application/json", "application/json"],
+                Media::UnclearJson,
+            ),
+            (&["text/plain, application/JSON"], Media::UnclearJson),
+            (&["application/problem+json"], Media::UnclearJson),
             (&["text/html"], Media::Other),
             (&[""], Media::Other),
             (&[], Media::Other),

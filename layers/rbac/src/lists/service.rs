@@ -135,16 +135,18 @@ fn begin<B: Body<Data = Bytes>>(mut response: Response<B>, lens: Lens) -> Begun<
     let is_looked_at = match media {
         _ if !response.status().is_success() || response.body().is_end_stream() => false,
         Media::EventStream | Media::Unclear => true,
-        Media::Json | Media::Other => lens.is_answer(),
+        Media::Json | Media::UnclearJson => lens.is_answer(),
+        // No client reads it as an answer.
+        Media::Other => lens.list().is_some(),
     };
     if !is_looked_at {
         return Begun::Answer(response.map(ListBody::untouched));
     }
     let broken = match media {
         _ if !Media::is_plain(response.headers()) => Broken("has a content encoding"),
-        Media::Unclear => NO_MEDIA,
-        Media::Other if !lens.is_of_other() => NO_MEDIA,
-        Media::Json | Media::Other => {
+        Media::Unclear | Media::Other => NO_MEDIA,
+        Media::UnclearJson if !lens.is_of_other() => NO_MEDIA,
+        Media::Json | Media::UnclearJson => {
             return Begun::Whole(Box::pin(Whole::new(response, lens, media)));
         }
         Media::EventStream => {

@@ -160,12 +160,12 @@ async fn a_large_json_answer_of_another_call_passes_as_long_as_it_names_no_list(
 #[tokio::test]
 async fn what_is_no_json_and_may_be_a_list_is_refused_and_so_is_what_is_encoded() {
     for (media, encoding, body, refused) in [
-        ("text/plain", None, list(), true),
         ("application/json; charset=utf-16", None, list(), true),
         ("application/json, application/json", None, list(), true),
         ("application/json", Some("gzip"), list(), true),
         ("application/json", Some("gzip"), "x".to_owned(), true),
-        ("text/plain", None, "fine".to_owned(), false),
+        ("text/plain", Some("gzip"), "fine".to_owned(), false),
+        ("text/json", None, "fine".to_owned(), false),
         ("application/json", Some("identity"), "{}".to_owned(), false),
     ] {
         let vector = Vector {

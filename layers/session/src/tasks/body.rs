@@ -6,7 +6,7 @@ use std::{
 };
 
 use bartizan_core::{
-    Denial,
+    Denial, Gathered,
     sse::{Event, EventReader, Part, Piece, Seam},
 };
 use bytes::Bytes;
@@ -45,7 +45,7 @@ struct Stream {
     watch: Watch,
     events: EventReader,
     judging: Option<(Judging, Event)>,
-    out: VecDeque<Bytes>,
+    out: Gathered,
     trailers: VecDeque<HeaderMap>,
     /// The body has come to its end, and must not be asked again.
     is_over: bool,
@@ -76,7 +76,7 @@ impl<B> TaskBody<B> {
             events: EventReader::new(watch.rules.answer_bytes),
             watch,
             judging: None,
-            out: VecDeque::new(),
+            out: Gathered::new(),
             trailers: VecDeque::new(),
             is_over: false,
             is_closed: false,
@@ -167,14 +167,14 @@ impl Stream {
     /// The next frame that may leave; `None` if more has to come in.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
         loop {
-            // Before what waits for a store: it was judged already.
-            if let Some(out) = self.out.pop_front() {
-                return Poll::Ready(Some(Frame::data(out)));
-            }
             if let Some((mut judging, event)) = self.judging.take() {
                 let Poll::Ready(fate) = judging.poll(cx) else {
                     self.judging = Some((judging, event));
-                    return Poll::Pending;
+                    // What does not wait for a store was judged already.
+                    return match self.out.is_empty() {
+                        true => Poll::Pending,
+                        false => Poll::Ready(Some(Frame::data(self.out.take()))),
+                    };
                 };
                 self.settle(fate, event);
                 continue;
@@ -183,6 +183,9 @@ impl Stream {
                 Some(piece) => self.judge(piece),
                 None => break,
             }
+        }
+        if !self.out.is_empty() {
+            return Poll::Ready(Some(Frame::data(self.out.take())));
         }
         Poll::Ready(self.trailers.pop_front().map(Frame::trailers))
     }
@@ -225,10 +228,10 @@ impl Stream {
         self.watch.refuse(&denial);
         if self.watch.reads == Reads::List {
             let error = self.error(&denial, b"");
-            self.out.push_back(event::saying(&error, None));
+            self.out.push(event::saying(&error, None));
         } else if !part.is_first {
             // What left of it already must not become a part of the next.
-            self.out.push_back(Bytes::from_static(b"\n\n"));
+            self.out.push(Bytes::from_static(b"\n\n"));
         }
     }
 
@@ -236,18 +239,18 @@ impl Stream {
         match fate {
             Fate::Pass => self.pass(event.into_bytes()),
             Fate::Replace(message) => {
-                self.out.push_back(event::saying(&message, Some(&event)));
+                self.out.push(event::saying(&message, Some(&event)));
             }
             Fate::Refuse(denial) => {
                 self.watch.refuse(&denial);
                 let error = self.error(&denial, &event::data(&event));
-                self.out.push_back(event::saying(&error, Some(&event)));
+                self.out.push(event::saying(&error, Some(&event)));
             }
         }
     }
 
     fn pass(&mut self, bytes: Bytes) {
-        self.out.push_back(bytes);
+        self.out.push(bytes);
     }
 
     /// A JSON-RPC error in the place of an answer.
