@@ -5,6 +5,8 @@ mod asker;
 mod baseline;
 mod builder;
 mod capabilities;
+#[cfg(feature = "cedar")]
+mod cedar;
 mod challenges;
 mod conditions;
 #[cfg(feature = "serde")]
@@ -47,6 +49,8 @@ pub use approvals::{
     PendingApproval,
 };
 pub use builder::PolicyBuilder;
+#[cfg(feature = "cedar")]
+pub use cedar::{CEDAR_BASELINE, CEDAR_SCHEMA, CedarBuilder, CedarEngine, CedarError};
 pub use conditions::{Argument, Attribute, Condition, Literal, Number, NumberRange};
 #[cfg(feature = "serde")]
 pub use conditions::{ConditionConfig, MemberPath};

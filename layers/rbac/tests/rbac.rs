@@ -17,6 +17,9 @@ mod approvals_bound;
 mod approvals_http;
 #[path = "rbac/build.rs"]
 mod build;
+#[cfg(feature = "cedar")]
+#[path = "rbac/cedar.rs"]
+mod cedar;
 #[path = "rbac/conditions.rs"]
 mod conditions;
 #[path = "rbac/engines.rs"]
