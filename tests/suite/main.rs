@@ -10,6 +10,7 @@
 
 mod adversarial;
 mod answers;
+mod approvals;
 mod audit;
 mod clients;
 mod conformance;
