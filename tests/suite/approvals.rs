@@ -65,7 +65,7 @@ impl Server {
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let jwt = JwtVerifier::builder()
             .issuer(issuer.url())
-            .audience(&format!("{origin}/mcp"))
+            .audience(format!("{origin}/mcp"))
             .build()
             .unwrap();
         let policy = Policy::enterprise().rule(Rule::tool("delete_*").role("admin").approval());
