@@ -1,4 +1,7 @@
-use std::sync::OnceLock;
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
 
 use crate::{Approvals, Grants, RbacConfigError};
 
@@ -7,6 +10,8 @@ use crate::{Approvals, Grants, RbacConfigError};
 pub(crate) struct Exceptions {
     grants: OnceLock<Grants>,
     approvals: OnceLock<Approvals>,
+    /// Whether it was told that there are no approvals where a policy needs them.
+    is_told: AtomicBool,
 }
 
 impl Exceptions {
@@ -32,6 +37,11 @@ impl Exceptions {
     pub(crate) fn set_approvals(&self, approvals: &Approvals) -> Result<(), RbacConfigError> {
         let held = self.approvals.get_or_init(|| approvals.clone());
         once(held.is_same(approvals), "approvals")
+    }
+
+    /// Whether it is to be told now, once, that approvals are missing.
+    pub(crate) fn is_to_be_told(&self) -> bool {
+        !self.is_told.swap(true, Ordering::Relaxed)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -244,10 +244,11 @@ impl PolicyHandle {
         WeakHandle(Arc::downgrade(&self.0))
     }
 
-    /// Tells once, if the policy has rules that nothing can satisfy here.
+    /// Tells, once, if the policy has rules that nothing can satisfy here.
     pub(crate) fn check_approvals(&self) {
         let in_force = self.in_force();
-        if in_force.approvals().is_none() && in_force.policy.needs_approvals() {
+        let is_missing = in_force.approvals().is_none() && in_force.policy.needs_approvals();
+        if is_missing && in_force.of.is_to_be_told() {
             let detail =
                 "rules need approval, and the layer has no approvals: nothing satisfies them";
             self.emit(Severity::Warning, "approvals_missing", detail.to_owned());

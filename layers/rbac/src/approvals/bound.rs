@@ -50,7 +50,10 @@ pub(super) fn bound(layer: u64, principal: &Principal, call: &Call) -> Result<Bo
 /// The parameters, as JSON text: each value byte for byte as it was sent, without what
 /// [differs from one sending to the next](OF_ONE_SENDING).
 pub(super) fn params(call: &Call) -> Result<String, Unreadable> {
-    let text = call.params().unwrap_or("{}");
+    shown(call.params().unwrap_or("{}"))
+}
+
+fn shown(text: &str) -> Result<String, Unreadable> {
     let mut out = String::with_capacity(text.len());
     let mut json = Tokens::of(text);
     members(&mut json, text, &mut out, &mut |key, json, out| {
@@ -134,4 +137,94 @@ fn write_member(out: &mut String, key: &str) {
     }
     write_json_string(out, key);
     out.push(':');
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Map, Value, json};
+
+    use super::*;
+
+    /// What is left when a library leaves the same out.
+    fn reference(mut params: Value) -> Value {
+        if let Some(Value::Object(meta)) = params.get_mut("_meta") {
+            for name in OF_ONE_SENDING {
+                meta.remove(name);
+            }
+            if meta.is_empty()
+                && let Some(params) = params.as_object_mut()
+            {
+                params.remove("_meta");
+            }
+        }
+        params
+    }
+
+    #[test]
+    fn values_stay_byte_for_byte_and_only_the_three_go() {
+        for (text, expected) in [
+            ("{}", "{}"),
+            (" { } ", "{}"),
+            (
+                r#"{"a": [ 1e400 ,"\u0041"] , "b":{} }"#,
+                r#"{"a":[ 1e400 ,"\u0041"],"b":{}}"#,
+            ),
+            (
+                r#"{"_meta":{"progressToken":{"_meta":1}},"a":1}"#,
+                r#"{"a":1}"#,
+            ),
+            (r#"{"a":1,"_meta":{}}"#, r#"{"a":1}"#),
+            (
+                r#"{"_meta":{"x":1,"traceparent":"t", "y" : {"progressToken":2}}}"#,
+                r#"{"_meta":{"x":1,"y":{"progressToken":2}}}"#,
+            ),
+            (
+                r#"{"_meta":["progressToken"]}"#,
+                r#"{"_meta":["progressToken"]}"#,
+            ),
+            (r#"{"progressToken":1}"#, r#"{"progressToken":1}"#),
+        ] {
+            assert_eq!(shown(text).as_deref(), Ok(expected));
+        }
+        for broken in [
+            "",
+            "[]",
+            "{",
+            "{\"a\"}",
+            "{\"a\":1,}",
+            "{} {}",
+            "{\"a\":1 \"b\":2}",
+        ] {
+            assert_eq!(shown(broken), Err(Unreadable), "{broken}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_says_what_was_sent(
+            names in prop::collection::btree_set("[a_\"\\\\é]{0,3}|_meta|progressToken", 0..5),
+            meta in prop::collection::btree_map("progressToken|traceparent|tracestate|[a{]{0,2}", 0..9i32, 0..4),
+            is_spaced: bool,
+        ) {
+            let mut params = Map::new();
+            for name in names {
+                let value = if name == "_meta" { json!(meta) } else { json!([name, {"{": "}"}]) };
+                params.insert(name, value);
+            }
+            let params = Value::Object(params);
+            let text = if is_spaced {
+                serde_json::to_string_pretty(&params)
+            } else {
+                serde_json::to_string(&params)
+            };
+            let shown = shown(&text.unwrap()).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), reference(params));
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "[{}\\[\\]\",:_a0 \\\\]{0,24}") {
+            let _ = shown(&text);
+        }
+    }
 }

@@ -37,7 +37,7 @@ impl PendingApproval {
     /// it was sent. Left out are `progressToken`, `traceparent` and `tracestate` of `_meta`.
     pub fn params(&self) -> String {
         // It was read when the approval was asked for.
-        bound::params(&self.call).unwrap_or_default()
+        bound::params(&self.call).unwrap_or_else(|_| "null".to_owned())
     }
 
     /// All of it as a JSON object, of visible ASCII only: what else a string holds is escaped.

@@ -1,16 +1,8 @@
-use std::{
-    cmp::Ordering,
-    fmt,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
-use bartizan_core::{Principal, PrincipalKind, printable};
+use bartizan_core::printable;
 
-use crate::{
-    id::id,
-    moment::{Moment, Now},
-};
+use crate::id::id;
 
 id! {
     /// How a grant is called in records, and taken back.
@@ -61,56 +53,5 @@ impl fmt::Display for GivenGrant {
             write!(f, " for `{}`", printable(&self.reason, 100))?;
         }
         write!(f, " by `{}`", printable(&self.by, 100))
-    }
-}
-
-/// A grant among those that hold.
-#[derive(Debug)]
-pub(crate) struct Held {
-    pub(super) grant: GivenGrant,
-    pub(super) begins: Moment,
-    pub(super) ends: Moment,
-    /// Once over it stays so, though a clock may be set back.
-    pub(super) is_over: AtomicBool,
-}
-
-impl Held {
-    pub(crate) fn roles(&self) -> impl Iterator<Item = &str> {
-        self.grant.roles.iter().map(String::as_str)
-    }
-
-    pub(super) fn is_over(&self, now: &Now) -> bool {
-        if self.ends.has_come(now) {
-            self.is_over.store(true, Relaxed);
-        }
-        self.is_over.load(Relaxed)
-    }
-
-    /// Whether it counts for whom it is ordered by.
-    pub(super) fn counts(&self, principal: &Principal, now: &Now) -> bool {
-        let only = |one: &Option<String>, of: Option<&str>| one.is_none() || one.as_deref() == of;
-        only(&self.grant.client, principal.client_id())
-            && only(&self.grant.tenant, principal.tenant())
-            && self.begins.has_surely_come(now)
-            && !self.is_over(now)
-    }
-
-    /// Grants are kept in the order of whom they are to.
-    pub(super) fn order(&self, issuer: &str, subject: &str, is_service: bool) -> Ordering {
-        let mine = (
-            &*self.grant.issuer,
-            &*self.grant.subject,
-            self.grant.is_service,
-        );
-        mine.cmp(&(issuer, subject, is_service))
-    }
-}
-
-/// Whether it is a program; `None` if nobody in particular.
-pub(super) fn is_service(kind: PrincipalKind) -> Option<bool> {
-    match kind {
-        PrincipalKind::User => Some(false),
-        PrincipalKind::Service => Some(true),
-        _ => None,
     }
 }

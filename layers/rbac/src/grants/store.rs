@@ -1,21 +1,17 @@
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use arc_swap::ArcSwap;
-use bartizan_core::{Clock, Event, Events, Principal, Severity, SystemClock, printable};
+use bartizan_core::{Event, Principal, Severity, printable};
 
 use super::{
-    GivenGrant, Giver, Grant, GrantError, GrantId,
-    given::{Held, is_service},
-    grant::End,
+    GivenGrant, Giver, Grant, GrantError, GrantId, GrantsBuilder,
+    held::{Held, is_service},
 };
-use crate::{
-    RbacConfigError,
-    moment::{Moment, Now},
-};
+use crate::moment::{Moment, Now};
 
 /// Roles that principals have for a time, besides those of their credentials.
 ///
@@ -52,7 +48,6 @@ struct Table {
 
 /// Of one account, so that no decision looks through many.
 const MOST_OF_ONE: usize = 16;
-const MOST_AHEAD: Duration = Duration::from_secs(30 * 86_400);
 
 impl Grants {
     /// No grants yet: for at most 8 hours each, and at most 1,024 at a time.
@@ -65,7 +60,7 @@ impl Grants {
         GrantsBuilder::default()
     }
 
-    fn of(settings: GrantsBuilder) -> Self {
+    pub(super) fn of(settings: GrantsBuilder) -> Self {
         Self(Arc::new(Shared {
             settings,
             current: ArcSwap::from_pointee(Table::of(Vec::new())),
@@ -86,7 +81,7 @@ impl Grants {
         let id = GrantId::random().ok_or(GrantError::NoRandomness)?;
         let alone = self.alone();
         let now = self.clock_now();
-        let held = Arc::new(held(id, grant, by, self.0.settings.at_most, &now)?);
+        let held = Arc::new(Held::new(id, grant, by, self.0.settings.at_most, &now)?);
         let (mut table, ended) = self.without(&now, |_| false);
         let GivenGrant {
             issuer,
@@ -251,52 +246,6 @@ impl Table {
     }
 }
 
-fn held(
-    id: GrantId,
-    grant: Grant,
-    by: Giver,
-    at_most: Duration,
-    now: &Now,
-) -> Result<Held, GrantError> {
-    let from = grant.from.unwrap_or_default().max(now.wall);
-    if from.saturating_sub(now.wall) > MOST_AHEAD {
-        return Err(GrantError::TooFarAhead);
-    }
-    let until = match grant.end {
-        Some(End::At(until)) => until,
-        Some(End::After(time)) => from.saturating_add(time),
-        None => return Err(GrantError::NoEnd),
-    };
-    if until <= from {
-        return Err(GrantError::Over);
-    }
-    if until.saturating_sub(from) > at_most {
-        return Err(GrantError::TooLongLasting(at_most));
-    }
-    Ok(Held {
-        begins: if from > now.wall {
-            Moment::at(from, now)
-        } else {
-            Moment::PAST
-        },
-        ends: Moment::at(until, now),
-        is_over: AtomicBool::new(false),
-        grant: GivenGrant {
-            id,
-            issuer: grant.issuer,
-            subject: grant.subject,
-            is_service: is_service(grant.kind).unwrap_or_default(),
-            client: grant.client,
-            tenant: grant.tenant,
-            roles: grant.roles,
-            from,
-            until,
-            reason: grant.reason,
-            by: by.shown,
-        },
-    })
-}
-
 /// What it is of, for an event.
 fn of(held: &Held) -> String {
     let grant = &held.grant;
@@ -321,76 +270,6 @@ impl fmt::Debug for Grants {
         f.debug_struct("Grants")
             .field("held", &self.0.current.load().held.len())
             .finish_non_exhaustive()
-    }
-}
-
-/// Builds [`Grants`].
-#[derive(Debug, Clone)]
-#[must_use]
-pub struct GrantsBuilder {
-    at_most: Duration,
-    room: usize,
-    clock: Arc<dyn Clock>,
-    events: Events,
-}
-
-impl GrantsBuilder {
-    /// How long one may last; 8 hours by default.
-    pub fn at_most(mut self, time: Duration) -> Self {
-        self.at_most = time;
-        self
-    }
-
-    /// How many there may be at a time, those that have not begun included; 1,024 by default.
-    pub fn room(mut self, grants: usize) -> Self {
-        self.room = grants;
-        self
-    }
-
-    /// By which clock they begin and end; the system's by default.
-    pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
-        self
-    }
-
-    /// Reports `grant_given`, `grant_revoked` and `grant_ended`. No timer runs: that one has ended is
-    /// told with the next decision about anybody, or call of a method of [`Grants`].
-    pub fn events(mut self, events: Events) -> Self {
-        self.events = events;
-        self
-    }
-
-    /// Checks the bounds.
-    ///
-    /// # Errors
-    ///
-    /// If grants may last no time or longer than 30 days, or there may be none or more than 65,536.
-    pub fn build(self) -> Result<Grants, RbacConfigError> {
-        if self.at_most.is_zero() || self.at_most > MOST_AHEAD {
-            let value = self.at_most.as_secs().to_string();
-            let problem = "seconds are none, or more than 30 days";
-            return Err(RbacConfigError::new("at most", &value, problem));
-        }
-        if !(1..=65_536).contains(&self.room) {
-            let problem = "is not within 1 to 65536";
-            return Err(RbacConfigError::new(
-                "room",
-                &self.room.to_string(),
-                problem,
-            ));
-        }
-        Ok(Grants::of(self))
-    }
-}
-
-impl Default for GrantsBuilder {
-    fn default() -> Self {
-        Self {
-            at_most: Duration::from_secs(8 * 3600),
-            room: 1024,
-            clock: Arc::new(SystemClock::new()),
-            events: Events::default(),
-        }
     }
 }
 

@@ -492,7 +492,8 @@ async fn a_layer_without_approvals_never_satisfies_the_need_and_says_so() {
         "{}",
         answer.reason()
     );
-    assert_eq!(*events.lock().unwrap(), ["approvals_missing"]);
+    send(&layer, &ann(), post("ping", json!({}))).await;
+    assert_eq!(*events.lock().unwrap(), ["approvals_missing"], "once");
     assert!(policy().needs_approvals());
     let decision = policy().decide(Some(&ann()), &Operation::tool("delete_note"));
     assert_eq!(
