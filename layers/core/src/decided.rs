@@ -26,6 +26,7 @@ pub struct Decided {
     operations: u32,
     is_unclear: bool,
     is_granted: bool,
+    is_limited: bool,
 }
 
 impl Decided {
@@ -43,6 +44,7 @@ impl Decided {
             operations: 1,
             is_unclear: false,
             is_granted: false,
+            is_limited: false,
         }
     }
 
@@ -87,6 +89,11 @@ impl Decided {
         self.is_granted = true;
     }
 
+    /// It is beyond the limits of the credential, so that no policy admits it.
+    pub fn limited(&mut self) {
+        self.is_limited = true;
+    }
+
     /// What was decided.
     pub fn outcome_name(&self) -> &'static str {
         self.outcome
@@ -120,6 +127,11 @@ impl Decided {
     /// Whether it could be read in more than one way.
     pub fn is_unclear(&self) -> bool {
         self.is_unclear
+    }
+
+    /// Whether it is beyond the limits of the credential.
+    pub fn is_limited(&self) -> bool {
+        self.is_limited
     }
 
     /// Whether roles counted that the credential does not name.

@@ -241,6 +241,13 @@ impl RbacLayer {
             RbacConfigError::new("setting", "call_limits", error.to_string())
         })?;
         let policy = PolicyHandle::of_config(&config, events)?;
+        if !config.lists.filter
+            && let Some(rule) = config.rules.iter().position(|rule| rule.hidden)
+        {
+            let problem = "shows in lists what a rule hides";
+            let error = RbacConfigError::new("setting", "lists.filter", problem);
+            return Err(error.at_rule(rule));
+        }
         let lists = config.lists;
         let mut layer = Self::with_handle(policy)
             .call_limits(limits)
@@ -537,6 +544,10 @@ mod tests {
             (r#"{ "lists": { "most_bytes": 0 } }"#, "`0`"),
             (r#"{ "lists": { "filters": true } }"#, "filters"),
             (r#"{ "unknown": { "tools": "x" } }"#, "tools"),
+            (
+                r#"{ "rules": [{ "tool": "t", "deny": true, "hidden": true }], "lists": { "filter": false } }"#,
+                "lists.filter",
+            ),
             (
                 r#"{ "unknown": { "tool": "{name}{name}{name}" } }"#,
                 "twice",

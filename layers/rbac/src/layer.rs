@@ -121,8 +121,8 @@ impl RbacLayer {
         self
     }
 
-    /// Shows every list whole to everybody who may ask for it. What is called is judged all the
-    /// same (TA-3).
+    /// Shows every list whole to everybody who may ask for it, what rules hide and what the caller's credential is not good for
+    /// included. What is called is judged all the same (TA-3).
     pub fn without_list_filtering(mut self) -> Self {
         self.lists = None;
         self

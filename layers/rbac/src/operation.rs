@@ -146,6 +146,15 @@ impl<'a> Operation<'a> {
         1 + self.watched.as_ref().map_or(0, Vec::len)
     }
 
+    /// The same, what it listens to included.
+    pub(crate) fn is_all_within_limits(&self, principal: &Principal) -> bool {
+        principal.limits().is_empty()
+            || (self.is_within_limits(principal)
+                && self
+                    .watched()
+                    .all(|watched| watched.is_within_limits(principal)))
+    }
+
     /// Whether it listens to resources.
     pub(crate) fn watches(&self) -> bool {
         self.watched

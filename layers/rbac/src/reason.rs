@@ -163,6 +163,9 @@ impl Policy {
         if asker.is_some_and(|asker| asker.has_grants) {
             decided.granted();
         }
+        if asker.is_some_and(|asker| !operation.is_all_within_limits(asker.principal)) {
+            decided.limited();
+        }
         context.set_decided(decided);
         explained
     }
@@ -193,10 +196,7 @@ impl Policy {
                 named.extend(said.names().into_iter().map(Cow::Owned));
             }
         });
-        let mut watched = operation.watched();
-        let within = operation.is_within_limits(asker.principal)
-            && watched.all(|watched| watched.is_within_limits(asker.principal));
-        if !within {
+        if !operation.is_all_within_limits(asker.principal) {
             lacking.push(Cow::Borrowed(LIMITS));
         }
         if decision.is_admitted() || is_approved && decision == Decision::ApprovalNeeded {

@@ -24,6 +24,8 @@ pub struct Decision<'a> {
     pub is_unclear: bool,
     /// Whether roles counted that the credential does not name.
     pub is_granted: bool,
+    /// Whether it is beyond the limits of the credential, so that no policy admits it.
+    pub is_limited: bool,
 }
 
 const MAX_POLICY: u32 = 64;
@@ -38,6 +40,7 @@ impl<'a> Decision<'a> {
             operations: decided.operation_count(),
             is_unclear: decided.is_unclear(),
             is_granted: decided.is_granted(),
+            is_limited: decided.is_limited(),
         }
     }
 
@@ -53,6 +56,7 @@ impl<'a> Decision<'a> {
         for (key, is_so) in [
             (key!("is_unclear"), self.is_unclear),
             (key!("is_granted"), self.is_granted),
+            (key!("is_limited"), self.is_limited),
         ] {
             if is_so {
                 fields.value(key).extend_from_slice(b"true");

@@ -65,6 +65,7 @@ struct PackedDecision {
     operations: u32,
     is_unclear: bool,
     is_granted: bool,
+    is_limited: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -154,6 +155,7 @@ impl Parcel {
             operations: decision.operations,
             is_unclear: decision.is_unclear,
             is_granted: decision.is_granted,
+            is_limited: decision.is_limited,
         });
         self.carry_findings(record.findings);
         self.records.push(Packed {
@@ -324,6 +326,7 @@ impl<'p> Unpacking<'p> {
             operations: decision.operations,
             is_unclear: decision.is_unclear,
             is_granted: decision.is_granted,
+            is_limited: decision.is_limited,
         });
         let record = Record {
             timestamp: packed.timestamp,

@@ -105,6 +105,7 @@ async fn seed_u14_a_record_says_what_was_decided_and_by_which_policy() {
     decided.operations(3);
     decided.unclear();
     decided.granted();
+    decided.limited();
     decided.outcome("forbidden");
     let mut request = call_tool("create_ticket");
     let scopes = (0..17).map(|n| format!("scope:{n}"));
@@ -122,6 +123,7 @@ async fn seed_u14_a_record_says_what_was_decided_and_by_which_policy() {
             "operations": 3,
             "is_unclear": true,
             "is_granted": true,
+            "is_limited": true,
         })
     );
     let scopes = record["metadata"]["scopes"].as_array().unwrap();
