@@ -60,6 +60,7 @@ fn read(body: &[u8]) -> Reading {
 
 fn judge_call(call: &Call, message: &Value, size: &Size) {
     assert!(!size.repeats.get(), "a member is repeated, and it passed");
+    assert!(!size.private.get(), "a member is private, and it passed");
     let measures = call.measures();
     assert_eq!(measures.bytes, call.body().len());
     assert_eq!(measures.depth, size.depth.get());
@@ -149,7 +150,7 @@ fn judge_refusal(sent: &Sent, message: &Reading) {
         assert_eq!(Some(id), message.get("id"), "another id");
     }
     assert!(
-        size.repeats.get() || !is_plain(message, size),
+        size.repeats.get() || size.private.get() || !is_plain(message, size),
         "a plain message was refused: {answer}"
     );
 }

@@ -10,6 +10,8 @@ pub(crate) struct Size {
     pub(crate) elements: Cell<usize>,
     /// Whether two members of one object have the same name.
     pub(crate) repeats: Cell<bool>,
+    /// Whether a member has a name that serde_json gives a meaning of its own.
+    pub(crate) private: Cell<bool>,
 }
 
 impl Size {
@@ -67,6 +69,9 @@ impl<'de> Visitor<'de> for Node<'_> {
         let mut count = 0;
         while let Some(name) = map.next_key::<String>()? {
             count += 1;
+            if name.starts_with("$serde_json::private::") {
+                self.size.private.set(true);
+            }
             if !names.insert(name) {
                 self.size.repeats.set(true);
             }

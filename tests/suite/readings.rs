@@ -129,7 +129,10 @@ fn difference(call: &Call, message: &ClientJsonRpcMessage) -> Option<String> {
     match message {
         ClientJsonRpcMessage::Request(request) => {
             let id = request.id.clone().into_json_value();
-            if call.id().map(plain) != Some(id) {
+            // Minus nought is a fraction to some.
+            let is_same =
+                |ours: &Value| *ours == id || ours.is_f64() && ours.as_f64() == id.as_f64();
+            if !call.id().map(plain).is_some_and(|ours| is_same(&ours)) {
                 return differ(format!("id {:?}", request.id));
             }
             difference_of_request(call, &request.request)
