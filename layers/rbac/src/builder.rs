@@ -1,5 +1,5 @@
 use crate::{
-    Policy, PolicyEngine, Preset, RbacConfigError, Rule, capabilities::Capabilities,
+    Catalog, Policy, PolicyEngine, Preset, RbacConfigError, Rule, capabilities::Capabilities,
     engine::Engine, needs::Needs, roles::Roles, rules::Rules, scopes::Scopes, version,
 };
 
@@ -13,6 +13,7 @@ pub struct PolicyBuilder {
     pub(crate) scopes: Vec<(String, Vec<String>)>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) without_baseline: bool,
+    pub(crate) annotated: Vec<Catalog>,
     pub(crate) version: Option<String>,
     /// One at most; more do not build.
     pub(crate) engines: Vec<Engine>,
@@ -66,6 +67,14 @@ impl PolicyBuilder {
     /// does not matter.
     pub fn rule(mut self, rule: Rule) -> Self {
         self.rules.push(rule);
+        self
+    }
+
+    /// Believes these annotations of the server's own tools, so that rules can speak of them with
+    /// [`Rule::annotated`]. Said again, those count too. Nothing else of the catalogue counts, and no
+    /// annotation that comes over the wire ever does (TA-10).
+    pub fn annotated_tools(mut self, catalog: Catalog) -> Self {
+        self.annotated.push(catalog);
         self
     }
 
@@ -124,6 +133,8 @@ impl PolicyBuilder {
     /// - an exception that takes nothing out of its rule, or is from a single name,
     /// - a rule that needs nothing, or one of no roles, or that contradicts itself,
     /// - two rules of one name,
+    /// - a condition that holds never, or speaks of arguments where there are none,
+    /// - a rule of annotations where none were given, or a tool that is annotated twice and not alike,
     /// - a version that is none,
     /// - a second engine, or none where all is left to it.
     pub fn build(self) -> Result<Policy, RbacConfigError> {
@@ -133,7 +144,7 @@ impl PolicyBuilder {
         let capabilities = Capabilities::new(&self.capabilities, &self.grants, &roles)?;
         let scopes = Scopes::new(&self.scopes)?;
         let needs = |rule: &Rule| Needs::new(rule, &roles, &capabilities, &scopes);
-        let rules = Rules::new(&self.rules, needs)?;
+        let rules = Rules::new(&self.rules, &self.annotated, needs)?;
         Ok(Policy {
             roles,
             capabilities,

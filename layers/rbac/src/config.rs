@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::engine::Engine;
 use crate::unique::unique;
 use crate::{
-    ConditionConfig, Policy, PolicyBuilder, PolicyHandle, Preset, RbacConfigError, RbacLayer, Rule,
-    UnknownAnswer,
+    Annotation, Catalog, ConditionConfig, Policy, PolicyBuilder, PolicyHandle, Preset,
+    RbacConfigError, RbacLayer, Rule, ToolAnnotations, UnknownAnswer,
 };
 
 /// A policy as a file holds it; unknown fields are refused.
@@ -47,6 +47,9 @@ pub struct RbacConfig {
     /// See [`PolicyBuilder::scope_includes`].
     #[serde(deserialize_with = "unique")]
     pub scope_includes: BTreeMap<String, Vec<String>>,
+    /// See [`PolicyBuilder::annotated_tools`]: tools by their names.
+    #[serde(deserialize_with = "unique")]
+    pub annotated_tools: BTreeMap<String, ToolAnnotations>,
     /// See [`PolicyBuilder::rule`].
     pub rules: Vec<RuleConfig>,
     /// See [`PolicyBuilder::without_baseline`].
@@ -135,7 +138,7 @@ pub struct RoleConfig {
     pub grants: Vec<String>,
 }
 
-/// One [`Rule`] of a [`RbacConfig`]: exactly one of the first seven fields says what it speaks of.
+/// One [`Rule`] of a [`RbacConfig`]: exactly one of the first eight fields says what it speaks of.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -148,6 +151,8 @@ pub struct RuleConfig {
     pub prompt: Option<String>,
     /// See [`Rule::method`].
     pub method: Option<String>,
+    /// See [`Rule::annotated`].
+    pub annotated: Option<Annotation>,
     /// See [`Rule::stream`].
     pub stream: bool,
     /// See [`Rule::end_session`].
@@ -317,6 +322,13 @@ fn builder(config: &RbacConfig) -> Result<PolicyBuilder, RbacConfigError> {
     for (scope, includes) in &config.scope_includes {
         builder = builder.scope_includes(scope, texts(includes));
     }
+    if !config.annotated_tools.is_empty() {
+        let tools = config.annotated_tools.iter();
+        let catalog = tools.fold(Catalog::default(), |catalog, (name, annotations)| {
+            catalog.annotated_tool(name, *annotations)
+        });
+        builder = builder.annotated_tools(catalog);
+    }
     for (place, rule) in config.rules.iter().enumerate() {
         let rule = rule.rule().map_err(|error| error.at_rule(place))?;
         builder = builder.rule(rule);
@@ -396,6 +408,7 @@ impl RuleConfig {
             self.resource.as_deref().map(Rule::resource),
             self.prompt.as_deref().map(Rule::prompt),
             self.method.as_deref().map(Rule::method),
+            self.annotated.map(Rule::annotated),
             self.stream.then(Rule::stream),
             self.end_session.then(Rule::end_session),
             self.response.then(Rule::response),
@@ -435,6 +448,7 @@ mod tests {
                 "grants": { "viewer": ["files:read"] },
                 "capabilities": ["files:write"],
                 "scope_includes": { "a": ["b"] },
+                "annotated_tools": { "x_y": { "read_only": true } },
                 "rules": [
                     { "tool": "x_*", "except": ["x_y"], "any_role": ["admin", "viewer"],
                       "capabilities": ["files:read"], "scopes": ["a", "b"], "named": "one",
@@ -444,6 +458,7 @@ mod tests {
                     { "resource": "file:///**", "identified": true },
                     { "prompt": "p", "anyone": true, "hidden": true },
                     { "method": "tasks/*", "deny": true },
+                    { "annotated": "open_world", "deny": true },
                     { "stream": true, "deny": true },
                     { "end_session": true, "deny": true },
                     { "response": true, "deny": true }
@@ -473,6 +488,14 @@ mod tests {
             .rule(Rule::resource("file:///**").identified())
             .rule(Rule::prompt("p").anyone().hidden())
             .rule(Rule::method("tasks/*").deny())
+            .rule(Rule::annotated(Annotation::OpenWorld).deny())
+            .annotated_tools(Catalog::default().annotated_tool(
+                "x_y",
+                ToolAnnotations {
+                    read_only: true,
+                    ..ToolAnnotations::default()
+                },
+            ))
             .rule(Rule::stream().deny())
             .rule(Rule::end_session().deny())
             .rule(Rule::response().deny())

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod annotations;
 mod approvals;
 mod asker;
 mod baseline;
@@ -44,6 +45,7 @@ mod unknown;
 mod version;
 mod watched;
 
+pub use annotations::{Annotation, ToolAnnotations};
 pub use approvals::{
     ApprovalError, ApprovalFuture, ApprovalId, ApprovalService, Approvals, ApprovalsBuilder,
     PendingApproval,

@@ -1,4 +1,4 @@
-use crate::Condition;
+use crate::{Annotation, Condition};
 
 /// What an operation needs: whom, and with what.
 ///
@@ -48,6 +48,7 @@ pub(crate) enum Target {
     Resource(String),
     Prompt(String),
     Method(String),
+    Annotated(Annotation),
     Stream,
     EndSession,
     Response,
@@ -84,6 +85,15 @@ impl Rule {
     /// that no other rule speaks of.
     pub fn method(pattern: &str) -> Self {
         Self::new(Target::Method(pattern.to_owned()))
+    }
+
+    /// Tools that are so annotated, in what [`PolicyBuilder::annotated_tools`] was given and nowhere else
+    /// (TA-10): `tools/call`. A tool of which that says nothing writes, destroys, is not idempotent, and
+    /// reaches the open world.
+    ///
+    /// [`PolicyBuilder::annotated_tools`]: crate::PolicyBuilder::annotated_tools
+    pub fn annotated(annotation: Annotation) -> Self {
+        Self::new(Target::Annotated(annotation))
     }
 
     /// The event stream that HTTP `GET` opens. It has no method.
@@ -225,6 +235,7 @@ impl Rule {
             Target::Resource(pattern) => ("resource:", &**pattern),
             Target::Prompt(pattern) => ("prompt:", &**pattern),
             Target::Method(pattern) => ("method:", &**pattern),
+            Target::Annotated(annotation) => ("annotated:", annotation.name()),
             Target::Stream => ("stream", ""),
             Target::EndSession => ("end_session", ""),
             Target::Response => ("response", ""),

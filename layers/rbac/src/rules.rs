@@ -8,8 +8,8 @@ use bartizan_core::{
 };
 
 use crate::{
-    Operation, RbacConfigError, Rule, conditions::placeholders, index::Index, needs::Needs,
-    rule::Target,
+    Annotation, Catalog, Operation, RbacConfigError, Rule, annotations::Annotations,
+    conditions::placeholders, index::Index, needs::Needs, rule::Target,
 };
 
 /// The rules of a policy, found by what they speak of.
@@ -20,6 +20,8 @@ pub(crate) struct Rules {
     resources: Index,
     prompts: Index,
     methods: Index,
+    annotations: Annotations,
+    annotated: Vec<(Annotation, usize)>,
     streams: Vec<usize>,
     ends: Vec<usize>,
     responses: Vec<usize>,
@@ -47,6 +49,7 @@ pub(crate) enum Speaks {
     Prompts,
     Resources,
     Methods,
+    Annotated(Annotation),
     /// Of what has no name.
     Other,
 }
@@ -57,12 +60,14 @@ impl Rules {
     /// If a name or pattern is none, a name is there twice, or `needs` finds something wrong.
     pub(crate) fn new(
         rules: &[Rule],
+        annotated_tools: &[Catalog],
         needs: impl Fn(&Rule) -> Result<Needs, RbacConfigError>,
     ) -> Result<Self, RbacConfigError> {
         let mut built = Vec::new();
         let mut names = HashSet::new();
         let (mut tools, mut resources, mut prompts, mut methods) = Default::default();
         let (mut streams, mut ends, mut responses) = Default::default();
+        let mut annotated = Vec::new();
         for (place, rule) in rules.iter().enumerate() {
             let name = rule.name();
             check_name(&name).map_err(|error| error.at_rule(place))?;
@@ -98,6 +103,17 @@ impl Rules {
                 Target::Resource(text) => add(&mut resources, text, Shape::Uri),
                 Target::Prompt(text) => add(&mut prompts, text, Shape::Flat),
                 Target::Method(text) => add(&mut methods, text, Shape::Flat),
+                Target::Annotated(_) if annotated_tools.is_empty() => {
+                    let problem = "speaks of annotations, and no `annotated_tools` were given";
+                    Err(RbacConfigError::new("rule", &name, problem))
+                }
+                Target::Annotated(annotation) => {
+                    annotated.push((*annotation, place));
+                    let except = rule.except.iter().map(|text| pattern(text, Shape::Flat));
+                    except
+                        .collect::<Result<_, _>>()
+                        .map(|except| (except, None))
+                }
                 Target::Stream => plain(&mut streams),
                 Target::EndSession => plain(&mut ends),
                 Target::Response => plain(&mut responses),
@@ -120,6 +136,8 @@ impl Rules {
             resources: Index::new(resources),
             prompts: Index::new(prompts),
             methods: Index::new(methods),
+            annotations: Annotations::new(annotated_tools)?,
+            annotated,
             streams,
             ends,
             responses,
@@ -160,10 +178,13 @@ impl Rules {
     pub(crate) fn each_of_subject<'a>(
         &'a self,
         operation: &Operation<'_>,
-        found: impl FnMut(&'a BuiltRule),
+        mut found: impl FnMut(&'a BuiltRule),
     ) {
         match operation.subject() {
-            Some((Subject::Tool, name)) => self.named(&self.tools, name, found),
+            Some((Subject::Tool, name)) => {
+                self.named(&self.tools, name, &mut found);
+                self.annotated(name, found);
+            }
             Some((Subject::Prompt, name)) => self.named(&self.prompts, name, found),
             Some((Subject::Resource, uri)) => {
                 self.named(&self.resources, uri::name_of(uri), found);
@@ -194,11 +215,27 @@ impl Rules {
     fn named<'a>(&'a self, index: &Index, name: &str, mut found: impl FnMut(&'a BuiltRule)) {
         index.each(name, |place| {
             let rule = self.rules.get(place);
-            let covers = |rule: &&BuiltRule| !rule.except.iter().any(|p| p.matches(name));
-            if let Some(rule) = rule.filter(covers) {
+            if let Some(rule) = rule.filter(|rule| !rule.excepts(name)) {
                 found(rule);
             }
         });
+    }
+
+    fn annotated<'a>(&'a self, tool: &str, found: impl FnMut(&'a BuiltRule)) {
+        if self.annotated.is_empty() {
+            return;
+        }
+        let said = self.annotations.of(tool);
+        let so_annotated = self.annotated.iter().filter(|(what, _)| said.has(*what));
+        so_annotated
+            .filter_map(|(_, place)| self.rules.get(*place))
+            .filter(|rule| !rule.excepts(tool))
+            .for_each(found);
+    }
+
+    /// Whether a rule of this annotation speaks of the tool.
+    pub(crate) fn is_annotated(&self, tool: &str, annotation: Annotation) -> bool {
+        self.annotations.of(tool).has(annotation)
     }
 
     pub(crate) fn all(&self) -> &[BuiltRule] {
@@ -217,8 +254,15 @@ impl Speaks {
             Target::Prompt(_) => Self::Prompts,
             Target::Resource(_) => Self::Resources,
             Target::Method(_) => Self::Methods,
+            Target::Annotated(annotation) => Self::Annotated(*annotation),
             Target::Stream | Target::EndSession | Target::Response => Self::Other,
         }
+    }
+}
+
+impl BuiltRule {
+    pub(crate) fn excepts(&self, name: &str) -> bool {
+        self.except.iter().any(|pattern| pattern.matches(name))
     }
 }
 
@@ -226,7 +270,7 @@ impl Speaks {
 impl BuiltRule {
     pub(crate) fn speaks_of(&self, name: &str) -> bool {
         let target = self.target.as_ref();
-        target.is_some_and(|p| p.matches(name)) && !self.except.iter().any(|p| p.matches(name))
+        target.is_some_and(|p| p.matches(name)) && !self.excepts(name)
     }
 
     /// Whether some URI of the template may be one that it speaks of; always true if one is.
@@ -260,6 +304,9 @@ impl BuiltRule {
             };
             return methods.iter().any(|method| other.speaks_of(method));
         }
+        if matches!(other.speaks, Speaks::Annotated(_)) {
+            return self.speaks == Speaks::Tools;
+        }
         let both = self.target.as_ref().zip(other.target.as_ref());
         self.speaks == other.speaks && both.is_some_and(|(a, b)| a.may_meet(b))
     }
@@ -277,7 +324,11 @@ fn hides(rules: &[Rule]) -> Result<Vec<Speaks>, RbacConfigError> {
     let mut hides = Vec::new();
     for (place, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.hidden) {
         let speaks = Speaks::of(&rule.target);
-        if matches!(speaks, Speaks::Methods | Speaks::Other) {
+        // What no catalogue names counts as annotated too, and cannot be told from what is hidden.
+        if matches!(
+            speaks,
+            Speaks::Methods | Speaks::Annotated(_) | Speaks::Other
+        ) {
             let problem = "hides what is no tool, prompt or resource";
             return Err(RbacConfigError::new("rule", &rule.name(), problem).at_rule(place));
         }

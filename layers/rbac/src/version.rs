@@ -1,6 +1,6 @@
 use sha2::{Digest, Sha256};
 
-use crate::{PolicyBuilder, RbacConfigError, Rule, conditions::canonical, rule::Target};
+use crate::{Catalog, PolicyBuilder, RbacConfigError, Rule, conditions::canonical, rule::Target};
 
 const MOST_BYTES: usize = 64;
 
@@ -43,6 +43,20 @@ fn fingerprint(policy: &PolicyBuilder) -> Box<str> {
     all.texts(&policy.capabilities);
     all.set(policy.rules.iter().map(rule));
     all.flag(policy.without_baseline);
+    let annotations = policy.annotated.iter().flat_map(Catalog::annotations);
+    all.set(annotations.map(|(tool, said)| {
+        let mut one = Canonical::default();
+        one.text(tool);
+        for flag in [
+            said.read_only,
+            said.destructive,
+            said.idempotent,
+            said.open_world,
+        ] {
+            one.flag(flag);
+        }
+        one
+    }));
     let digest = Sha256::digest(&all.0);
     let digits = digest.iter().take(6).map(|byte| format!("{byte:02x}"));
     digits.collect::<String>().into()
@@ -54,6 +68,7 @@ fn rule(rule: &Rule) -> Canonical {
         Target::Resource(pattern) => ("resource", &**pattern),
         Target::Prompt(pattern) => ("prompt", &**pattern),
         Target::Method(pattern) => ("method", &**pattern),
+        Target::Annotated(annotation) => ("annotated", annotation.name()),
         Target::Stream => ("stream", ""),
         Target::EndSession => ("end_session", ""),
         Target::Response => ("response", ""),
@@ -168,7 +183,7 @@ mod tests {
     fn the_version_is_what_was_said_or_that_of_the_contents() {
         assert_eq!(version(base().version("2026-11-26.1")), "2026-11-26.1");
         // Written down: it is to be the same on every machine and with every compiler.
-        assert_eq!(version(base()), "d1cfc3cf7c60");
+        assert_eq!(version(base()), "f4d53a65eaac");
         let reordered = Policy::builder()
             .rule(Rule::tool("u").capability("x:read"))
             .rule(Rule::tool("t").role("a"))
@@ -203,6 +218,10 @@ mod tests {
             base().rule(Rule::tool("v*").deny()),
             base().rule(Rule::tool("v*").deny().except("vw")),
             base().rule(Rule::stream().deny()),
+            base().annotated_tools(Catalog::default().tool("t")),
+            base()
+                .annotated_tools(Catalog::default().tool("t"))
+                .rule(Rule::annotated(crate::Annotation::Idempotent).deny()),
             requires(argument().is_subject()),
             requires(argument().is_tenant()),
             requires(argument().or_absent().is_subject()),

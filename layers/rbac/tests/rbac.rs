@@ -9,6 +9,8 @@
 #[path = "rbac/common.rs"]
 mod common;
 
+#[path = "rbac/annotations.rs"]
+mod annotations;
 #[path = "rbac/approvals.rs"]
 mod approvals;
 #[path = "rbac/approvals_bound.rs"]

@@ -168,7 +168,7 @@ fn first_argument(conditions: &[Condition]) -> Option<&Condition> {
 /// Methods with stars cover some that have none.
 fn has_arguments(target: &Target) -> bool {
     match target {
-        Target::Tool(_) | Target::Prompt(_) => true,
+        Target::Tool(_) | Target::Prompt(_) | Target::Annotated(_) => true,
         Target::Method(method) => Operation::method(method).given().is_some(),
         _ => false,
     }

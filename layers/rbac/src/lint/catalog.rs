@@ -1,9 +1,12 @@
 use bartizan_core::call::Tokens;
 
 use super::LintError;
-use crate::lists::{
-    List,
-    json::{Broken, Seen, array, object, string},
+use crate::{
+    ToolAnnotations,
+    lists::{
+        List,
+        json::{Broken, Seen, array, object, string},
+    },
 };
 
 /// What a server offers, for [`Policy::lint`](crate::Policy::lint). What it was told nothing of is not
@@ -23,11 +26,21 @@ pub struct Catalog {
     pub(super) resources: Option<Vec<String>>,
     pub(super) templates: Option<Vec<String>>,
     pub(super) methods: Vec<String>,
+    /// Of each tool.
+    annotations: Vec<(String, ToolAnnotations)>,
 }
 
 impl Catalog {
     /// A tool, by its name.
     pub fn tool(self, name: &str) -> Self {
+        self.annotated_tool(name, ToolAnnotations::default())
+    }
+
+    /// A tool, with what is to be believed of it, see [`PolicyBuilder::annotated_tools`].
+    ///
+    /// [`PolicyBuilder::annotated_tools`]: crate::PolicyBuilder::annotated_tools
+    pub fn annotated_tool(mut self, name: &str, annotations: ToolAnnotations) -> Self {
+        self.annotations.push((name.to_owned(), annotations));
         self.with(List::Tools, name)
     }
 
@@ -55,10 +68,11 @@ impl Catalog {
     /// Adds what an answer to `tools/list`, `prompts/list`, `resources/list` or
     /// `resources/templates/list` lists: the JSON-RPC message, or its result. Of several pages, each.
     /// Ask the server itself for it, since what passed the layer shows only what one principal sees.
+    /// Annotations of tools are read too.
     ///
     /// # Errors
     ///
-    /// [`LintError`] if it is no such answer.
+    /// [`LintError`] if it is no such answer, or an annotation is no truth value.
     pub fn read(&mut self, answer: &str) -> Result<(), LintError> {
         let lists = [
             "tools",
@@ -94,10 +108,19 @@ impl Catalog {
         if found.is_empty() {
             return Err(LintError("has no list"));
         }
-        for (list, names) in found {
+        for (list, elements) in found {
+            if list == List::Tools {
+                self.annotations.extend(elements.iter().cloned());
+            }
+            let names = elements.into_iter().map(|(name, _)| name);
             self.known(list).extend(names);
         }
         Ok(())
+    }
+
+    pub(crate) fn annotations(&self) -> impl Iterator<Item = (&str, ToolAnnotations)> {
+        let annotations = self.annotations.iter();
+        annotations.map(|(name, annotations)| (&**name, *annotations))
     }
 
     fn with(mut self, list: List, name: &str) -> Self {
@@ -116,22 +139,64 @@ impl Catalog {
     }
 }
 
-type Found = Vec<(List, Vec<String>)>;
+type Found = Vec<(List, Vec<(String, ToolAnnotations)>)>;
 
 fn names(json: &mut Tokens<'_>, list: List, found: &mut Found) -> Result<(), Broken> {
     let mut names = Vec::new();
     array(json, |json| {
-        let mut name = None;
-        object(json, &mut Seen::default(), &[list.key()], |json, place| {
+        let (mut name, mut annotated) = (None, ToolAnnotations::default());
+        let known = [list.key(), "annotations"];
+        object(json, &mut Seen::default(), &known, |json, place| {
             match place {
-                Some(_) => name = Some(string(json, str::to_owned)?),
-                None => json.skip()?,
+                Some(0) => name = Some(string(json, str::to_owned)?),
+                // Resources have others.
+                Some(_) if list == List::Tools => annotated = annotations(json)?,
+                _ => json.skip()?,
             }
             Ok(())
         })?;
-        names.push(name.ok_or(Broken("has an element without a name"))?);
+        let name = name.ok_or(Broken("has an element without a name"))?;
+        names.push((name, annotated));
         Ok(())
     })?;
     found.push((list, names));
     Ok(())
+}
+
+fn annotations(json: &mut Tokens<'_>) -> Result<ToolAnnotations, Broken> {
+    let mut read = ToolAnnotations::default();
+    if json.peek() == Some(b'n') {
+        json.literal("null")?;
+        return Ok(read);
+    }
+    let known = [
+        "readOnlyHint",
+        "destructiveHint",
+        "idempotentHint",
+        "openWorldHint",
+    ];
+    object(json, &mut Seen::default(), &known, |json, place| {
+        let hint = match place {
+            Some(0) => &mut read.read_only,
+            Some(1) => &mut read.destructive,
+            Some(2) => &mut read.idempotent,
+            Some(_) => &mut read.open_world,
+            None => return Ok(json.skip()?),
+        };
+        match json.peek() {
+            Some(b't') => {
+                json.literal("true")?;
+                *hint = true;
+            }
+            Some(b'f') => {
+                json.literal("false")?;
+                *hint = false;
+            }
+            // To some servers that is how nothing is said.
+            Some(b'n') => json.literal("null")?,
+            _ => return Err(Broken("has an annotation that is no truth value")),
+        }
+        Ok(())
+    })?;
+    Ok(read)
 }

@@ -36,7 +36,7 @@ impl Policy {
             if rule.is_empty() {
                 let rule = rule.name.to_string();
                 found.push(LintFinding::AllExcepted { rule });
-            } else if matches_any(rule, catalog) == Some(false) {
+            } else if self.matches_any(rule, catalog) == Some(false) {
                 let rule = rule.name.to_string();
                 found.push(LintFinding::MatchesNothing { rule });
             }
@@ -79,30 +79,35 @@ impl Policy {
             None => found.push(LintFinding::Uncovered { kind, name }),
         }
     }
-}
 
-/// Whether the rule matches anything of the catalogue; `None` if that does not tell.
-fn matches_any(rule: &BuiltRule, catalog: &Catalog) -> Option<bool> {
-    let any = |names: &[String]| names.iter().any(|name| rule.speaks_of(name));
-    match rule.speaks {
-        Speaks::Tools => catalog.tools.as_deref().map(any),
-        Speaks::Prompts => catalog.prompts.as_deref().map(any),
-        Speaks::Methods => {
-            let known = methods::OF_MCP.iter().any(|method| rule.speaks_of(method));
-            Some(known || any(&catalog.methods))
-        }
-        Speaks::Resources => {
-            let (resources, templates) = (&catalog.resources, &catalog.templates);
-            if resources.is_none() && templates.is_none() {
-                return None;
+    /// Whether the rule matches anything of the catalogue; `None` if that does not tell.
+    fn matches_any(&self, rule: &BuiltRule, catalog: &Catalog) -> Option<bool> {
+        let any = |names: &[String]| names.iter().any(|name| rule.speaks_of(name));
+        match rule.speaks {
+            Speaks::Tools => catalog.tools.as_deref().map(any),
+            Speaks::Prompts => catalog.prompts.as_deref().map(any),
+            Speaks::Methods => {
+                let known = methods::OF_MCP.iter().any(|method| rule.speaks_of(method));
+                Some(known || any(&catalog.methods))
             }
-            let mut resources = resources.iter().flatten();
-            let mut templates = templates.iter().flatten();
-            Some(
-                resources.any(|uri| rule.speaks_of(uri::name_of(uri)))
-                    || templates.any(|template| rule.may_speak_of(template)),
-            )
+            Speaks::Resources => {
+                let (resources, templates) = (&catalog.resources, &catalog.templates);
+                if resources.is_none() && templates.is_none() {
+                    return None;
+                }
+                let mut resources = resources.iter().flatten();
+                let mut templates = templates.iter().flatten();
+                Some(
+                    resources.any(|uri| rule.speaks_of(uri::name_of(uri)))
+                        || templates.any(|template| rule.may_speak_of(template)),
+                )
+            }
+            Speaks::Annotated(what) => {
+                let speaks =
+                    |name: &String| self.rules.is_annotated(name, what) && !rule.excepts(name);
+                catalog.tools.as_ref().map(|names| names.iter().any(speaks))
+            }
+            Speaks::Other => None,
         }
-        Speaks::Other => None,
     }
 }
