@@ -25,12 +25,24 @@ pub(crate) struct Watch {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reads {
-    /// For a task that a call began.
+    /// For a task that a call began, and for a list: a server may find where an answer goes by the
+    /// request's id, and callers choose that.
     Call,
+    /// For such a list alone, in the answer about a task.
+    Task,
+    /// For such a list alone, in the answer to a request that is about none.
+    Other,
     /// For a list of tasks, which is filtered.
     List,
     /// For either: a stream may go on with an answer that was interrupted.
     Any,
+}
+
+impl Reads {
+    /// Whether what is too long to be read may name a task, and begin none for anybody.
+    pub(crate) fn passes_long(self) -> bool {
+        matches!(self, Self::Call | Self::Task)
+    }
 }
 
 /// What becomes of a message.
@@ -57,9 +69,9 @@ impl Watch {
             return Judging::Known(Some(Fate::Pass));
         }
         let said = match self.reads {
-            Reads::Call => message::of_call(message),
+            Reads::Call | Reads::Any => message::of_any(message),
+            Reads::Task | Reads::Other => message::of_other(message),
             Reads::List => message::of_list(message),
-            Reads::Any => message::of_any(message),
         };
         match said {
             Said::Nothing => Judging::Known(Some(Fate::Pass)),

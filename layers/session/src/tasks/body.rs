@@ -216,9 +216,9 @@ impl Stream {
             return;
         }
         let drops = match self.watch.reads {
-            Reads::Call => false,
+            reads if reads.passes_long() => false,
             Reads::List => true,
-            Reads::Any => self.seam.any(&part.bytes, message::names_a_task),
+            _ => self.seam.any(&part.bytes, message::names_a_task),
         };
         if !drops {
             return self.pass(part.bytes);
@@ -280,7 +280,7 @@ impl Stream {
         self.is_closed = true;
         let rest = self.events.rest();
         // Readers drop it; one that does not would read a list.
-        if self.watch.reads == Reads::Call && !self.is_dropping && !rest.is_empty() {
+        if self.watch.reads.passes_long() && !self.is_dropping && !rest.is_empty() {
             self.pass(rest);
         }
     }

@@ -53,6 +53,7 @@ struct Asking<S, ReqB> {
     service: S,
     request: Option<Request<ReqB>>,
     context: SecurityContext,
+    watch: Option<Watch>,
 }
 
 /// An answer that is one JSON message, while it comes in.
@@ -86,12 +87,14 @@ where
         service: S,
         request: Request<ReqB>,
         context: SecurityContext,
+        watch: Option<Watch>,
     ) -> Self {
         let asking = Box::new(Asking {
             reply,
             service,
             request: Some(request),
             context,
+            watch,
         });
         Self {
             state: State::Ask { asking },
@@ -170,7 +173,7 @@ impl<S, ReqB> Asking<S, ReqB> {
                 admit!("tasks", &self.context, "task_owned");
                 State::Forward {
                     inner: self.service.call(request),
-                    watch: None,
+                    watch: self.watch.take(),
                 }
             }
             (Err(denial), _) => State::done(refuse!("tasks", &self.context, denial)),
@@ -196,9 +199,9 @@ where
     let is_plain = Media::is_plain(&head.headers);
     let media = Media::of(&head.headers);
     let may_list = match watch.reads {
-        Reads::Call => false,
+        reads if reads.passes_long() => false,
         Reads::List => true,
-        Reads::Any => media.may_be_events(),
+        _ => media.may_be_events(),
     };
     match media {
         Media::EventStream if is_plain => {

@@ -147,6 +147,11 @@ pub(crate) fn of_any(message: &[u8]) -> Said {
     }
 }
 
+/// What a message says that begins no task.
+pub(crate) fn of_other(message: &[u8]) -> Said {
+    listed(message).map_or(Said::Nothing, Said::Listed)
+}
+
 fn result(message: &[u8]) -> Option<&RawValue> {
     serde_json::from_slice::<Head<'_>>(message).ok()?.result
 }

@@ -38,26 +38,25 @@ impl Rules {
         };
         let is_bindable = self.anonymous || !principal.is_anonymous();
         let owner = is_bindable.then(|| OwnerKey::of(principal));
-        let reads = match (call.kind(), call.method(), call.subject(), call.name()) {
-            (CallKind::Stream, ..) => Some(Reads::Any),
-            (_, _, Some(Subject::Task), Some(task)) => {
-                return named(&[task.to_owned()], owner, context);
-            }
+        let (tasks, reads) = match (call.kind(), call.method(), call.subject(), call.name()) {
+            (CallKind::Stream, ..) => (Vec::new(), Some(Reads::Any)),
+            (_, _, Some(Subject::Task), Some(task)) => (vec![task.to_owned()], Some(Reads::Task)),
             (_, "subscriptions/listen", ..) => {
                 let tasks = message::subscribed(call.params().unwrap_or("{}"));
                 let tasks = tasks.ok_or_else(|| {
                     Denial::new(DenialKind::ParamsInvalid, "the tasks of a subscription")
                 })?;
-                return named(&tasks, owner, context);
+                (tasks, Some(Reads::Task))
             }
-            (_, "tools/call", ..) => Some(Reads::Call),
+            (_, "tools/call", ..) => (Vec::new(), Some(Reads::Call)),
             (_, "tasks/list", ..) if owner.is_none() => return Err(nobody(context)),
-            (_, "tasks/list", ..) => Some(Reads::List),
+            (_, "tasks/list", ..) => (Vec::new(), Some(Reads::List)),
             (_, method, ..) if method.starts_with("tasks/") => {
                 let reason = "a method on tasks that this layer does not know";
                 return Err(Denial::new(DenialKind::Forbidden, reason));
             }
-            _ => None,
+            (CallKind::Request, ..) => (Vec::new(), Some(Reads::Other)),
+            _ => (Vec::new(), None),
         };
         let watch = reads.map(|reads| Watch {
             rules: Arc::clone(self),
@@ -65,7 +64,8 @@ impl Rules {
             owner,
             reads,
         });
-        Ok(Admitted { named: None, watch })
+        let named = named(&tasks, owner, context)?;
+        Ok(Admitted { named, watch })
     }
 
     /// How long it is remembered whose a task is that says this of itself. Its result may be asked for
@@ -82,13 +82,15 @@ fn named(
     tasks: &[String],
     owner: Option<OwnerKey>,
     context: &SecurityContext,
-) -> Result<Admitted, Denial> {
-    let named = match (tasks, owner) {
-        ([], _) => None,
-        (_, None) => return Err(nobody(context)),
-        (tasks, Some(owner)) => Some((tasks.iter().map(|id| TaskKey::of(id)).collect(), owner)),
-    };
-    Ok(Admitted { named, watch: None })
+) -> Result<Option<(Vec<TaskKey>, OwnerKey)>, Denial> {
+    match (tasks, owner) {
+        ([], _) => Ok(None),
+        (_, None) => Err(nobody(context)),
+        (tasks, Some(owner)) => {
+            let keys = tasks.iter().map(|id| TaskKey::of(id)).collect();
+            Ok(Some((keys, owner)))
+        }
+    }
 }
 
 /// What a store said of the tasks that a request names: all are the caller's, or it does not go on.

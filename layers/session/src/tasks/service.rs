@@ -60,7 +60,7 @@ where
             Reply::Now(reply) => match owned(reply) {
                 Ok(()) => {
                     admit!("tasks", &context, "task_owned");
-                    TaskFuture::forward(self.inner.call(request), None)
+                    TaskFuture::forward(self.inner.call(request), admitted.watch)
                 }
                 Err(denial) => TaskFuture::refuse(&context, denial),
             },
@@ -68,7 +68,7 @@ where
                 // The service that was polled ready must be the one that is called.
                 let clone = self.inner.clone();
                 let service = mem::replace(&mut self.inner, clone);
-                TaskFuture::ask(reply, service, request, context)
+                TaskFuture::ask(reply, service, request, context, admitted.watch)
             }
         }
     }

@@ -7,7 +7,7 @@ use http::Response;
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use crate::{LEGACY, TaskOwnerLayer, answered, as_json, begin, by, kind, text, user};
+use crate::{LEGACY, TaskOwnerLayer, about, answered, as_json, begin, by, call, kind, text, user};
 
 fn list() -> Value {
     json!({"jsonrpc": "2.0", "id": 3, "result": {
@@ -114,4 +114,22 @@ async fn an_answer_without_a_list_passes() {
     assert_eq!(answer.status(), 404);
     let answer = asked(&layer, "ann", Response::new(Full::default())).await;
     assert_eq!(answer.status(), 200);
+}
+
+/// A server with sessions finds where an answer goes by the request's id, and callers choose that.
+#[tokio::test]
+async fn ta_9_a_reused_id_shows_no_others_tasks_in_the_answer_to_another_request() {
+    let layer = layer().await;
+    for request in [
+        call(LEGACY),
+        post(LEGACY, "ping", json!({})),
+        about("tasks/get", LEGACY, "a1"),
+    ] {
+        for answer in [as_json(&list()), as_event(&list())] {
+            let request = by(&user("ann"), request.clone());
+            let said = text(answered(&layer, request, answer).await).await;
+            assert!(said.contains("a1") && said.contains("more"), "{said}");
+            assert!(!said.contains("b1") && !said.contains("nobodys"), "{said}");
+        }
+    }
 }
