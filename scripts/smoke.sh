@@ -223,6 +223,37 @@ ask "admin calls $destructive_tool" -H "$(bearer "$admin")" "${destructive[@]}"
 want 200
 check "the tool answered" answer_is '.id == 1 and (.result | type == "object")'
 
+# --- approval
+
+wipe=("${post[@]}" -H 'MCP-Protocol-Version: 2025-11-25' --data
+  '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"wipe_notes","arguments":{}}}' "$url")
+approvals="${url%/mcp}/approvals"
+
+ask "developer wipes" -H "$(bearer "$developer")" "${wipe[@]}"
+want 403
+check "it waits for approval" answer_is '.error.message == "approval needed"'
+approval=$(answer | jq -r '.error.data.approval.id')
+approve=("${post[@]}" --data '{"decision":"approve"}' "$approvals/$approval")
+
+ask "developer approves it" -H "$(bearer "$developer")" "${approve[@]}"
+want 404
+
+ask "approval without a token" "${approve[@]}"
+want 401
+
+ask "admin looks" -H "$(bearer "$admin")" "$approvals"
+want 200
+check "it is there" answer_is '.approvals[0].id == "'"$approval"'" and .approvals[0].name == "wipe_notes"'
+
+ask "admin approves it" -H "$(bearer "$admin")" "${approve[@]}"
+want 200
+
+ask "developer wipes, once approved" -H "$(bearer "$developer")" "${wipe[@]}"
+want 200
+
+ask "developer wipes again" -H "$(bearer "$developer")" "${wipe[@]}"
+want 403
+
 # --- limits
 
 for _ in $(seq $((burst * 2 + 20))); do

@@ -9,6 +9,8 @@ const PREFLIGHT: &str = "curl -si -X OPTIONS -H 'Access-Control-Request-Method: 
     -H 'Access-Control-Request-Headers: authorization,content-type,mcp-method,mcp-name,mcp-protocol-version'";
 const CALL: &str = r#"'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami"}}'"#;
 const DELETE: &str = r#"'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"delete_note","arguments":{"title":"welcome"}}}'"#;
+const WIPE: &str =
+    r#"'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"wipe_notes"}}'"#;
 const LIST: &str =
     r#"'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_notes"}}'"#;
 const DISCOVER: &str = r#"-H 'MCP-Protocol-Version: 2026-07-28' -H 'Mcp-Method: server/discover' -d '{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}'"#;
@@ -155,9 +157,29 @@ impl Demo {
                 "rbac, yes: 200, but reading is a viewer's",
                 self.by("VIEWER", LIST),
             ),
+            (
+                "rbac, not yet: 403 approval needed, somebody else has to approve a developer's wiping",
+                self.by("DEVELOPER", WIPE),
+            ),
+            (
+                "rbac, yes: 200, an admin sees what waits, and approves it",
+                self.approve(),
+            ),
+            (
+                "rbac, yes: 200 when it is sent again, once",
+                self.by("DEVELOPER", WIPE),
+            ),
             self.used_up("DEVELOPER", LIST),
             self.discovery("DEVELOPER"),
         ]
+    }
+
+    fn approve(&self) -> String {
+        let approvals = format!("{}/approvals", self.url.trim_end_matches("/mcp"));
+        format!(
+            "id=$(curl -s {ADMIN} {approvals} | jq -r '.approvals[0].id')\n\
+             {POST} {ADMIN} -d '{{\"decision\":\"approve\"}}' {approvals}/$id"
+        )
     }
 
     /// Of a token whose roles we do not know.

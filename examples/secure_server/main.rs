@@ -27,6 +27,7 @@ use axum::Router;
 use bartizan::{
     AddressLimitLayer, AuditLayer, CallLayer, CallLimits, CorsLayer, JsonLines, JwtLayer,
     JwtVerifier, NetworkLayer, RateLimitLayer, RbacLayer, SecurityHeadersLayer,
+    rbac::{ApprovalService, Approvals},
 };
 use bartizan_kit::Issuer;
 use rmcp::transport::streamable_http_server::{
@@ -118,14 +119,23 @@ fn app(jwt: JwtVerifier, audit: JsonLines) -> Result<Router, Box<dyn Error>> {
         LocalSessionManager::default().into(),
         config,
     );
-    let guards = ServiceBuilder::new()
+    let approvals = Approvals::new();
+    let outer = ServiceBuilder::new()
         .layer(NetworkLayer::new())
         .layer(CorsLayer::new().allow_origin(ALLOWED_ORIGIN)?)
         .layer(AddressLimitLayer::new(policy::address_limits()?))
-        .layer(JwtLayer::new(jwt.clone()))
+        .layer(JwtLayer::new(jwt.clone()));
+    let guards = outer
+        .clone()
         .layer(CallLayer::new())
         .layer(RateLimitLayer::new(policy::limits()?))
-        .layer(RbacLayer::new(policy::policy()?));
+        .layer(RbacLayer::new(policy::policy()?).approvals(approvals.clone())?);
+    let approvers = ApprovalService::new(approvals);
+    // What reads MCP calls does not stand before it.
+    let approvers = Router::new()
+        .route_service("/approvals", approvers.clone())
+        .route_service("/approvals/{id}", approvers)
+        .route_layer(outer);
     // Around everything, so that unknown paths and the public metadata have a record as well.
     let around = ServiceBuilder::new()
         .layer(SecurityHeadersLayer::mcp())
@@ -133,6 +143,7 @@ fn app(jwt: JwtVerifier, audit: JsonLines) -> Result<Router, Box<dyn Error>> {
     Ok(Router::new()
         .nest_service("/mcp", mcp)
         .route_layer(guards)
+        .merge(approvers)
         .merge(jwt.metadata_router())
         .layer(around))
 }

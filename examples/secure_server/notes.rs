@@ -16,12 +16,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// The tools, by what they do.
-pub(crate) const TOOLS: [&str; 5] = [
+pub(crate) const TOOLS: [&str; 6] = [
     "whoami",
     "list_notes",
     "read_note",
     "write_note",
     "delete_note",
+    "wipe_notes",
 ];
 /// A tool that only reads.
 pub(crate) const READ_TOOL: &str = "list_notes";
@@ -109,6 +110,17 @@ impl Notes {
             Some(_) => Ok("deleted".to_owned()),
             None => Err(ErrorData::invalid_params("no such note", None)),
         }
+    }
+
+    #[tool(
+        description = "Deletes all notes",
+        annotations(destructive_hint = true)
+    )]
+    fn wipe_notes(&self) -> String {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = notes.len();
+        notes.clear();
+        format!("deleted {count}")
     }
 }
 

@@ -13,7 +13,8 @@ pub(crate) const PER_MINUTE: u32 = 60;
 /// Bad tokens that one address may send at once, and then one every two seconds.
 pub(crate) const FAILURES: u32 = 30;
 
-/// Everybody may ask who they are; viewers read, developers write, admins delete.
+/// Everybody may ask who they are; viewers read, developers write, admins delete. Developers wipe all, once an
+/// admin has approved it.
 pub(crate) fn policy() -> Result<Policy, RbacConfigError> {
     Policy::builder()
         .preset(Preset::Enterprise)
@@ -21,6 +22,11 @@ pub(crate) fn policy() -> Result<Policy, RbacConfigError> {
         .rule(Rule::tool("*_note*").role("viewer"))
         .rule(Rule::tool("write_note").role("developer"))
         .rule(Rule::tool("delete_note").role("admin"))
+        .rule(
+            Rule::tool("wipe_notes")
+                .role("developer")
+                .approver_role("admin"),
+        )
         .build()
 }
 
