@@ -359,10 +359,13 @@ proptest! {
 
     #[test]
     fn globs_of_names_match_what_globset_matches(
-        pattern in "[a-c.]{0,2}(\\*[a-c./]{0,2}){0,3}",
+        // Made so that none is refused: two stars side by side are.
+        pattern in prop_oneof![
+            "[a-c.]{1,2}(\\*[a-c./]{1,2}){0,2}\\*?",
+            "\\*([a-c./]{1,2}\\*){0,2}[a-c./]{0,2}",
+        ],
         name in "[a-c./]{0,8}",
     ) {
-        prop_assume!(!pattern.is_empty() && !pattern.contains("**"));
         let policy = Policy::builder().rule(Rule::tool(&pattern).anyone()).build().unwrap();
         let somebody = Principal::anonymous();
         let ours = policy.decide(Some(&somebody), &Operation::tool(&name)).is_admitted();
@@ -372,13 +375,9 @@ proptest! {
 
     #[test]
     fn globs_of_resources_match_what_globset_matches(
-        pattern in "(/([ab]{0,2}\\*?[ab]{0,1}|\\*\\*)){1,4}",
+        pattern in "(/([ab]{1,2}\\*?[ab]?|\\*[ab]?|\\*\\*)){1,4}",
         name in "(/[ab]{1,3}){1,5}",
     ) {
-        prop_assume!(!pattern.contains("//") && !pattern.contains("***"));
-        prop_assume!(pattern.split('/').all(|s| s == "**" || !s.contains("**")));
-        let pattern = pattern.trim_end_matches('/');
-        prop_assume!(!pattern.is_empty());
         let (pattern, name) = (format!("x://h{pattern}"), format!("x://h{name}"));
         let policy = Policy::builder().rule(Rule::resource(&pattern).anyone()).build().unwrap();
         let somebody = Principal::anonymous();

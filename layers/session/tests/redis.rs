@@ -29,6 +29,9 @@ use http_body_util::Full;
 use serde_json::json;
 use tower::{Layer, ServiceExt, service_fn};
 
+#[path = "redis/wrong_values.rs"]
+mod wrong_values;
+
 const REVISION: Revision = Revision::V2025_11_25;
 const HOUR: Duration = Duration::from_secs(3600);
 
