@@ -1,14 +1,13 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bartizan_core::{Events, call::CallConfig};
 use serde::{Deserialize, Serialize};
 
-#[cfg(feature = "files")]
-use crate::engine::Engine;
 use crate::unique::unique;
 use crate::{
     Annotation, Catalog, ConditionConfig, Policy, PolicyBuilder, PolicyHandle, Preset,
-    RbacConfigError, RbacLayer, Rule, ToolAnnotations, UnknownAnswer,
+    RbacConfigError, RbacLayer, Rule, ToolAnnotations, UnknownAnswer, engine::Engine,
+    handle::Policies,
 };
 
 /// A policy as a file holds it; unknown fields are refused.
@@ -60,6 +59,22 @@ pub struct RbacConfig {
     pub lists: ListConfig,
     /// See [`RbacLayer::unknown_as`].
     pub unknown: UnknownConfig,
+    /// A second policy, which is asked and not obeyed; see [`RbacLayer::shadow`]. What only a layer has it may
+    /// not say, and it must say something.
+    pub shadow: Option<Box<Self>>,
+    /// See [`RbacLayer::decision_header`].
+    pub decision_header: Option<DecisionHeaderConfig>,
+}
+
+/// Who is told by what an answer was decided, in a [`RbacConfig`]; see [`RbacLayer::decision_header`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct DecisionHeaderConfig {
+    /// The header, which begins with `x-`.
+    pub name: String,
+    /// Whoever has this role is told.
+    pub role: String,
 }
 
 /// An [`UnknownAnswer`], in a [`RbacConfig`]; what is not said is as by default.
@@ -190,38 +205,34 @@ pub struct RuleConfig {
 impl TryFrom<RbacConfig> for Policy {
     type Error = RbacConfigError;
 
-    /// Builds the policy alone. `call_limits`, `lists` and `unknown` are a layer's: a configuration that sets them is
-    /// an error here, and no error for [`RbacLayer::from_config`].
+    /// Builds the policy alone. `call_limits`, `lists`, `unknown`, `shadow` and `decision_header` are a layer's: a
+    /// configuration that sets one is an error here, and no error for [`RbacLayer::from_config`].
     fn try_from(config: RbacConfig) -> Result<Self, RbacConfigError> {
-        let plain = RbacConfig::default();
-        for (setting, is_plain) in [
-            ("call_limits", config.call_limits == plain.call_limits),
-            ("lists", config.lists == plain.lists),
-            ("unknown", config.unknown == plain.unknown),
-        ] {
-            if !is_plain {
-                let problem = "is a layer's, and a policy alone has it not";
-                return Err(RbacConfigError::new("setting", setting, problem));
-            }
-        }
-        policy_of(&config)
+        config.check_is_plain()?;
+        config.policy()?.build()
     }
 }
 
-/// The policy, whatever is said of the layer.
-pub(crate) fn policy_of(config: &RbacConfig) -> Result<Policy, RbacConfigError> {
-    config.policy()?.build()
-}
-
-/// The policy, and an engine, which no file says.
-#[cfg(feature = "files")]
-pub(crate) fn policy_with(
+/// The policy and the one in its shadow, and an engine, which no file says.
+pub(crate) fn policies_of(
     config: &RbacConfig,
     engine: Option<&Engine>,
-) -> Result<Policy, RbacConfigError> {
-    let mut policy = config.policy()?;
-    policy.engines.extend(engine.cloned());
-    policy.build()
+) -> Result<Policies, RbacConfigError> {
+    let build = |config: &RbacConfig| {
+        let mut policy = config.policy()?;
+        policy.engines.extend(engine.cloned());
+        policy.build().map(Arc::new)
+    };
+    let policy = build(config)?;
+    let shadow = config.shadow.as_ref().map(|shadow| {
+        if shadow.says_nothing() {
+            let problem = "says nothing: no preset, no roles and no rules";
+            return Err(RbacConfigError::new("setting", "shadow", problem));
+        }
+        let built = shadow.check_is_plain().and_then(|()| build(shadow));
+        built.map_err(RbacConfigError::in_shadow)
+    });
+    Ok((policy, shadow.transpose()?))
 }
 
 impl TryFrom<RbacConfig> for RbacLayer {
@@ -253,11 +264,14 @@ impl RbacLayer {
             let error = RbacConfigError::new("setting", "lists.filter", problem);
             return Err(error.at_rule(rule));
         }
-        let lists = config.lists;
+        let (lists, told) = (config.lists, config.decision_header);
         let mut layer = Self::with_handle(policy)
             .call_limits(limits)
             .unknown_as((&config.unknown).try_into()?)
             .list_bytes(lists.most_bytes)?;
+        if let Some(told) = told {
+            layer = layer.decision_header(&told.name, &told.role)?;
+        }
         if lists.hide_without_scopes {
             layer = layer.hide_without_scopes();
         }
@@ -274,7 +288,7 @@ impl RbacLayer {
 }
 
 impl RbacConfig {
-    /// Starts the policy that it says, whatever it says of the layer, so that more can be added to it: a
+    /// Starts the policy that it says, whatever it says of the layer and its shadow, so that more can be added to it: a
     /// [`PolicyEngine`](crate::PolicyEngine) that no file can name.
     ///
     /// ```
@@ -297,6 +311,31 @@ impl RbacConfig {
     /// If a rule speaks of nothing or of several things. All else is found by [`PolicyBuilder::build`].
     pub fn policy(&self) -> Result<PolicyBuilder, RbacConfigError> {
         builder(self)
+    }
+
+    /// As a file does while somebody writes it.
+    pub(crate) fn says_nothing(&self) -> bool {
+        self.preset.is_none() && self.roles.is_empty() && self.rules.is_empty()
+    }
+
+    /// # Errors
+    ///
+    /// If it says something of a layer.
+    fn check_is_plain(&self) -> Result<(), RbacConfigError> {
+        let plain = Self::default();
+        for (setting, is_plain) in [
+            ("call_limits", self.call_limits == plain.call_limits),
+            ("lists", self.lists == plain.lists),
+            ("unknown", self.unknown == plain.unknown),
+            ("shadow", self.shadow.is_none()),
+            ("decision_header", self.decision_header.is_none()),
+        ] {
+            if !is_plain {
+                let problem = "is a layer's, and a policy alone has it not";
+                return Err(RbacConfigError::new("setting", setting, problem));
+            }
+        }
+        Ok(())
     }
 }
 

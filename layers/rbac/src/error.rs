@@ -10,6 +10,8 @@ pub struct RbacConfigError {
     problem: Cow<'static, str>,
     /// The place of the rule that it is about, among the policy's.
     rule: Option<usize>,
+    /// Whether it is about the policy in shadow.
+    in_shadow: bool,
 }
 
 impl RbacConfigError {
@@ -23,12 +25,24 @@ impl RbacConfigError {
             value: value.to_owned(),
             problem: problem.into(),
             rule: None,
+            in_shadow: false,
         }
     }
 
     pub(crate) fn at_rule(mut self, place: usize) -> Self {
         self.rule = Some(place);
         self
+    }
+
+    #[cfg(feature = "serde")]
+    pub(crate) fn in_shadow(mut self) -> Self {
+        self.in_shadow = true;
+        self
+    }
+
+    #[cfg(feature = "files")]
+    pub(crate) fn is_in_shadow(&self) -> bool {
+        self.in_shadow
     }
 
     #[cfg(feature = "files")]
@@ -52,7 +66,8 @@ impl RbacConfigError {
 impl fmt::Display for RbacConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let value = printable(&self.value, 260);
-        write!(f, "{} `{value}` {}", self.setting, self.problem)
+        let place = if self.in_shadow { ", in shadow" } else { "" };
+        write!(f, "{} `{value}` {}{place}", self.setting, self.problem)
     }
 }
 

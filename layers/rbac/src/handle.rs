@@ -53,18 +53,27 @@ struct Shared {
 pub(crate) struct Swapped {
     before: Arc<Policy>,
     after: Arc<Policy>,
+    /// That in the new one's shadow, if it came with it.
+    shadow: Option<Arc<Policy>>,
 }
+
+/// A policy, and the one in its shadow.
+#[cfg(feature = "serde")]
+pub(crate) type Policies = (Arc<Policy>, Option<Arc<Policy>>);
 
 #[cfg(feature = "files")]
 type Settings = (
     bartizan_core::call::CallConfig,
     crate::ListConfig,
     crate::UnknownConfig,
+    Option<crate::DecisionHeaderConfig>,
 );
 
 /// A policy in a handle; what requests are stamped with.
 pub(crate) struct InForce {
     pub(crate) policy: Arc<Policy>,
+    /// Asked and not obeyed, where the layer names no other.
+    pub(crate) shadow: Option<Arc<Policy>>,
     /// Which handle's: layers of one handle judge a request alike.
     of: Arc<Exceptions>,
     /// By what approval the one request passes that is stamped with this.
@@ -81,6 +90,7 @@ impl PolicyHandle {
     pub fn with_events(policy: impl Into<Arc<Policy>>, events: Events) -> Self {
         let in_force = InForce {
             policy: policy.into(),
+            shadow: None,
             of: Arc::default(),
             approved: None,
         };
@@ -99,8 +109,10 @@ impl PolicyHandle {
         config: &crate::RbacConfig,
         events: Events,
     ) -> Result<Self, crate::RbacConfigError> {
+        let (policy, shadow) = crate::config::policies_of(config, None)?;
         let in_force = InForce {
-            policy: Arc::new(crate::config::policy_of(config)?),
+            policy,
+            shadow,
             of: Arc::default(),
             approved: None,
         };
@@ -112,6 +124,7 @@ impl PolicyHandle {
                 config.call_limits,
                 config.lists.clone(),
                 config.unknown.clone(),
+                config.decision_header.clone(),
             ),
             #[cfg(feature = "files")]
             reload: Mutex::default(),
@@ -123,7 +136,7 @@ impl PolicyHandle {
     /// The name of a setting that is another than the layer's.
     #[cfg(feature = "files")]
     pub(crate) fn check_settings(&self, config: &crate::RbacConfig) -> Result<(), &'static str> {
-        let (call_limits, lists, unknown) = &self.0.settings;
+        let (call_limits, lists, unknown, decision_header) = &self.0.settings;
         if config.call_limits != *call_limits {
             return Err("call_limits");
         }
@@ -132,6 +145,9 @@ impl PolicyHandle {
         }
         if config.unknown != *unknown {
             return Err("unknown");
+        }
+        if config.decision_header != *decision_header {
+            return Err("decision_header");
         }
         Ok(())
     }
@@ -142,52 +158,63 @@ impl PolicyHandle {
     }
 
     /// Judges by this policy from now on, and returns the one before. Requests that were judged already
-    /// stay with the policy that judged them.
+    /// stay with the policy that judged them. What a configuration said of a shadow stays.
     pub fn swap(&self, policy: impl Into<Arc<Policy>>) -> Arc<Policy> {
         self.tell(self.put(policy.into()))
     }
 
-    /// Swaps, and tells nobody.
-    pub(crate) fn put(&self, policy: Arc<Policy>) -> Swapped {
-        let of = Arc::clone(&self.0.current.load().of);
-        let after = Arc::clone(&policy);
-        let in_force = InForce {
-            policy,
-            of,
+    /// Swaps, and tells nobody. The policy in shadow stays.
+    pub(crate) fn put(&self, after: Arc<Policy>) -> Swapped {
+        let before = self.0.current.rcu(|current| InForce {
+            policy: Arc::clone(&after),
+            shadow: current.shadow.clone(),
+            of: Arc::clone(&current.of),
             approved: None,
-        };
-        let before = self.0.current.swap(Arc::new(in_force));
+        });
         Swapped {
             before: Arc::clone(&before.policy),
             after,
+            shadow: None,
         }
     }
 
-    /// Swaps in what is made of the engine in force; anew, if that was exchanged meanwhile.
+    /// Swaps in what is made of the engine in force, shadow included; anew, if that was exchanged meanwhile.
     #[cfg(feature = "files")]
     pub(crate) fn put_keeping<E>(
         &self,
-        make: impl Fn(Option<&Engine>) -> Result<Policy, E>,
+        make: impl Fn(Option<&Engine>) -> Result<Policies, E>,
     ) -> Result<Swapped, E> {
         loop {
             let current = self.in_force();
-            let after = Arc::new(make(current.policy.engine.as_ref())?);
+            let (after, shadow) = make(current.policy.engine.as_ref())?;
             let next = InForce {
                 policy: Arc::clone(&after),
+                shadow: shadow.clone(),
                 of: Arc::clone(&current.of),
                 approved: None,
             };
             let before = self.0.current.compare_and_swap(&current, Arc::new(next));
             if Arc::ptr_eq(&before, &current) {
-                let before = Arc::clone(&current.policy);
-                return Ok(Swapped { before, after });
+                return Ok(Swapped {
+                    before: Arc::clone(&current.policy),
+                    after,
+                    shadow,
+                });
             }
         }
     }
 
-    pub(crate) fn tell(&self, Swapped { before, after }: Swapped) -> Arc<Policy> {
+    pub(crate) fn tell(&self, swapped: Swapped) -> Arc<Policy> {
+        let Swapped {
+            before,
+            after,
+            shadow,
+        } = swapped;
         let (new, old) = (after.version(), before.version());
-        let detail = format!("policy `{new}` took the place of `{old}`");
+        let mut detail = format!("policy `{new}` took the place of `{old}`");
+        if let Some(shadow) = shadow {
+            detail.push_str(&format!(", with `{}` in shadow", shadow.version()));
+        }
         self.emit(Severity::Info, "policy_swapped", detail);
         self.check_approvals();
         before
@@ -275,6 +302,7 @@ impl InForce {
     pub(crate) fn with_approved(&self, approved: Approved) -> Self {
         Self {
             policy: Arc::clone(&self.policy),
+            shadow: self.shadow.clone(),
             of: Arc::clone(&self.of),
             approved: Some(approved),
         }

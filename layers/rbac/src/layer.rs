@@ -57,7 +57,7 @@ impl RbacLayer {
     /// `shadow_differs` names both decisions, versions and rules, and the layer's `noted` verdicts count one
     /// more. No answer changes by it. What is shown of lists is not compared.
     ///
-    /// A [`PolicyHandle`] can be swapped meanwhile.
+    /// A [`PolicyHandle`] can be swapped meanwhile. It is asked instead of what a configuration says.
     pub fn shadow(mut self, policy: impl Into<PolicyHandle>) -> Self {
         self.rules.shadow = Some(policy.into());
         self

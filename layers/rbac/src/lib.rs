@@ -57,12 +57,14 @@ pub use conditions::{Argument, Attribute, Condition, Literal, Number, NumberRang
 #[cfg(feature = "serde")]
 pub use conditions::{ConditionConfig, MemberPath};
 #[cfg(feature = "serde")]
-pub use config::{ListConfig, RbacConfig, RoleConfig, RuleConfig, UnknownConfig};
+pub use config::{
+    DecisionHeaderConfig, ListConfig, RbacConfig, RoleConfig, RuleConfig, UnknownConfig,
+};
 pub use decision::Decision;
 pub use engine::{Answer, EngineError, PolicyEngine, Question};
 pub use error::RbacConfigError;
 #[cfg(feature = "files")]
-pub use file::PolicyFileError;
+pub use file::{PolicyFileError, PolicyWatch};
 pub use grants::{GivenGrant, Giver, Grant, GrantError, GrantId, Grants, GrantsBuilder};
 pub use handle::PolicyHandle;
 pub use layer::RbacLayer;

@@ -117,7 +117,8 @@ impl JudgeCall for RbacRules {
         if explained.engine == Some(Outcome::Failed) {
             note!("rbac", context, "engine_failed", explained.text.clone());
         }
-        if let Some(shadow) = &self.shadow {
+        let named = self.shadow.as_ref().map(PolicyHandle::policy);
+        if let Some(shadow) = named.as_ref().or(in_force.shadow.as_ref()) {
             shadow::compare(shadow, &in_force, (asker, decision), &operation, context);
         }
         match (decision, asker) {

@@ -2,18 +2,17 @@
 
 use bartizan_core::{SecurityContext, note};
 
-use crate::{Decision, Operation, Policy, PolicyHandle, asker::Asker, handle::InForce};
+use crate::{Decision, Operation, Policy, asker::Asker, handle::InForce};
 
 /// Records where the policy in shadow decides otherwise than the one that counts did, of the same asker
 /// with the same grants.
 pub(crate) fn compare(
-    shadow: &PolicyHandle,
+    shadow: &Policy,
     in_force: &InForce,
     (asker, decision): (Option<&Asker<'_>>, Decision),
     operation: &Operation<'_>,
     context: &SecurityContext,
 ) {
-    let shadow = &shadow.in_force().policy;
     let in_shadow = asker.map(|asker| in_force.asker_of(shadow, asker.principal));
     let in_shadow = in_shadow.as_ref();
     let other = shadow.decide_by(in_shadow, operation, |_| {});

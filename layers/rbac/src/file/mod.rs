@@ -3,9 +3,12 @@
 mod error;
 mod places;
 mod reload;
+mod source;
+mod watch;
 
 pub use error::PolicyFileError;
 use places::Format;
+pub use watch::PolicyWatch;
 
 use crate::{RbacConfig, RbacLayer};
 
@@ -44,8 +47,7 @@ impl RbacConfig {
 }
 
 fn checked(config: RbacConfig, text: &str, format: Format) -> Result<RbacConfig, PolicyFileError> {
-    // As a file is while somebody writes it.
-    if config.preset.is_none() && config.roles.is_empty() && config.rules.is_empty() {
+    if config.says_nothing() {
         return Err(PolicyFileError::new(
             "says nothing: no preset, no roles and no rules",
         ));

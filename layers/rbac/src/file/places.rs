@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use crate::{
     RbacConfigError,
-    lists::json::{Seen, array, object},
+    lists::json::{Broken, Seen, array, object},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,12 +18,15 @@ pub(super) enum Format {
 /// Where the offending name stands: in its rule, if it is one's. Looked for only once a policy is
 /// known to be wrong, so that reading a good one needs no places.
 pub(super) fn place_of(error: &RbacConfigError, text: &str, format: Format) -> Option<usize> {
+    let in_shadow = error.is_in_shadow();
     let Some(rule) = error.rule() else {
-        return named(text, 0..text.len(), error.value());
+        // What is said of the shadow stands behind that word.
+        let start = in_shadow.then(|| text.find("shadow")).flatten();
+        return named(text, start.unwrap_or(0)..text.len(), error.value());
     };
     let starts = match format {
-        Format::Toml => rules_of_toml(text),
-        Format::Json => rules_of_json(text),
+        Format::Toml => rules_of_toml(text, in_shadow),
+        Format::Json => rules_of_json(text, in_shadow),
     };
     let start = *starts.get(rule)?;
     let end = starts.get(rule + 1).copied().unwrap_or(text.len());
@@ -57,36 +60,56 @@ fn goes_on(c: char) -> bool {
     c.is_alphanumeric() || "_-:./*".contains(c)
 }
 
-fn rules_of_toml(text: &str) -> Vec<usize> {
+fn rules_of_toml(text: &str, in_shadow: bool) -> Vec<usize> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Places {
         rules: Vec<Spanned<IgnoredAny>>,
+        shadow: Option<Box<Self>>,
     }
-    let places: Places = toml::from_str(text).unwrap_or_default();
+    let mut places: Places = toml::from_str(text).unwrap_or_default();
+    if in_shadow {
+        places = places.shadow.map(|shadow| *shadow).unwrap_or_default();
+    }
     let starts = places.rules.iter().map(|rule| rule.span().start);
     starts.collect()
 }
 
-fn rules_of_json(text: &str) -> Vec<usize> {
-    let mut starts = Vec::new();
-    let mut json = Tokens::of(text);
-    let walked = object(
-        &mut json,
-        &mut Seen::default(),
-        &["rules"],
-        |json, place| {
-            if place.is_none() {
-                return Ok(json.skip()?);
-            }
-            array(json, |json| {
-                starts.push(json.position());
-                Ok(json.skip()?)
-            })
-        },
-    );
+fn rules_of_json(text: &str, in_shadow: bool) -> Vec<usize> {
+    let (mut json, mut starts) = (Tokens::of(text), Vec::new());
+    let walked = if in_shadow {
+        members_of(&mut json, "shadow", |json| rules(json, &mut starts))
+    } else {
+        rules(&mut json, &mut starts)
+    };
     if walked.is_err() {
         starts.clear();
     }
     starts
+}
+
+fn rules(json: &mut Tokens<'_>, starts: &mut Vec<usize>) -> Result<(), Broken> {
+    members_of(json, "rules", |json| {
+        array(json, |json| {
+            starts.push(json.position());
+            Ok(json.skip()?)
+        })
+    })
+}
+
+/// Walks an object, and takes the value of one of its members.
+fn members_of(
+    json: &mut Tokens<'_>,
+    name: &str,
+    mut take: impl FnMut(&mut Tokens<'_>) -> Result<(), Broken>,
+) -> Result<(), Broken> {
+    object(
+        json,
+        &mut Seen::default(),
+        &[name],
+        |json, place| match place {
+            Some(_) => take(json),
+            None => Ok(json.skip()?),
+        },
+    )
 }

@@ -1,26 +1,21 @@
-use std::{
-    fs::{File, metadata},
-    io::{self, Read},
-    path::Path,
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use bartizan_core::Severity;
 
-use super::PolicyFileError;
-use crate::{Policy, PolicyHandle, RbacConfig, config::policy_with, handle::Swapped};
-
-/// Largest file.
-const MOST_BYTES: u64 = 8 << 20;
+use super::{PolicyFileError, source};
+use crate::{Policy, PolicyHandle, RbacConfig, config::policies_of, handle::Swapped};
 
 impl PolicyHandle {
     /// Judges by the policy of this TOML text from now on, and returns the one before. The engine of that
     /// stays, since no file says one.
     ///
+    /// The policy in shadow is swapped with it: where the text says none, none is asked any more, unless
+    /// [`RbacLayer::shadow`](crate::RbacLayer::shadow) named one.
+    ///
     /// # Errors
     ///
-    /// Those of [`RbacConfig::from_toml`]. Also if `call_limits` or `lists` are others than those of the
-    /// configuration that the layer was made of: these are the layer's, and no swap changes them. After
+    /// Those of [`RbacConfig::from_toml`]. Also if `call_limits`, `lists` or `decision_header` are others than
+    /// those of the configuration that the layer was made of: these are the layer's, and no swap changes them. After
     /// an error the policy before stays, whole, and an event `policy_refused` says why.
     pub fn reload_toml(&self, text: &str) -> Result<Arc<Policy>, PolicyFileError> {
         self.reload(|handle| handle.exchange(RbacConfig::from_toml(text), text))
@@ -48,13 +43,30 @@ impl PolicyHandle {
     /// read, is no regular file, is larger than 8 MiB or not UTF-8, or changes while it is read.
     pub fn reload_file(&self, path: impl AsRef<Path>) -> Result<Arc<Policy>, PolicyFileError> {
         let path = path.as_ref();
+        self.reload(|handle| handle.exchange_read(path, source::read(path)))
+    }
+
+    /// The same of what was read already.
+    pub(super) fn reload_read(
+        &self,
+        path: &Path,
+        read: Result<String, String>,
+    ) -> Result<Arc<Policy>, PolicyFileError> {
+        self.reload(|handle| handle.exchange_read(path, read))
+    }
+
+    fn exchange_read(
+        &self,
+        path: &Path,
+        read: Result<String, String>,
+    ) -> Result<Swapped, PolicyFileError> {
         let extension = path.extension().and_then(|extension| extension.to_str());
-        self.reload(|handle| match (extension, read(path)) {
-            (Some("toml"), Ok(text)) => handle.exchange(RbacConfig::from_toml(&text), &text),
-            (Some("json"), Ok(text)) => handle.exchange(RbacConfig::from_json(&text), &text),
+        match (extension, read) {
+            (Some("toml"), Ok(text)) => self.exchange(RbacConfig::from_toml(&text), &text),
+            (Some("json"), Ok(text)) => self.exchange(RbacConfig::from_json(&text), &text),
             (_, Err(problem)) => Err(of_file(path, &problem)),
             (_, Ok(_)) => Err(of_file(path, "is named neither .toml nor .json")),
-        })
+        }
     }
 
     fn exchange(
@@ -66,8 +78,8 @@ impl PolicyHandle {
         self.check_settings(&config)
             .map_err(|name| of_layer(name, text))?;
         self.put_keeping(|engine| {
-            let policy = policy_with(&config, engine);
-            policy.map_err(|error| PolicyFileError::new(&error.to_string()))
+            let policies = policies_of(&config, engine);
+            policies.map_err(|error| PolicyFileError::new(&error.to_string()))
         })
     }
 
@@ -90,31 +102,6 @@ impl PolicyHandle {
             }
         }
     }
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    let unread = |error: io::Error| format!("cannot be read: {error}");
-    // Looked at before it is opened: to open a pipe waits for who writes to it.
-    if !metadata(path).map_err(unread)?.is_file() {
-        return Err("is no regular file".to_owned());
-    }
-    let file = File::open(path).map_err(unread)?;
-    let before = file.metadata().map_err(unread)?;
-    if before.len() > MOST_BYTES {
-        return Err("is larger than 8 MiB".to_owned());
-    }
-    let mut text = String::new();
-    // One byte more tells that there is more.
-    let mut part = (&file).take(MOST_BYTES + 1);
-    part.read_to_string(&mut text).map_err(unread)?;
-    let after = file.metadata().map_err(unread)?;
-    let is_whole = text.len() as u64 == after.len()
-        && before.len() == after.len()
-        && before.modified().ok() == after.modified().ok();
-    if !is_whole {
-        return Err("changed while it was read".to_owned());
-    }
-    Ok(text)
 }
 
 fn of_file(path: &Path, problem: &str) -> PolicyFileError {

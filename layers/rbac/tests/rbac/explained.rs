@@ -10,17 +10,17 @@ use tower::{Layer, ServiceExt, service_fn};
 
 use crate::common::{Caller, notes, post};
 
-struct Asked {
+pub(crate) struct Asked {
     status: u16,
-    header: Option<String>,
+    pub(crate) header: Option<String>,
     id: String,
-    findings: Vec<Finding>,
+    pub(crate) findings: Vec<Finding>,
 }
 
 /// What the service inside says by the header's name.
 const INNER: &str = "version=\"forged\"";
 
-async fn ask(layer: &RbacLayer, caller: &Caller, tool: &str) -> Asked {
+pub(crate) async fn ask(layer: &RbacLayer, caller: &Caller, tool: &str) -> Asked {
     let mut request = post("tools/call", json!({"name": tool}));
     let context = SecurityContext::of(&mut request);
     context.open_trail();

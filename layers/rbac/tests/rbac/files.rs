@@ -3,6 +3,8 @@ use std::sync::{Arc, Mutex};
 use bartizan_core::Events;
 use bartizan_rbac::{Policy, PolicyHandle, RbacConfig, RbacLayer};
 
+use crate::{common::Caller, explained::ask};
+
 const TOML: &str = "version = 'first'
 preset = 'enterprise'
 
@@ -334,4 +336,147 @@ fn no_reload_brings_back_what_an_earlier_one_read() {
         });
         assert_eq!(handle.policy().version(), version.to_string());
     }
+}
+
+/// The next policy asked besides, and admins told.
+const BESIDE: &str = "
+[decision_header]
+name = 'x-authz-decision'
+role = 'admin'
+
+[shadow]
+version = 'next'
+preset = 'enterprise'
+
+[[shadow.rules]]
+tool = 'read_*'
+any_role = ['admin']
+";
+
+#[test]
+fn what_is_wrong_with_a_shadow_is_told_with_its_line_and_its_name() {
+    let whole = format!("{TOML}{BESIDE}");
+    RbacConfig::from_toml(&whole).unwrap();
+    for (from, to, line, named) in [
+        (
+            "['admin']",
+            "['viewr']",
+            26,
+            "role `viewr` is not declared, in rule `tool:read_*`, in shadow",
+        ),
+        ("'next'", "'the next'", 21, "version `the next`"),
+        (
+            "[shadow]",
+            "[shadow]\nlists = { filter = false }",
+            21,
+            "setting `lists`",
+        ),
+        ("[shadow]", "[shadow]\nrule = 1", 21, "rule"),
+        ("role = 'admin'", "role = 'admn'", 18, "role `admn`"),
+        ("x-authz-decision", "set-cookie", 17, "header `set-cookie`"),
+        ("name = 'x-authz-decision'", "", 16, "name"),
+        (
+            "name = 'x-authz-decision'",
+            "name = 'x-a'\nnames = 'x-a'",
+            18,
+            "names",
+        ),
+    ] {
+        let text = whole.replacen(from, to, 1);
+        assert_ne!(text, whole);
+        let error = RbacConfig::from_toml(&text).unwrap_err();
+        assert!(error.to_string().contains(named), "{error}");
+        assert_eq!(error.line(), Some(line), "{error}");
+    }
+    let json = |rule: &str| {
+        let shadow = format!(
+            r#"[{{ "tool": "x", "deny": true }},
+{rule}]"#
+        );
+        let shadow = shadow.replace("\\n", "\n");
+        JSON.replacen(
+            '{',
+            &format!("{{ \"shadow\":\n{{ \"rules\":\n{shadow} }},"),
+            1,
+        )
+    };
+    RbacConfig::from_json(&json(r#"{ "tool": "y", "deny": true }"#)).unwrap();
+    let error = RbacConfig::from_json(&json(r#"{ "tool": "y", "any_role": ["z"] }"#)).unwrap_err();
+    assert_eq!(error.line(), Some(4), "{error}");
+    assert!(error.to_string().contains("role `z`"), "{error}");
+    for empty in ["[shadow]\n", "[shadow]\nversion = '2'\n"] {
+        let error = RbacConfig::from_toml(&format!("{TOML}{empty}")).unwrap_err();
+        assert!(
+            error.to_string().contains("`shadow` says nothing"),
+            "{error}"
+        );
+    }
+    let both = format!("{whole}\n[shadow.shadow]\npreset = 'enterprise'\n");
+    let error = RbacConfig::from_toml(&both).unwrap_err().to_string();
+    assert!(error.contains("setting `shadow`"), "{error}");
+    for setting in ["shadow", "decision_header"] {
+        let mut config = RbacConfig::from_toml(&whole).unwrap();
+        match setting {
+            "shadow" => config.decision_header = None,
+            _ => config.shadow = None,
+        }
+        let error = Policy::try_from(config).unwrap_err().to_string();
+        assert!(error.contains(&format!("`{setting}`")), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_reload_swaps_the_policy_and_the_one_in_its_shadow_together() {
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&events);
+    let events_to = Events::to(move |event| sink.lock().unwrap().push(event.detail.to_string()));
+    let whole = format!("{TOML}{BESIDE}");
+    let config = RbacConfig::from_toml(&whole).unwrap();
+    let layer = RbacLayer::from_config(config, events_to).unwrap();
+    let handle = layer.handle();
+    let differs = async |layer: &RbacLayer| {
+        let asked = ask(layer, &Caller::user(&["viewer"], &[]), "read_note").await;
+        let mut notes = asked.findings.iter().filter(|f| f.kind == "shadow_differs");
+        notes.next().map(|note| note.reason.to_string())
+    };
+    let told = differs(&layer).await.unwrap();
+    assert!(
+        told.contains("policy `first`") && told.contains("policy `next`"),
+        "{told}"
+    );
+    let asked = ask(&layer, &Caller::user(&["admin"], &[]), "read_note").await;
+    assert!(asked.header.unwrap().contains("version=\"first\""));
+
+    // A swap by hand says nothing of the shadow.
+    let by_hand = Policy::try_from(RbacConfig::from_toml(TOML).unwrap()).unwrap();
+    handle.swap(by_hand);
+    assert!(differs(&layer).await.is_some());
+    // A text says all of it, and one that is wrong changes nothing.
+    let narrower = whole
+        .replace("'next'", "'second'")
+        .replace("'first'", "'other'");
+    assert!(
+        handle
+            .reload_toml(&narrower.replace("['admin']", "['x']"))
+            .is_err()
+    );
+    assert!(differs(&layer).await.unwrap().contains("policy `next`"));
+    handle.reload_toml(&narrower).unwrap();
+    assert!(differs(&layer).await.unwrap().contains("policy `second`"));
+    let plain = whole.split("[shadow]").next().unwrap();
+    handle.reload_toml(plain).unwrap();
+    assert_eq!(differs(&layer).await, None);
+    // What the layer was told by hand counts before what a text says.
+    let named = layer.shadow(Policy::enterprise().version("named").build().unwrap());
+    assert!(differs(&named).await.unwrap().contains("policy `named`"));
+    let error = handle.reload_toml(TOML).unwrap_err().to_string();
+    assert!(
+        error.contains("`decision_header` is the layer's"),
+        "{error}"
+    );
+    let details = events.lock().unwrap().join("\n");
+    assert!(
+        details.contains("policy `other` took the place of `first`, with `second` in shadow"),
+        "{details}"
+    );
 }
