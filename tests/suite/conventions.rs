@@ -50,7 +50,13 @@ fn the_tree_is_complete() {
     ] {
         assert!(root().join(path).exists(), "`{path}` is missing");
     }
-    for name in ["secure_server", "single_layer", "hyper_bare", "mtls_server"] {
+    for name in [
+        "secure_server",
+        "single_layer",
+        "hyper_bare",
+        "mtls_server",
+        "policy_replay",
+    ] {
         let example = |file: String| root().join("examples").join(file).exists();
         let found = example(format!("{name}.rs")) || example(format!("{name}/main.rs"));
         assert!(found, "example `{name}` is missing");

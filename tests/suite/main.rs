@@ -29,6 +29,7 @@ mod order;
 mod owners;
 mod readings;
 mod redis;
+mod replay;
 mod revocations;
 mod roles;
 mod secrecy;

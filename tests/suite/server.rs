@@ -10,7 +10,7 @@ use bartizan::{
     auth::Revocations,
     jwt::IssuerConfig,
     ratelimit::{AddressLimits, Quota, RateLimits},
-    rbac::{Policy, Preset, Rule},
+    rbac::{Policy, PolicyBuilder, Preset, Rule},
     session::{SessionKeys, TaskOwnerLayer},
 };
 use bartizan_kit::{Issuer, Token, TokenMint};
@@ -178,7 +178,7 @@ fn app(jwt: JwtVerifier, mode: Mode, burst: u32, probe: Arc<Probe>, records: Rec
         .layer(SessionLayer::new(SessionKeys::until_restart().unwrap()))
         .layer(CallLayer::new())
         .layer(RateLimitLayer::new(by_account.build().unwrap()))
-        .layer(RbacLayer::new(policy()))
+        .layer(RbacLayer::new(policy().build().unwrap()))
         .layer(TaskOwnerLayer::in_memory());
     Router::new()
         .nest_service("/mcp", mcp)
@@ -188,14 +188,13 @@ fn app(jwt: JwtVerifier, mode: Mode, burst: u32, probe: Arc<Probe>, records: Rec
 }
 
 /// Everybody may call what reads; `delete` is the admins', `publish` asks in its handler.
-fn policy() -> Policy {
-    let policy = Policy::builder()
+pub(crate) fn policy() -> PolicyBuilder {
+    Policy::builder()
         .preset(Preset::Enterprise)
         .rule(Rule::tool("*").except("report").identified())
         .rule(Rule::tool("delete").role("admin"))
         .rule(Rule::tool("report").role("viewer").scope("reports.read"))
-        .rule(Rule::method("nope/*").identified());
-    policy.build().unwrap()
+        .rule(Rule::method("nope/*").identified())
 }
 
 #[derive(Clone)]

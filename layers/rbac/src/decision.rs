@@ -30,6 +30,20 @@ impl Decision {
         }
     }
 
+    /// The decision of this name.
+    #[cfg(feature = "files")]
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let all = [
+            Self::Admitted,
+            Self::CredentialsMissing,
+            Self::ScopeInsufficient,
+            Self::ApprovalNeeded,
+            Self::Forbidden,
+            Self::Unknown,
+        ];
+        all.into_iter().find(|decision| decision.name() == name)
+    }
+
     /// Whether it may be.
     pub fn is_admitted(self) -> bool {
         self == Self::Admitted

@@ -32,6 +32,8 @@ mod operation;
 mod policy;
 mod presets;
 mod reason;
+#[cfg(feature = "files")]
+mod replay;
 mod roles;
 mod rule;
 mod rules;
@@ -73,6 +75,8 @@ pub use lists::{ListBody, ListFilter, ListFuture};
 pub use operation::{Arguments, Operation};
 pub use policy::Policy;
 pub use presets::Preset;
+#[cfg(feature = "files")]
+pub use replay::{BadLine, Difference, Replay, Untold};
 pub use rule::Rule;
 pub use service::{Rbac, RbacRules, ResponseFuture};
 pub use told::Told;

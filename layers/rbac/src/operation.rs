@@ -29,6 +29,8 @@ pub struct Operation<'a> {
     /// Whether the subject is a URI template, whose variables stand in braces.
     is_template: bool,
     arguments: Arguments<'a>,
+    /// Nobody recorded them: no condition on them is known to hold.
+    are_arguments_unknown: bool,
     revision: Option<Revision>,
     watched: Result<Vec<String>, &'static str>,
 }
@@ -44,6 +46,9 @@ pub enum Arguments<'a> {
     /// Nobody calls it yet: a list is shown.
     Any,
 }
+
+/// Asks for values of a template's variables, which it names in braces.
+const COMPLETE: &str = "completion/complete";
 
 impl<'a> Operation<'a> {
     /// `tools/call` of a tool.
@@ -84,6 +89,7 @@ impl<'a> Operation<'a> {
     /// With whatever arguments: the question of a list, whether some call may be.
     pub(crate) fn with_any_arguments(mut self) -> Self {
         self.arguments = Arguments::Any;
+        self.are_arguments_unknown = false;
         self
     }
 
@@ -94,8 +100,24 @@ impl<'a> Operation<'a> {
             subject,
             is_template: false,
             arguments: Arguments::Absent,
+            are_arguments_unknown: false,
             revision: None,
             watched: Ok(Vec::new()),
+        }
+    }
+
+    /// What a record says was asked, without arguments and what it listens to.
+    #[cfg(feature = "files")]
+    pub(crate) fn recorded(
+        kind: CallKind,
+        method: &'a str,
+        subject: Option<(Subject, &'a str)>,
+    ) -> Self {
+        Self {
+            kind,
+            is_template: method == COMPLETE,
+            are_arguments_unknown: true,
+            ..Self::of(method, subject)
         }
     }
 
@@ -114,6 +136,11 @@ impl<'a> Operation<'a> {
 
     pub(crate) fn subject(&self) -> Option<(Subject, &'a str)> {
         self.subject
+    }
+
+    /// Whether nothing is known of what it is given.
+    pub(crate) fn are_arguments_unknown(&self) -> bool {
+        self.are_arguments_unknown
     }
 
     /// What conditions on arguments judge; `None` if the method gives nothing that they speak of. A
@@ -139,6 +166,12 @@ impl<'a> Operation<'a> {
     /// Whether it, or something that it listens to, could be read in a second way.
     pub(crate) fn is_unclear(&self) -> bool {
         self.unclear().is_some() || self.watched().any(|watched| watched.unclear().is_some())
+    }
+
+    /// Whether it, or something that it listens to, is beyond the limits of the principal's credential.
+    pub(crate) fn is_limited(&self, principal: &Principal) -> bool {
+        let beyond = |one: &Operation<'_>| !one.is_within_limits(principal);
+        beyond(self) || self.watched().any(|watched| beyond(&watched))
     }
 
     /// How many operations are judged as one.
@@ -191,8 +224,9 @@ impl<'a> From<&'a Call> for Operation<'a> {
             kind: call.kind(),
             method: call.method(),
             subject: call.subject().zip(call.name()),
-            is_template: call.method() == "completion/complete",
+            is_template: call.method() == COMPLETE,
             arguments: call.arguments().map_or(Arguments::Absent, Arguments::Json),
+            are_arguments_unknown: false,
             revision: call.revision(),
             watched: watched::of(call),
         }

@@ -51,6 +51,21 @@ impl Policy {
         self.decide_by(asker.as_ref(), operation, |_| {})
     }
 
+    /// The same without asking the engine.
+    #[cfg(feature = "files")]
+    pub(crate) fn decide_by_rules(
+        &self,
+        principal: Option<&Principal>,
+        operation: &Operation<'_>,
+    ) -> Decision {
+        let Some(principal) = principal else {
+            return Decision::Forbidden;
+        };
+        let asker = Asker::new(principal, &self.roles);
+        let (judged, hidden) = self.judge_all(&asker, operation, &mut |_| {});
+        judged.decision(hidden)
+    }
+
     /// Decides, and tells what it decides by.
     pub(crate) fn decide_by<'a>(
         &'a self,
@@ -61,18 +76,7 @@ impl Policy {
         let Some(asker) = asker else {
             return Decision::Forbidden;
         };
-        let mut judged = self.judge(asker, operation, &mut by);
-        for watched in operation.watched() {
-            judged.and(self.judge(asker, &watched, &mut by));
-        }
-        let hidden = match operation.subject() {
-            // What could be read in two ways is no name, known or unknown.
-            Some((subject, _)) if self.rules.hide(subject) && operation.unclear().is_none() => {
-                Hidden::Named
-            }
-            None if operation.watches() && self.rules.hide(Subject::Resource) => Hidden::Watched,
-            _ => Hidden::Nothing,
-        };
+        let (judged, hidden) = self.judge_all(asker, operation, &mut by);
         let mut decision = judged.decision(hidden);
         let hides = hidden == Hidden::Named && judged.hides;
         decision = self.with_engine(decision, hides, asker, operation, &mut by);
@@ -110,11 +114,8 @@ impl Policy {
         operation: &Operation<'_>,
         by: &mut impl FnMut(Ground<'a>),
     ) -> Decision {
-        let closed = matches!(
-            decision,
-            Decision::Forbidden | Decision::Unknown | Decision::CredentialsMissing
-        );
-        let Some(engine) = self.engine.as_ref().filter(|_| !closed) else {
+        let asked = self.may_ask_engine(decision);
+        let Some(engine) = self.engine.as_ref().filter(|_| asked) else {
             return decision;
         };
         let said = engine.ask(&Question::new(asker, &self.roles, operation));
@@ -127,6 +128,37 @@ impl Policy {
             _ if asker.principal.is_anonymous() => Decision::CredentialsMissing,
             _ => Decision::Forbidden,
         }
+    }
+
+    /// Whether there is an engine, and the rules leave something to decide.
+    pub(crate) fn may_ask_engine(&self, by_rules: Decision) -> bool {
+        let closed = matches!(
+            by_rules,
+            Decision::Forbidden | Decision::Unknown | Decision::CredentialsMissing
+        );
+        self.engine.is_some() && !closed
+    }
+
+    /// The operation, and all that it listens to; and what of it is hidden.
+    fn judge_all<'a>(
+        &'a self,
+        asker: &Asker<'_>,
+        operation: &Operation<'_>,
+        by: &mut impl FnMut(Ground<'a>),
+    ) -> (Judged, Hidden) {
+        let mut judged = self.judge(asker, operation, by);
+        for watched in operation.watched() {
+            judged.and(self.judge(asker, &watched, by));
+        }
+        let hidden = match operation.subject() {
+            // What could be read in two ways is no name, known or unknown.
+            Some((subject, _)) if self.rules.hide(subject) && operation.unclear().is_none() => {
+                Hidden::Named
+            }
+            None if operation.watches() && self.rules.hide(Subject::Resource) => Hidden::Watched,
+            _ => Hidden::Nothing,
+        };
+        (judged, hidden)
     }
 
     fn judge<'a>(

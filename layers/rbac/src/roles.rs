@@ -145,6 +145,11 @@ impl Roles {
         (!text.is_empty()).then_some(text)
     }
 
+    #[cfg(feature = "files")]
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(AsRef::as_ref)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

@@ -49,6 +49,9 @@ mod others;
 mod placeholders;
 #[path = "rbac/records.rs"]
 mod records;
+#[cfg(feature = "files")]
+#[path = "rbac/replay.rs"]
+mod replay;
 #[path = "rbac/resources.rs"]
 mod resources;
 #[path = "rbac/roles.rs"]

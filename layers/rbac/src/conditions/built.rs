@@ -118,6 +118,7 @@ impl Conditions {
         match operation.given() {
             // Nobody knows what a completion's prompt will be given.
             None => 0,
+            Some(_) if operation.are_arguments_unknown() => 0,
             Some(Arguments::Absent) => self.bits(|leaf| leaf.or_absent),
             Some(Arguments::Any) => self.bits(|leaf| leaf.may_hold(principal)),
             Some(Arguments::Json(text)) => self.read(text, principal).unwrap_or_default(),

@@ -14,7 +14,7 @@ impl PolicyHandle {
     ///
     /// # Errors
     ///
-    /// Those of [`RbacConfig::from_toml`]. Also if `call_limits`, `lists` or `decision_header` are others than
+    /// Those of [`RbacConfig::from_toml`]. Also if `call_limits`, `lists`, `unknown` or `decision_header` are others than
     /// those of the configuration that the layer was made of: these are the layer's, and no swap changes them. After
     /// an error the policy before stays, whole, and an event `policy_refused` says why.
     pub fn reload_toml(&self, text: &str) -> Result<Arc<Policy>, PolicyFileError> {
