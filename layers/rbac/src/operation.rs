@@ -168,12 +168,6 @@ impl<'a> Operation<'a> {
         self.unclear().is_some() || self.watched().any(|watched| watched.unclear().is_some())
     }
 
-    /// Whether it, or something that it listens to, is beyond the limits of the principal's credential.
-    pub(crate) fn is_limited(&self, principal: &Principal) -> bool {
-        let beyond = |one: &Operation<'_>| !one.is_within_limits(principal);
-        beyond(self) || self.watched().any(|watched| beyond(&watched))
-    }
-
     /// How many operations are judged as one.
     pub(crate) fn count(&self) -> usize {
         1 + self.watched.as_ref().map_or(0, Vec::len)

@@ -156,14 +156,9 @@ impl Policy {
         let decision = explained.decision;
         decided.outcome(decision.name());
         decided.operations(operation.count());
-        // Both are refused by every policy.
-        if matches!(decision, Decision::Forbidden | Decision::Unknown) {
-            if operation.is_unclear() {
-                decided.unclear();
-            }
-            if asker.is_some_and(|asker| operation.is_limited(asker.principal)) {
-                decided.limited();
-            }
+        // Every policy refuses what could be read in two ways.
+        if decision == Decision::Forbidden && operation.is_unclear() {
+            decided.unclear();
         }
         if asker.is_some_and(|asker| asker.has_grants) {
             decided.granted();
