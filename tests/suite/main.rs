@@ -18,6 +18,7 @@ mod contracts;
 mod conventions;
 mod decisions;
 mod dependency_rule;
+mod engines;
 mod hidden;
 mod identity;
 mod limits;

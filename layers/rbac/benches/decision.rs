@@ -1,7 +1,7 @@
 //! What one decision costs over 1,000 rules and 100 roles, allocations printed before each.
 //!
 //! ```sh
-//! cargo bench -p bartizan-rbac --bench decision
+//! cargo bench -p bartizan-rbac --bench decision --features cedar
 //! ```
 
 #![allow(
@@ -90,5 +90,47 @@ fn decisions(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, decisions);
+/// The same question to rules, and to Cedar besides: three policies, one of which reads an argument.
+#[cfg(feature = "cedar")]
+fn cedar(c: &mut Criterion) {
+    use bartizan_rbac::{CEDAR_BASELINE, CedarEngine};
+    let rules = || Policy::enterprise().rule(Rule::tool("*").role("viewer"));
+    let cedar = CedarEngine::builder().policies(CEDAR_BASELINE).policies(
+        r#"@id("viewers")
+        permit (principal in Mcp::Role::"viewer", action == Mcp::Action::"tools/call", resource);
+        @id("large")
+        forbid (principal, action == Mcp::Action::"tools/call", resource == Mcp::Tool::"transfer")
+        when { context.arguments has transfer && context.arguments.transfer.amount > 1000 };"#,
+    );
+    let cedar = cedar.tool_arguments("transfer", "amount: Long").build();
+    let policies = [
+        ("rules", rules().build().unwrap()),
+        ("cedar", rules().engine(cedar.unwrap()).build().unwrap()),
+    ];
+    let ann = Principal::user("https://auth.example.com", "ann");
+    let ann = ann.roles(["developer"]).scopes(["a", "b"]).build("jwt");
+    for (name, policy) in &policies {
+        for (tool, json) in [
+            ("read_note", "{}"),
+            ("transfer", r#"{"to":"bob","amount":1000}"#),
+        ] {
+            let name = format!("decision_{name}/{tool}");
+            let decide = || {
+                let operation = Operation::tool(black_box(tool)).arguments(json);
+                policy.decide(Some(black_box(&ann)), &operation)
+            };
+            assert!(decide().is_admitted(), "{name}");
+            let counted = allocation_counter::measure(|| {
+                black_box(decide());
+            });
+            println!("{name}: {} allocations", counted.count_total);
+            c.bench_function(&name, |b| b.iter(decide));
+        }
+    }
+}
+
+#[cfg(not(feature = "cedar"))]
+fn cedar(_: &mut Criterion) {}
+
+criterion_group!(benches, decisions, cedar);
 criterion_main!(benches);

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use bartizan_core::{PrincipalKind, call::Subject};
 use cedar_policy::{
     Entities, Entity, EntityId, EntityTypeName, EntityUid, EvalResult, Policy, PolicySet,
-    RestrictedExpression, Schema,
+    PrincipalConstraint, ResourceConstraint, RestrictedExpression, Schema,
 };
 
 use super::{CedarError, uid};
@@ -82,7 +82,7 @@ impl Known {
             let ancestors = ancestors.collect();
             known.entities.insert(uid, (entity.clone(), ancestors));
         }
-        for uid in policies.policies().flat_map(Policy::entity_literals) {
+        for uid in policies.policies().flat_map(looked_at) {
             known.named.extend(known.family(&uid));
         }
         Ok(known)
@@ -103,6 +103,31 @@ impl Known {
         let known = self.entities.get(uid);
         known.into_iter().flat_map(|(_, ancestors)| ancestors)
     }
+}
+
+/// The entities that a policy may look into: those that its conditions name. What its head names is only
+/// compared, and a policy for each of many tools would make every request carry all of them.
+fn looked_at(policy: &Policy) -> Vec<EntityUid> {
+    let mut named = policy.entity_literals();
+    let mut heads = Vec::new();
+    match policy.principal_constraint() {
+        PrincipalConstraint::Eq(uid)
+        | PrincipalConstraint::In(uid)
+        | PrincipalConstraint::IsIn(_, uid) => heads.push(uid),
+        PrincipalConstraint::Any | PrincipalConstraint::Is(_) => {}
+    }
+    match policy.resource_constraint() {
+        ResourceConstraint::Eq(uid)
+        | ResourceConstraint::In(uid)
+        | ResourceConstraint::IsIn(_, uid) => heads.push(uid),
+        ResourceConstraint::Any | ResourceConstraint::Is(_) => {}
+    }
+    for head in heads {
+        if let Some(place) = named.iter().position(|uid| *uid == head) {
+            named.swap_remove(place);
+        }
+    }
+    named
 }
 
 impl Types {

@@ -607,6 +607,23 @@ fn roles_groups_and_tags_can_be_said() {
         forbid (principal, action, resource)
         when { Mcp::Tool::"drop" in Mcp::Group::"nowhere" || !(Mcp::Tool::"drop" in Mcp::Group::"data") };
     "#;
+    let head_and_condition = r#"
+        permit (principal, action == Mcp::Action::"tools/call", resource == Mcp::Tool::"select")
+        when { Mcp::Tool::"select".name == "select" && Mcp::Tool::"drop" in Mcp::Group::"data" };
+        permit (principal, action == Mcp::Action::"prompts/get", resource)
+        when { Mcp::Tool::"select" in Mcp::Group::"data" && resource.name == "p" };
+        permit (principal, action == Mcp::Action::"tools/call", resource == Mcp::Tool::"drop")
+        when { resource in Mcp::Group::"data" && resource.getTag("risk") == "low" };
+    "#
+    .replace(
+        "resource.getTag",
+        "resource.hasTag(\"risk\") && resource.getTag",
+    );
+    let cedar = CedarEngine::builder().policies(&head_and_condition);
+    let heads = policy(cedar.entities(entities));
+    assert!(admits(&heads, &Operation::tool("select")));
+    assert!(admits(&heads, &Operation::prompt("p")));
+    assert!(!admits(&heads, &Operation::tool("drop")));
     let cedar = CedarEngine::builder().policies(policies).entities(entities);
     let policy = policy(cedar);
     assert!(admits(&policy, &Operation::tool("select")));
