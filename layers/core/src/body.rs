@@ -62,9 +62,10 @@ impl<B> ResponseBody<B> {
     pub(crate) fn until(self, end: Box<dyn End>) -> Self {
         let held = match self.held {
             Held::Theirs { body } => Held::until(body, end),
-            Held::Until {
-                body, end: first, ..
-            } => Held::until(body, Box::new((first, end))),
+            Held::Until { mut until } => {
+                until.as_mut().project().ends.push(end);
+                Held::Until { until }
+            }
             ours @ (Held::Ours { .. } | Held::OurStream { .. }) => ours,
         };
         Self { held }
@@ -101,8 +102,21 @@ pin_project! {
         Theirs { #[pin] body: B },
         Ours { bytes: Option<Bytes> },
         OurStream { bytes: Option<Bytes> },
-        // In a box: few bodies end before their service says so.
-        Until { #[pin] body: B, end: Box<dyn End>, is_over: bool },
+        // In a box: few bodies end before their service says so, and each layer would make all others
+        // larger.
+        Until { until: Pin<Box<Until<B>>> },
+    }
+}
+
+pin_project! {
+    /// A body that ends when the first of these comes.
+    #[derive(Debug)]
+    struct Until<B> {
+        #[pin]
+        body: B,
+        ends: Vec<Box<dyn End>>,
+        // Once over it stays so, though a clock may be set back.
+        is_over: bool,
     }
 }
 
@@ -110,13 +124,6 @@ pin_project! {
 pub(crate) trait End: fmt::Debug + Send + Sync {
     /// Asked before each frame.
     fn has_come(&mut self) -> bool;
-}
-
-/// Whichever comes first.
-impl End for (Box<dyn End>, Box<dyn End>) {
-    fn has_come(&mut self) -> bool {
-        self.0.has_come() || self.1.has_come()
-    }
 }
 
 impl<B> Held<B> {
@@ -129,10 +136,26 @@ impl<B> Held<B> {
     #[cfg(feature = "auth")]
     fn until(body: B, end: Box<dyn End>) -> Self {
         Self::Until {
-            body,
-            end,
-            is_over: false,
+            until: Box::pin(Until {
+                body,
+                ends: vec![end],
+                is_over: false,
+            }),
         }
+    }
+}
+
+impl<B: Body<Data = Bytes>> Until<B> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let this = self.project();
+        *this.is_over = *this.is_over || this.ends.iter_mut().any(|end| end.has_come());
+        if *this.is_over {
+            return Poll::Ready(None);
+        }
+        this.body.poll_frame(cx)
     }
 }
 
@@ -146,14 +169,7 @@ impl<B: Body<Data = Bytes>> Body for Held<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         match self.project() {
             HeldProj::Theirs { body } => body.poll_frame(cx),
-            HeldProj::Until { body, end, is_over } => {
-                // Once over it stays so, though a clock may be set back.
-                *is_over = *is_over || end.has_come();
-                if *is_over {
-                    return Poll::Ready(None);
-                }
-                body.poll_frame(cx)
-            }
+            HeldProj::Until { until } => until.as_mut().poll_frame(cx),
             HeldProj::Ours { bytes } | HeldProj::OurStream { bytes } => {
                 Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))))
             }
@@ -163,7 +179,7 @@ impl<B: Body<Data = Bytes>> Body for Held<B> {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Theirs { body } => body.is_end_stream(),
-            Self::Until { body, is_over, .. } => *is_over || body.is_end_stream(),
+            Self::Until { until } => until.is_over || until.body.is_end_stream(),
             Self::Ours { bytes } | Self::OurStream { bytes } => bytes.is_none(),
         }
     }
