@@ -18,7 +18,7 @@ use crate::{
 #[must_use]
 pub struct RbacLayer {
     rules: RbacRules,
-    lists: Option<Arc<ListRules>>,
+    lists: Option<ListRules>,
 }
 
 /// Tells layers apart, as long as the process lasts.
@@ -33,10 +33,10 @@ impl RbacLayer {
     /// A layer that judges by the policy that the handle has when a request comes.
     pub fn with_handle(policy: PolicyHandle) -> Self {
         Self {
-            lists: Some(Arc::new(ListRules {
+            lists: Some(ListRules {
                 hide_without_scopes: false,
                 most_bytes: 4 << 20,
-            })),
+            }),
             rules: RbacRules {
                 policy,
                 limits: CallLimits::new(),
@@ -132,7 +132,7 @@ impl RbacLayer {
     /// does not know of it never asks for the scope. Where lists are not filtered this changes nothing.
     pub fn hide_without_scopes(mut self) -> Self {
         if let Some(lists) = &mut self.lists {
-            Arc::make_mut(lists).hide_without_scopes = true;
+            lists.hide_without_scopes = true;
         }
         self
     }
@@ -150,7 +150,7 @@ impl RbacLayer {
             return Err(RbacConfigError::new("list bytes", &value, problem));
         }
         if let Some(lists) = &mut self.lists {
-            Arc::make_mut(lists).most_bytes = bytes;
+            lists.most_bytes = bytes;
         }
         Ok(self)
     }
@@ -161,6 +161,6 @@ impl<S> Layer<S> for RbacLayer {
 
     fn layer(&self, inner: S) -> Self::Service {
         self.rules.policy.check_approvals();
-        Rbac::new(inner, self.rules.clone(), self.lists.clone())
+        Rbac::new(inner, self.rules.clone(), self.lists)
     }
 }

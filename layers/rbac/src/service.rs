@@ -38,7 +38,7 @@ pub type ResponseFuture<S, ReqB, ResB> =
     CallGuardFuture<ListFilter<S>, RbacRules, ReqB, ListBody<ResB>>;
 
 impl<S> Rbac<S> {
-    pub(crate) fn new(inner: S, rules: RbacRules, lists: Option<Arc<ListRules>>) -> Self {
+    pub(crate) fn new(inner: S, rules: RbacRules, lists: Option<ListRules>) -> Self {
         Self {
             guard: CallGuard::new(ListFilter::new(inner, lists), rules),
         }

@@ -61,16 +61,16 @@ impl Lifetime {
     /// That of a request that goes on; none if nothing identified its caller.
     pub(super) fn of(
         parts: &Parts,
-        context: &SecurityContext,
+        context: SecurityContext,
         shared: &Arc<Shared>,
         watched: Option<Watched>,
     ) -> Option<Self> {
         let principal = context.principal()?;
         (!principal.is_anonymous()).then(|| Self {
-            context: context.clone(),
+            asked: Asked::by(parts),
             shared: Arc::clone(shared),
             watched,
-            asked: Asked::by(parts),
+            context,
         })
     }
 

@@ -52,7 +52,7 @@ where
         match self.shared.decide(&mut parts, &context) {
             Decision::Forward(admission) => {
                 let watched = admission.watched;
-                let lifetime = Lifetime::of(&parts, &context, &self.shared, watched);
+                let lifetime = Lifetime::of(&parts, context, &self.shared, watched);
                 let inner = self.inner.call(Request::from_parts(parts, body));
                 AuthFuture::forward(inner, admission.response_headers, lifetime)
             }
@@ -103,7 +103,7 @@ where
         {
             Ok(admission) => {
                 let watched = admission.watched;
-                let lifetime = Lifetime::of(&parts, &self.context, &self.shared, watched);
+                let lifetime = Lifetime::of(&parts, self.context, &self.shared, watched);
                 let request = Request::from_parts(parts, body);
                 let answer = self.service.call(request);
                 Ok((answer, admission.response_headers, lifetime))

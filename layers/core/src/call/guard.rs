@@ -106,9 +106,8 @@ where
             };
         }
         let context = SecurityContext::of(&mut request);
-        let begun = ReadCall::begin(request, &context, self.judge.limits());
-        let judged = match begun {
-            Ok(Begun::Known(request)) => judged(&self.judge, request, &context),
+        let request = match ReadCall::begin(request, &context, self.judge.limits()) {
+            Ok(Begun::Known(request)) => request,
             Ok(Begun::Read(read)) => {
                 // The service that was polled ready must be the one that is called.
                 let clone = self.inner.clone();
@@ -121,10 +120,10 @@ where
                 let state = State::Read { reading };
                 return CallGuardFuture { state };
             }
-            Err(denial) => Err(denial),
+            Err(denial) => return CallGuardFuture::refuse(self.judge.refuse(&context, denial)),
         };
-        match judged {
-            Ok((request, pass)) => CallGuardFuture {
+        match judged(&self.judge, &request, &context) {
+            Ok(pass) => CallGuardFuture {
                 state: State::Decided {
                     pass: Some(pass),
                     guard: GuardFuture::forward(self.inner.call(request)),
@@ -206,8 +205,10 @@ where
             let decided = match state.as_mut().project() {
                 StateProj::Read { reading } => {
                     let read = ready!(Pin::new(&mut reading.read).poll(cx));
-                    let judged =
-                        read.and_then(|request| judged(&reading.judge, request, &reading.context));
+                    let judged = read.and_then(|request| {
+                        let pass = judged(&reading.judge, &request, &reading.context)?;
+                        Ok((request, pass))
+                    });
                     match judged {
                         Ok((request, pass)) => State::Decided {
                             guard: GuardFuture::forward(reading.service.call(request)),
@@ -234,14 +235,11 @@ where
 /// Judges a call that was read.
 fn judged<J: JudgeCall, B>(
     judge: &J,
-    request: Request<B>,
+    request: &Request<B>,
     context: &SecurityContext,
-) -> Result<(Request<B>, J::Pass), Denial> {
+) -> Result<J::Pass, Denial> {
     match context.call() {
-        Some(call) => {
-            let pass = judge.judge(call, request.headers(), context)?;
-            Ok((request, pass))
-        }
+        Some(call) => judge.judge(call, request.headers(), context),
         // Reading stamps the call; without it nothing could be judged.
         None => Err(Denial::new(DenialKind::Internal, "the call was not read")),
     }

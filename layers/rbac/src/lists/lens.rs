@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use bartizan_core::{Call, CallKind, Finding, SecurityContext, Verdict};
 
 use super::{ListRules, json::Broken, list::List, view::View};
@@ -8,7 +6,7 @@ use crate::{Decision, handle::InForce};
 /// What one principal sees of a list.
 #[derive(Debug)]
 pub(crate) struct Lens {
-    rules: Arc<ListRules>,
+    rules: ListRules,
     context: SecurityContext,
     asked: Asked,
     is_modern: bool,
@@ -28,7 +26,7 @@ enum Asked {
 
 impl Lens {
     /// For the answer to a call; `None` if that can have no list.
-    pub(super) fn of(rules: &Arc<ListRules>, context: &SecurityContext) -> Option<Self> {
+    pub(super) fn of(rules: ListRules, context: &SecurityContext) -> Option<Self> {
         let call: &Call = context.call()?;
         let asked = match call.kind() {
             CallKind::Request => List::asked_by(call).map_or(Asked::Other, Asked::List),
@@ -36,7 +34,7 @@ impl Lens {
             _ => return None,
         };
         Some(Self {
-            rules: Arc::clone(rules),
+            rules,
             context: context.clone(),
             asked,
             is_modern: call.revision().is_some_and(|revision| revision.is_modern()),

@@ -16,7 +16,7 @@ pub(crate) use list::List;
 pub use service::{ListFilter, ListFuture};
 
 /// How lists are filtered.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct ListRules {
     /// Whether what only scopes are missing for is hidden.
     pub(crate) hide_without_scopes: bool,

@@ -1,7 +1,6 @@
 use std::{
     fmt,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -25,11 +24,11 @@ use super::{
 pub struct ListFilter<S> {
     pub(crate) inner: S,
     /// `None` shows everybody everything.
-    rules: Option<Arc<ListRules>>,
+    rules: Option<ListRules>,
 }
 
 impl<S> ListFilter<S> {
-    pub(crate) fn new(inner: S, rules: Option<Arc<ListRules>>) -> Self {
+    pub(crate) fn new(inner: S, rules: Option<ListRules>) -> Self {
         Self { inner, rules }
     }
 }
@@ -50,7 +49,7 @@ where
     fn call(&mut self, request: Request<ReqB>) -> Self::Future {
         // The guard outside made the context, and read the call.
         let context = SecurityContext::find(request.extensions());
-        let rules = self.rules.as_ref().zip(context);
+        let rules = self.rules.zip(context);
         let lens = rules.and_then(|(rules, context)| Lens::of(rules, context));
         ListFuture {
             state: State::Wait {
