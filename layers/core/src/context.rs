@@ -4,7 +4,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
 };
 
@@ -27,7 +27,8 @@ struct Slots {
     head: AtomicBool,
     correlation_id: OnceLock<CorrelationId>,
     client_address: OnceLock<IpAddr>,
-    transport: OnceLock<Transport>,
+    /// Zero until it is known.
+    transport: AtomicU8,
     principal: OnceLock<Principal>,
     challenges: OnceLock<Arc<[HeaderValue]>>,
     #[cfg(feature = "call")]
@@ -44,9 +45,9 @@ struct Slots {
 #[non_exhaustive]
 pub enum Transport {
     /// Over TLS.
-    Tls,
+    Tls = 1,
     /// In the clear.
-    Plain,
+    Plain = 2,
 }
 
 impl SecurityContext {
@@ -115,7 +116,9 @@ impl SecurityContext {
 
     /// How the request travelled; `None` if no layer knows.
     pub fn transport(&self) -> Option<Transport> {
-        self.0.transport.get().copied()
+        let stamped = self.0.transport.load(Ordering::Acquire);
+        let mut all = [Transport::Tls, Transport::Plain].into_iter();
+        all.find(|transport| *transport as u8 == stamped)
     }
 
     /// Stamps how the request travelled.
@@ -124,7 +127,12 @@ impl SecurityContext {
     ///
     /// [`AlreadyStamped`] if the opposite is there.
     pub fn set_transport(&self, transport: Transport) -> Result<(), AlreadyStamped> {
-        stamp(&self.0.transport, transport, "transport")
+        let (none, this) = (0, transport as u8);
+        let slot = &self.0.transport;
+        match slot.compare_exchange(none, this, Ordering::AcqRel, Ordering::Acquire) {
+            Err(stamped) if stamped != this => Err(AlreadyStamped { slot: "transport" }),
+            _ => Ok(()),
+        }
     }
 
     /// Who makes the request; `None` if no authentication layer ran.
@@ -170,9 +178,10 @@ impl SecurityContext {
         self.0.call.get()
     }
 
+    /// The call that the request has from now on: this one, unless there is one already.
     #[cfg(feature = "call")]
-    pub(crate) fn set_call(&self, call: Call) {
-        let _ = self.0.call.set(call);
+    pub(crate) fn set_call(&self, call: Call) -> &Call {
+        self.0.call.get_or_init(|| call)
     }
 
     /// What the principal's roles permit; `None` if no authorization layer ran.

@@ -56,9 +56,10 @@ impl Envelope {
         message.envelope.measures = walker.finish()?;
         let id = message.envelope.id.clone().filter(|_| message.answers == 0);
         let echoed = id.and_then(|range| text.get(range));
-        message
-            .complete()
-            .map_err(|denial| denial.with_rpc_id(echoed))
+        match message.complete() {
+            Ok(()) => Ok(message.envelope),
+            Err(denial) => Err(denial.with_rpc_id(echoed)),
+        }
     }
 }
 
@@ -136,7 +137,7 @@ impl Message {
         Ok(())
     }
 
-    fn complete(mut self) -> Result<Envelope, Denial> {
+    fn complete(&mut self) -> Result<(), Denial> {
         if !self.version_seen {
             return Err(invalid("jsonrpc is not 2.0"));
         }
@@ -147,23 +148,23 @@ impl Message {
             (None, true, 1) => CallKind::Response,
             _ => return Err(invalid("neither a request, a notification nor a response")),
         };
-        self.envelope.method = self.method.unwrap_or_default();
+        self.envelope.method = self.method.take().unwrap_or_default();
         let (subject, member, name) = match &*self.envelope.method {
-            "tools/call" => (Subject::Tool, "name", self.params.name),
-            "prompts/get" => (Subject::Prompt, "name", self.params.name),
+            "tools/call" => (Subject::Tool, "name", self.params.name.take()),
+            "prompts/get" => (Subject::Prompt, "name", self.params.name.take()),
             "resources/read"
             | "resources/subscribe"
             | "resources/unsubscribe"
             | "resources/directory/read"
-            | "skills/get" => (Subject::Resource, "uri", self.params.uri),
+            | "skills/get" => (Subject::Resource, "uri", self.params.uri.take()),
             "tasks/get" | "tasks/update" | "tasks/cancel" | "tasks/result" => {
-                (Subject::Task, "taskId", self.params.task)
+                (Subject::Task, "taskId", self.params.task.take())
             }
-            "completion/complete" => match self.params.reference {
+            "completion/complete" => match self.params.reference.take() {
                 Some((subject, name)) => (subject, "ref", Some(name)),
                 None => return Err(missing("ref")),
             },
-            _ => return Ok(self.envelope),
+            _ => return Ok(()),
         };
         let name = name.ok_or_else(|| missing(member))?;
         if name.contains('\0') {
@@ -171,7 +172,7 @@ impl Message {
         }
         self.envelope.subject = Some(subject);
         self.envelope.name = Some(name);
-        Ok(self.envelope)
+        Ok(())
     }
 }
 

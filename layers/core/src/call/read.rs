@@ -71,11 +71,7 @@ impl<B: Body<Data = Bytes>> ReadCall<B> {
                 call.body().clone()
             }
             None => match bodiless(&request, limits)? {
-                Some(call) => {
-                    let body = call.body().clone();
-                    context.set_call(call);
-                    body
-                }
+                Some(call) => context.set_call(call).body().clone(),
                 None => return Self::read(request, context, limits),
             },
         };
@@ -91,7 +87,11 @@ impl<B: Body<Data = Bytes>> ReadCall<B> {
         let (parts, body) = request.into_parts();
         let mut body = Box::pin(BodyReader::new(body, limits));
         match body.as_mut().now() {
-            Poll::Ready(bytes) => complete(parts, bytes?, context, limits).map(Begun::Known),
+            Poll::Ready(bytes) => {
+                let bytes = stamp(&parts.headers, bytes?, context, &limits)?;
+                let body = RequestBody::buffered(bytes);
+                Ok(Begun::Known(Request::from_parts(parts, body)))
+            }
             Poll::Pending => Ok(Begun::Read(Self {
                 parts: Some(parts),
                 body,
@@ -101,18 +101,16 @@ impl<B: Body<Data = Bytes>> ReadCall<B> {
     }
 }
 
-/// Reads a body that is there, and stamps the call.
-fn complete<B>(
-    parts: Parts,
+/// Reads a body that is there, stamps the call, and gives the bytes that go on.
+fn stamp(
+    headers: &HeaderMap,
     body: Bytes,
     context: &SecurityContext,
-    limits: CallLimits,
-) -> Result<Request<RequestBody<B>>, Denial> {
-    let call = parse(&parts.headers, body.clone(), &limits)?;
-    context.set_call(call);
+    limits: &CallLimits,
+) -> Result<Bytes, Denial> {
+    let call = parse(headers, body, limits)?;
     // If the slot was taken meanwhile, what goes on is still what inner layers will judge.
-    let body = context.call().map_or(body, |call| call.body().clone());
-    Ok(Request::from_parts(parts, RequestBody::buffered(body)))
+    Ok(context.set_call(call).body().clone())
 }
 
 impl<B: Body<Data = Bytes>> Future for ReadCall<B> {
@@ -128,7 +126,9 @@ impl<B: Body<Data = Bytes>> Future for ReadCall<B> {
             return Poll::Pending;
         };
         let context = SecurityContext::of_extensions(&mut parts.extensions);
-        Poll::Ready(complete(parts, bytes, &context, this.limits))
+        let bytes = stamp(&parts.headers, bytes, &context, &this.limits)?;
+        let body = RequestBody::buffered(bytes);
+        Poll::Ready(Ok(Request::from_parts(parts, body)))
     }
 }
 
