@@ -101,6 +101,7 @@ impl SecurityContext {
     }
 
     /// The client's address, behind whatever proxies are trusted.
+    #[inline]
     pub fn client_address(&self) -> Option<IpAddr> {
         self.0.client_address.get().copied()
     }
@@ -115,6 +116,7 @@ impl SecurityContext {
     }
 
     /// How the request travelled; `None` if no layer knows.
+    #[inline]
     pub fn transport(&self) -> Option<Transport> {
         let stamped = self.0.transport.load(Ordering::Acquire);
         let mut all = [Transport::Tls, Transport::Plain].into_iter();
@@ -136,6 +138,7 @@ impl SecurityContext {
     }
 
     /// Who makes the request; `None` if no authentication layer ran.
+    #[inline]
     pub fn principal(&self) -> Option<&Principal> {
         self.0.principal.get()
     }
@@ -162,6 +165,7 @@ impl SecurityContext {
 
     /// The challenges of the authentication layer that let the request pass, for an inner layer
     /// that needs somebody, or somebody else.
+    #[inline]
     pub fn challenges(&self) -> &[HeaderValue] {
         self.0.challenges.get().map_or(&[], |c| c)
     }
@@ -185,6 +189,7 @@ impl SecurityContext {
     }
 
     /// What the principal's roles permit; `None` if no authorization layer ran.
+    #[inline]
     pub fn permissions(&self) -> Option<&Arc<dyn Permissions>> {
         self.0.permissions.get()
     }

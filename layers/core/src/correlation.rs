@@ -42,6 +42,7 @@ impl CorrelationId {
     }
 
     /// The id as text: visible ASCII without quotes or backslashes.
+    #[inline]
     pub fn as_str(&self) -> &str {
         match &self.0 {
             Text::Made(digits) => std::str::from_utf8(digits.as_flattened()).unwrap_or_default(),

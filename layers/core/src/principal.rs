@@ -67,41 +67,49 @@ impl Principal {
     }
 
     /// What sort of party it is.
+    #[inline]
     pub fn kind(&self) -> PrincipalKind {
         self.0.kind
     }
 
     /// Whether nobody in particular is calling.
+    #[inline]
     pub fn is_anonymous(&self) -> bool {
         self.0.kind == PrincipalKind::Anonymous
     }
 
     /// Who vouches for the subject; empty if anonymous.
+    #[inline]
     pub fn issuer(&self) -> &str {
         &self.0.issuer
     }
 
     /// The subject at its issuer; empty if anonymous. Unique only together with the issuer.
+    #[inline]
     pub fn subject(&self) -> &str {
         &self.0.subject
     }
 
     /// The OAuth client that the subject acts through.
+    #[inline]
     pub fn client_id(&self) -> Option<&str> {
         self.0.client_id.as_deref()
     }
 
     /// How it was authenticated, as the authenticator's name: `jwt`, `apikey`.
+    #[inline]
     pub fn method(&self) -> &'static str {
         self.0.method
     }
 
     /// The id of the credential, never the credential: a token's `jti`, a key's id.
+    #[inline]
     pub fn credential_id(&self) -> Option<&str> {
         self.0.credential_id.as_deref()
     }
 
     /// The tenant it belongs to.
+    #[inline]
     pub fn tenant(&self) -> Option<&str> {
         self.0.tenant.as_deref()
     }
@@ -117,6 +125,7 @@ impl Principal {
     }
 
     /// When the credential ends, since the Unix epoch.
+    #[inline]
     pub fn expires_at(&self) -> Option<Duration> {
         self.0.expires_at
     }
@@ -153,6 +162,7 @@ impl Principal {
     }
 
     /// The key for limits and quotas.
+    #[inline]
     pub fn account(&self) -> Account<'_> {
         Account {
             issuer: &self.0.issuer,

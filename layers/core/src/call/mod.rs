@@ -113,22 +113,26 @@ pub enum Subject {
 
 impl Call {
     /// The shape of the call.
+    #[inline]
     pub fn kind(&self) -> CallKind {
         self.0.kind
     }
 
     /// The JSON-RPC method, as `tools/call`; empty for anything but requests and notifications.
+    #[inline]
     pub fn method(&self) -> &str {
         &self.0.method
     }
 
     /// What sort of thing [`name`](Self::name) names; `None` if the method acts on nothing named.
+    #[inline]
     pub fn subject(&self) -> Option<Subject> {
         self.0.subject
     }
 
     /// What the method acts on, unescaped: the name of the tool or prompt, the URI of the
     /// resource, the id of the task, the reference of a completion.
+    #[inline]
     pub fn name(&self) -> Option<&str> {
         self.0.name.as_deref()
     }
@@ -140,6 +144,7 @@ impl Call {
 
     /// The protocol revision that the request declares; `None` if it declares none, which
     /// revisions up to 2025-11-25 permit.
+    #[inline]
     pub fn revision(&self) -> Option<Revision> {
         self.0.revision
     }
@@ -155,11 +160,13 @@ impl Call {
     }
 
     /// The whole body, exactly as received; empty for `GET` and `DELETE`.
+    #[inline]
     pub fn body(&self) -> &Bytes {
         &self.0.body
     }
 
     /// How large and how deep the body is, for a later layer with tighter limits.
+    #[inline]
     pub fn measures(&self) -> Measures {
         self.0.measures
     }
