@@ -2,7 +2,8 @@
 
 /// Whether a text may lead to another place than it begins with: segments of dots, plain or to be decoded.
 pub(super) fn has_dots(text: &str) -> bool {
-    let hidden = ["%2e", "%2f", "%5c", "%25", "%00"];
+    // The last three begin what lenient decoders make dots and slashes of.
+    let hidden = ["%2e", "%2f", "%5c", "%25", "%00", "%c0", "%c1", "%u0"];
     let codes = text.as_bytes().windows(3);
     let is_hidden = |code: &[u8]| {
         let mut hidden = hidden.iter();
@@ -68,6 +69,8 @@ mod tests {
             "a%2Fb",
             "a%5cb",
             "a%252e",
+            "a/%c0%ae%C0%AE/b",
+            "a/%u002e%u002e/b",
             "a\0b",
             "a%00b",
             "a/..;x/b",

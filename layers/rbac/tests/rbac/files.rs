@@ -231,6 +231,37 @@ fn a_file_is_read_again_by_the_layer_that_was_made_of_it() {
 }
 
 #[test]
+fn a_condition_that_is_wrong_is_told_with_its_line() {
+    for (requires, named) in [
+        ("{ argument = 'owner', is = 'subjct' }", "subjct"),
+        ("{ argument = 'owner' }", "argument `owner` is not tested"),
+        (
+            "{ argument = 'owner', one_of = [] }",
+            "argument `owner` is one of none",
+        ),
+        (
+            "{ argument = 'n', at_least = 2, at_most = 1 }",
+            "argument `n` has a least",
+        ),
+        ("{ argument = 'n', one_of = [1] }", "at_least"),
+        (
+            "{ argument = 'owner', is = 'subject', role = 'viewer' }",
+            "two things",
+        ),
+        ("{ role = 'viewr' }", "role `viewr` is not declared"),
+        ("{ role = 'viewer', or_absent = true }", "two things"),
+        ("{ arguments = 'owner' }", "arguments"),
+        ("{}", "speaks of nothing"),
+    ] {
+        let text =
+            format!("preset = 'enterprise'\n[[rules]]\ntool = 't'\nrequires = [{requires}]\n");
+        let error = RbacConfig::from_toml(&text).unwrap_err();
+        assert!(error.to_string().contains(named), "{requires}: {error}");
+        assert!(matches!(error.line(), Some(2..=4)), "{requires}: {error}");
+    }
+}
+
+#[test]
 fn a_text_that_says_nothing_is_no_policy() {
     for text in [
         "",
