@@ -1,14 +1,20 @@
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::{memchr, memchr_iter};
 
 use super::list::List;
 
 /// At least as many bytes as a list's name has in JSON, with its quotes.
 pub(super) const LONGEST: usize = 32;
 
+/// ſ in UTF-8.
+const LONG_S: [u8; 2] = [0xc5, 0xbf];
+
 /// Whether JSON text may have a member of a list's name, whatever its case and however it is escaped.
 /// Much faster than to read it.
 pub(super) fn names_list(text: &[u8]) -> bool {
-    let has = |part: &[u8]| memmem::find(text, part).is_some();
+    // A searcher of two bytes would be made anew for each text.
+    let has = |[first, second]: [u8; 2]| {
+        memchr_iter(first, text).any(|at| text.get(at + 1) == Some(&second))
+    };
     let is_name = |at: usize| {
         let after = text.get(at + 1..).unwrap_or_default();
         // Most strings begin otherwise.
@@ -19,7 +25,7 @@ pub(super) fn names_list(text: &[u8]) -> bool {
                 .any(|list| begins_with(after, list.member()))
     };
     // A long s is an s to who ignores case.
-    memchr_iter(b'"', text).any(is_name) || has(br"\u") || has("\u{17f}".as_bytes())
+    memchr_iter(b'"', text).any(is_name) || has(*b"\\u") || has(LONG_S)
 }
 
 /// The same of a whole answer, which some read in whatever encoding it may be.
