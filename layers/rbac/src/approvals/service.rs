@@ -183,8 +183,10 @@ fn list(approvals: &Approvals, approver: &Principal) -> String {
     out
 }
 
-/// Who decides: somebody, as an authentication layer established.
+/// Who decides: somebody, as an authentication layer established. Of the calls of others it is shown and
+/// decides what is within its limits.
 fn approver(context: &SecurityContext) -> Result<&Principal, Denial> {
+    context.judge_limits();
     match context.principal() {
         Some(principal) if !principal.is_anonymous() => Ok(principal),
         Some(_) if !context.challenges().is_empty() => {

@@ -1,6 +1,6 @@
 //! Approvals over HTTP.
 
-use bartizan_core::{Principal, SecurityContext};
+use bartizan_core::{CredentialLimits, Principal, SecurityContext};
 use bartizan_kit::Frames;
 use bartizan_rbac::ApprovalService;
 use bytes::Bytes;
@@ -29,6 +29,9 @@ async fn ask(
     let service = ApprovalService::new(stage.approvals.clone());
     let answer = service.oneshot(request).await.unwrap();
     assert_eq!(context.trail().unwrap().findings().len(), 1);
+    // An authentication layer gives no answer to a limited credential where nobody did.
+    let is_limited = who.is_some_and(|who| !who.limits().is_empty());
+    assert!(!is_limited || context.limits_are_judged());
     let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
     assert_eq!(headers["cache-control"], "no-store");
     let body = answer.into_body().collect().await.unwrap().to_bytes();
@@ -62,6 +65,26 @@ async fn an_approver_sees_what_waits_and_approves_it() {
     assert_eq!(stage.ask(&ann(), "delete_note").await.status, 200);
     let (_, list, _) = ask(&stage, Some(&bob()), ("GET", "/", "")).await;
     assert_eq!(list, json!({"approvals": []}));
+}
+
+#[tokio::test]
+async fn a_limited_credential_decides_what_it_is_good_for_and_is_answered() {
+    let stage = Stage::new();
+    let id = stage.ask(&ann(), "delete_note").await.id();
+    let path = format!("/approvals/{id}");
+    let limited = |tools: &str| {
+        let limits = CredentialLimits::new().with_tools([tools]).unwrap();
+        let bob = Principal::user(bob().issuer(), "bob").roles(["admin"]);
+        bob.limits(limits).build("apikey")
+    };
+    for (tools, listed, status) in [("read_*", 0, 404), ("delete_*", 1, 200)] {
+        let bob = limited(tools);
+        let (_, list, _) = ask(&stage, Some(&bob), ("GET", "/approvals", "")).await;
+        assert_eq!(list["approvals"].as_array().unwrap().len(), listed);
+        let (said, ..) = ask(&stage, Some(&bob), ("POST", &path, APPROVE)).await;
+        assert_eq!(said, status, "{tools}");
+    }
+    assert_eq!(stage.ask(&ann(), "delete_note").await.status, 200);
 }
 
 #[tokio::test]
