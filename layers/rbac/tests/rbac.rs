@@ -22,6 +22,8 @@ mod build;
 #[cfg(feature = "cedar")]
 #[path = "rbac/cedar.rs"]
 mod cedar;
+#[path = "rbac/combined.rs"]
+mod combined;
 #[path = "rbac/conditions.rs"]
 mod conditions;
 #[path = "rbac/engines.rs"]

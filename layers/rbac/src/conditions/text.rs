@@ -37,9 +37,33 @@ fn is_dots(segment: &str) -> bool {
     let segment = segment.split(';').next().unwrap_or_default();
     let mut seen = segment
         .chars()
-        .filter(|c| !c.is_whitespace() && !c.is_control());
+        .filter(|c| !c.is_whitespace() && !c.is_control() && !is_ignorable(*c));
     let is_dot = |c: char| c == '.';
     seen.next().is_some_and(is_dot) && seen.all(is_dot)
+}
+
+/// What has no shape of its own (`Default_Ignorable_Code_Point`), of which Macs' file names lose some.
+fn is_ignorable(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fff8}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 /// What compatibility forms make a dot, a slash or a backslash of.
@@ -64,6 +88,9 @@ mod tests {
             "a/..\\b",
             "a/.. /b",
             "a/.\u{9}./b",
+            "a/.\u{200b}./b",
+            "a/\u{ad}../b",
+            "a/..\u{feff}",
             "a/..",
             "a/%2e%2E/b",
             "a%2Fb",
