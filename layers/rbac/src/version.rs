@@ -156,7 +156,7 @@ impl Canonical {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Condition, Policy};
+    use crate::{Answer, Condition, EngineError, Policy, PolicyEngine, Question, ToolAnnotations};
 
     fn base() -> PolicyBuilder {
         Policy::builder()
@@ -169,6 +169,25 @@ mod tests {
 
     fn argument() -> crate::Argument {
         Condition::argument("a")
+    }
+
+    /// Permits everything, by this version.
+    struct Engine(&'static str);
+
+    impl PolicyEngine for Engine {
+        fn decide(&self, _: &Question<'_>) -> Result<Answer, EngineError> {
+            Ok(Answer::permit())
+        }
+
+        fn version(&self) -> &str {
+            self.0
+        }
+    }
+
+    fn annotated(change: impl Fn(&mut ToolAnnotations)) -> PolicyBuilder {
+        let mut tool = ToolAnnotations::default();
+        change(&mut tool);
+        base().annotated_tools(Catalog::default().annotated_tool("t", tool))
     }
 
     fn requires(condition: Condition) -> PolicyBuilder {
@@ -208,7 +227,14 @@ mod tests {
             base().rule(Rule::tool("v").any_role(["a", "b"])),
             base().rule(Rule::tool("v").scope("a")),
             base().rule(Rule::tool("v").role("a").approval()),
+            base().rule(Rule::tool("v").role("a").approver_role("a")),
             base().rule(Rule::tool("v").role("a").approver_role("b")),
+            base().rule(
+                Rule::tool("v")
+                    .role("a")
+                    .approver_role("b")
+                    .approver_capability("x:read"),
+            ),
             base().rule(Rule::tool("v").role("a").approver_capability("x:read")),
             base().rule(Rule::tool("v").identified()),
             base().rule(Rule::tool("v").anyone()),
@@ -218,12 +244,27 @@ mod tests {
             base().rule(Rule::tool("v*").deny()),
             base().rule(Rule::tool("v*").deny().except("vw")),
             base().rule(Rule::stream().deny()),
-            base().annotated_tools(Catalog::default().tool("t")),
+            base().rule(Rule::end_session().deny()),
+            base().rule(Rule::response().deny()),
+            base().rule(Rule::method("v").deny()),
+            base().rule(Rule::resource("x://h/*").identified()),
+            base().rule(Rule::resource("x://h/{subject}").identified()),
+            base().rule(Rule::resource("x://h/{tenant}").identified()),
+            base().engine(Engine("1")),
+            base().engine(Engine("2")),
+            base().engine(Engine("2")).delegate(),
+            annotated(|_| {}),
+            annotated(|tool| tool.read_only = true),
+            annotated(|tool| tool.destructive = false),
+            annotated(|tool| tool.idempotent = true),
+            annotated(|tool| tool.open_world = false),
             base()
                 .annotated_tools(Catalog::default().tool("t"))
                 .rule(Rule::annotated(crate::Annotation::Idempotent).deny()),
             requires(argument().is_subject()),
             requires(argument().is_tenant()),
+            requires(argument().is_client()),
+            requires(argument().is(crate::Attribute::Service)),
             requires(argument().or_absent().is_subject()),
             requires(argument().each().is_subject()),
             requires(argument().member("b").is_subject()),
@@ -238,7 +279,11 @@ mod tests {
             requires(argument().within("x")),
             requires(argument().matches_uri("x:y")),
             requires(argument().at_most_items(1)),
+            requires(argument().at_most_items(2)),
+            requires(Condition::argument("b").at_most_items(2)),
             requires(Condition::role("a")),
+            requires(Condition::role("b")),
+            requires(Condition::capability("x:read")),
             requires(Condition::issuer("a")),
             requires(Condition::any_of([Condition::role("a")])),
             requires(Condition::any_of([
