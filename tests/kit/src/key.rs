@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{
         Arc, LazyLock,
@@ -161,8 +162,9 @@ impl SigningKey {
         for member in ["kid", "use", "alg"] {
             jwk.as_object_mut().unwrap().remove(member);
         }
-        // Its members are sorted, and their text needs no escape.
-        let digest = digest(&SHA256, jwk.to_string().as_bytes());
+        // Sorted, whatever features serde_json has in this graph; their text needs no escape.
+        let sorted: BTreeMap<_, _> = jwk.as_object().unwrap().iter().collect();
+        let digest = digest(&SHA256, serde_json::to_string(&sorted).unwrap().as_bytes());
         let thumbprint = BASE64_URL_SAFE_NO_PAD.encode(digest);
         (jwk, thumbprint)
     }
