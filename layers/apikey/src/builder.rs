@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use bartizan_core::{Challenge, Clock, Events, SystemClock, auth::Revocations};
 use bartizan_lookup::Lookups;
@@ -69,8 +69,8 @@ impl ApiKeysBuilder {
         self
     }
 
-    /// A list of revocations that is shared: with other authenticators, or through `bartizan-redis` with other
-    /// nodes, so that what is revoked here is refused there at once. By default one of its own.
+    /// A list of revocations that is looked into for each request, and that what is revoked here is put into;
+    /// one that `bartizan-redis` feeds tells what other nodes revoked through it. By default one of its own.
     pub fn revocations(mut self, revocations: Revocations) -> Self {
         self.revocations = Some(revocations);
         self
@@ -108,10 +108,6 @@ impl ApiKeysBuilder {
             .map_err(|error| ApiKeyConfigError::new("lookups", error.to_string(), "can't be"))?;
         let now = self.clock.wall().as_secs();
         let uses = Arc::new(Uses::new(Arc::clone(&self.store), now));
-        let age = self
-            .config
-            .key_age_seconds
-            .saturating_add(self.config.stale_age_seconds);
         let judge = Judge {
             form: self.form.clone(),
             lookups: Arc::new(lookups),
@@ -119,8 +115,6 @@ impl ApiKeysBuilder {
             clock: Arc::clone(&self.clock),
             headers: self.headers,
             challenges: challenges(&self.form)?,
-            // A look that is under way may have read the record before, and ends later.
-            longest_memory: Duration::from_secs(age.saturating_add(self.config.timeout_seconds)),
         };
         Ok(ApiKeys(Arc::new(Inner {
             form: self.form,

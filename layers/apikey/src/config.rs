@@ -14,7 +14,8 @@ use crate::ApiKeyConfigError;
 #[non_exhaustive]
 pub struct ApiKeyConfig {
     /// How long a good key is remembered before its record is read again, 1 to 3600 seconds; 30 by default.
-    /// So long another process may go on to accept a key that was revoked.
+    /// So long another process may go on to accept a key that was revoked, and `stale_age_seconds` longer
+    /// while it can't ask the store.
     pub key_age_seconds: u64,
     /// How much longer a good key is believed while the store can't be asked, up to 86400 seconds; 300 by
     /// default. Other keys are answered 503 then.

@@ -13,8 +13,9 @@ use crate::{
 
 /// The keys of one service: issued, listed, rotated, revoked, and judged.
 ///
-/// Clones share everything. What is done here holds in this process at once; in others that ask the same
-/// store within [`key_age_seconds`](crate::ApiKeyConfig::key_age_seconds).
+/// Clones share everything. What is revoked here is refused in this process at once; in others that ask the
+/// same store within [`key_age_seconds`](crate::ApiKeyConfig::key_age_seconds), and while they can't ask it
+/// [`stale_age_seconds`](crate::ApiKeyConfig::stale_age_seconds) later.
 #[derive(Clone)]
 pub struct ApiKeys(pub(crate) Arc<Inner>);
 
@@ -96,9 +97,10 @@ impl ApiKeys {
     /// Issues a key with the grant and the life of this one, which is good for so long besides: at most
     /// until its own end. `None` if there is no such key.
     ///
-    /// The deadline is the old record's [`expires_at`](KeyRecord::expires_at). In all processes the old key
-    /// is remembered up to [`key_age_seconds`](crate::ApiKeyConfig::key_age_seconds) longer, so that an
-    /// overlap of zero is one of that; [`revoke`](Self::revoke) a key that leaked.
+    /// The deadline is the old record's [`expires_at`](KeyRecord::expires_at). The old key is remembered up to
+    /// [`key_age_seconds`](crate::ApiKeyConfig::key_age_seconds) longer, and while the store can't be asked
+    /// [`stale_age_seconds`](crate::ApiKeyConfig::stale_age_seconds) more; [`revoke`](Self::revoke) a key that
+    /// leaked. If the store's answer is lost, the new key's text is too: issue another one.
     ///
     /// # Errors
     ///
@@ -220,15 +222,14 @@ impl ApiKeys {
         })
     }
 
-    /// No longer than any process remembers the key as good: the store tells afterwards.
+    /// For as long as a key can live: the store may not have taken it.
     fn distrust(&self, id: KeyId) -> Result<(), NotRevoked> {
         let Inner {
             revocations,
             issuer,
-            judge,
             ..
         } = &*self.0;
-        let until = revocations.now().saturating_add(judge.longest_memory());
+        let until = revocations.now().saturating_add(LONGEST_LIFE);
         revocations.revoke_credential(issuer, &id.to_string(), until)
     }
 

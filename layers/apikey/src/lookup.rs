@@ -4,6 +4,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use bartizan_core::{Clock, Principal};
@@ -12,6 +13,7 @@ use bartizan_token::Fault;
 use http::HeaderValue;
 use ipnet::IpNet;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use tokio::time::timeout;
 
 use crate::{
     KeyGrant, KeyId, KeyRecord, KeyStore, OwnerKind, Peppers, Standing, secret::KeySecret,
@@ -47,6 +49,9 @@ struct Inner {
     /// Until when another use is not worth noting, in seconds since the Unix epoch.
     noted_until: AtomicU64,
 }
+
+/// How long a record that is hashed anew may take.
+const WRITING: Duration = Duration::from_secs(10);
 
 const USUAL_BYTES: usize = 512;
 
@@ -97,16 +102,19 @@ impl StoreLookup {
         if found.is_ok()
             && let Some(record) = record.filter(|record| !self.peppers.is_current(&record.hash))
         {
-            self.hash_anew(question, record).await;
+            self.hash_anew(question, record);
         }
         Ok(found)
     }
 
-    /// The secret is at hand now. If it fails, or somebody else changed the record, there is a next time.
-    async fn hash_anew(&self, question: &Question, mut record: KeyRecord) {
+    /// The secret is at hand now. Nobody waits for it: if it fails, or somebody else changed the record,
+    /// there is a next time.
+    fn hash_anew(&self, question: &Question, mut record: KeyRecord) {
         record.hash = self.peppers.hash(question.id, &question.secret);
         record.version = record.version.saturating_add(1);
-        self.store.replace(record).await.ok();
+        let store = Arc::clone(&self.store);
+        // Looks run in tasks, on a runtime with a timer.
+        tokio::spawn(async move { timeout(WRITING, store.replace(record)).await });
     }
 
     /// One hash, whatever becomes of the key.
@@ -158,7 +166,7 @@ impl StoreLookup {
         .credential_id(&record.id.to_string())
         .roles(roles)
         .scopes(scopes)
-        .expires_at(std::time::Duration::from_secs(record.expires_at));
+        .expires_at(Duration::from_secs(record.expires_at));
         if let Some(tenant) = tenant {
             principal = principal.tenant(tenant);
         }

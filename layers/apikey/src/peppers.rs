@@ -10,7 +10,9 @@ use crate::{ApiKeyConfigError, KeyId, SecretHash, secret::KeySecret};
 /// nothing, and can't be written into so that another key verifies.
 ///
 /// A ring: new keys are hashed under the current pepper, and older ones verify under theirs as long as it is
-/// here. To change it, add the new one as current and keep the old one until no record names it.
+/// here. To change it: first give the new one to all processes as an older one, then make it current, and keep
+/// the old one until no record names it. A key that is used is hashed anew under the current one, so a process that
+/// does not have that one would refuse it.
 ///
 /// ```
 /// use bartizan_apikey::Peppers;

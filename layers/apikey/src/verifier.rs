@@ -1,4 +1,4 @@
-use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use bartizan_core::{
     Authenticator, Clock, Denial, DenialKind, Principal, SecurityContext,
@@ -29,8 +29,6 @@ pub(crate) struct Judge {
     pub(crate) headers: Vec<HeaderName>,
     /// Where there is no other authenticator, and the second alone where there are.
     pub(crate) challenges: [HeaderValue; 2],
-    /// For how long at most a good key is believed without the store.
-    pub(crate) longest_memory: Duration,
 }
 
 /// When a key that ends soon does so, on the answer to it: a time of RFC 3339.
@@ -107,10 +105,6 @@ impl ApiKeyVerifier {
 }
 
 impl Judge {
-    pub(crate) fn longest_memory(&self) -> Duration {
-        self.longest_memory
-    }
-
     fn judge(&self, text: &str, from: Option<IpAddr>) -> Judgement<GoodKey> {
         let presented = match self.form.read(text) {
             Ok(presented) => presented,

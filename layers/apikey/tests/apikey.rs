@@ -15,6 +15,8 @@ mod counting;
 mod laws;
 #[path = "apikey/life.rs"]
 mod life;
+#[path = "apikey/mishaps.rs"]
+mod mishaps;
 #[path = "apikey/requests.rs"]
 mod requests;
 #[path = "apikey/strangers.rs"]

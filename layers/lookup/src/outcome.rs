@@ -133,7 +133,9 @@ impl<L: Lookup> Lookups<L> {
             }
         };
         if is_news {
-            let detail = "more tokens that were never good than `new_tokens_per_minute`".to_owned();
+            let detail =
+                "more credentials that were never good than may be asked about in a minute"
+                    .to_owned();
             self.emit(Severity::Warning, "lookups_limited", detail);
         }
         Refusal::Down(reason.into(), after.max(SHORTLY))
