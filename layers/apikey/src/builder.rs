@@ -103,9 +103,7 @@ impl ApiKeysBuilder {
             warn_before: self.config.warn_before_seconds,
         };
         let (clock, events) = (Arc::clone(&self.clock), self.events.clone());
-        let lookups = Lookups::new(lookup, &settings, clock, events, Some(revocations.clone()));
-        let lookups = lookups
-            .map_err(|error| ApiKeyConfigError::new("lookups", error.to_string(), "can't be"))?;
+        let lookups = Lookups::new(lookup, &settings, clock, events, Some(revocations.clone()))?;
         let now = self.clock.wall().as_secs();
         let uses = Arc::new(Uses::new(Arc::clone(&self.store), now));
         let judge = Judge {

@@ -2,7 +2,6 @@
 
 mod builder;
 mod config;
-mod error;
 mod form;
 mod grant;
 mod hash;
@@ -20,9 +19,9 @@ mod store;
 mod uses;
 mod verifier;
 
+pub use bartizan_token::TokenConfigError as ApiKeyConfigError;
 pub use builder::ApiKeysBuilder;
 pub use config::ApiKeyConfig;
-pub use error::ApiKeyConfigError;
 pub use form::KeyForm;
 pub use hash::{NoSecretHash, SecretHash};
 pub use key_error::KeyError;
