@@ -175,6 +175,22 @@ impl ApiKeys {
         self.revoke(presented.id, "it was reported as leaked").await
     }
 
+    /// Removes the records of keys that ended longer ago than this; how many these were. Until then they tell
+    /// whose key it was that is refused; afterwards it is one that there never was.
+    ///
+    /// # Errors
+    ///
+    /// If the store can't be asked.
+    pub async fn remove_ended(&self, longer_ago_than: Duration) -> Result<u64, KeyError> {
+        let before = self.now().saturating_sub(longer_ago_than.as_secs());
+        let removed = self.0.store.remove_ended(before).await?;
+        if removed > 0 {
+            let detail = format!("{removed} records of ended keys were removed");
+            self.emit(Severity::Info, "keys_removed", detail);
+        }
+        Ok(removed)
+    }
+
     /// Judges keys of requests; for an [`ApiKeyLayer`](crate::ApiKeyLayer), or
     /// [`AuthLayer`](bartizan_core::AuthLayer) beside other authenticators.
     pub fn verifier(&self) -> ApiKeyVerifier {

@@ -14,6 +14,7 @@ mod lookup;
 mod memory;
 mod peppers;
 mod record;
+mod records;
 mod secret;
 mod store;
 mod uses;

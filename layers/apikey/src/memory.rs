@@ -1,22 +1,18 @@
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
     fmt,
     future::ready,
-    ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{KeyId, KeyRecord, KeyStore, Revoked, StoreError, StoreFuture};
+use crate::{KeyId, KeyRecord, KeyStore, Revoked, StoreError, StoreFuture, records::Records};
 
 /// Records in the memory of this process, for as long as it runs: for tests, and as the model that other
 /// stores are compared with. Clones share them.
 #[derive(Clone)]
 pub struct MemoryStore {
-    records: Arc<Mutex<BTreeMap<KeyId, KeyRecord>>>,
+    records: Arc<Mutex<Records>>,
     capacity: usize,
 }
-
-type Records<'a> = MutexGuard<'a, BTreeMap<KeyId, KeyRecord>>;
 
 impl MemoryStore {
     /// Records that are held unless [`with_capacity`](Self::with_capacity) says otherwise.
@@ -35,19 +31,9 @@ impl MemoryStore {
         }
     }
 
-    fn records(&self) -> Records<'_> {
-        // Each change is one insertion, after all that could fail.
+    fn records(&self) -> MutexGuard<'_, Records> {
+        // Each change is made after all that could fail.
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn check_new(&self, records: &Records<'_>, record: &KeyRecord) -> Result<(), StoreError> {
-        if record.version != 1 || records.contains_key(&record.id) {
-            return Err(StoreError::Conflict);
-        }
-        if records.len() >= self.capacity {
-            return Err(StoreError::Full);
-        }
-        Ok(())
     }
 }
 
@@ -59,78 +45,37 @@ impl Default for MemoryStore {
 
 impl KeyStore for MemoryStore {
     fn get(&self, id: KeyId) -> StoreFuture<'_, Option<KeyRecord>> {
-        done(Ok(self.records().get(&id).cloned()))
+        done(Ok(self.records().get(id).cloned()))
     }
 
     fn insert(&self, record: KeyRecord) -> StoreFuture<'_, ()> {
-        let mut records = self.records();
-        let checked = self.check_new(&records, &record);
-        done(checked.map(|()| {
-            records.insert(record.id, record);
-        }))
+        done(self.records().insert(record, self.capacity))
     }
 
     fn replace(&self, record: KeyRecord) -> StoreFuture<'_, ()> {
-        let mut records = self.records();
-        let checked = check_next(&records, &record);
-        done(checked.map(|()| put(&mut records, record)))
+        done(self.records().replace(record))
     }
 
     fn rotate(&self, old: KeyRecord, new: KeyRecord) -> StoreFuture<'_, ()> {
-        let mut records = self.records();
-        let checked = check_next(&records, &old);
-        let checked = checked.and_then(|()| self.check_new(&records, &new));
-        done(checked.map(|()| {
-            put(&mut records, old);
-            put(&mut records, new);
-        }))
+        done(self.records().rotate(old, new, self.capacity))
     }
 
     fn revoke(&self, id: KeyId, revoked: Revoked) -> StoreFuture<'_, Option<KeyRecord>> {
-        let mut records = self.records();
-        let Entry::Occupied(mut entry) = records.entry(id) else {
-            return done(Ok(None));
-        };
-        let record = entry.get_mut();
-        if record.revoked.is_none() {
-            record.version = record.version.saturating_add(1);
-            record.revoked = Some(revoked);
-        }
-        done(Ok(Some(record.clone())))
+        done(Ok(self.records().revoke(id, revoked)))
     }
 
     fn list(&self, after: Option<KeyId>, at_most: usize) -> StoreFuture<'_, Vec<KeyRecord>> {
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let records = self.records();
-        let page = records.range((from, Bound::Unbounded)).take(at_most);
-        done(Ok(page.map(|(_, record)| record.clone()).collect()))
+        done(Ok(self.records().page(after, at_most)))
     }
 
     fn touch(&self, uses: Vec<(KeyId, u64)>) -> StoreFuture<'_, ()> {
-        let mut records = self.records();
-        for (id, at) in uses {
-            if let Some(record) = records.get_mut(&id) {
-                record.last_used = record.last_used.max(Some(at));
-            }
-        }
+        self.records().touch(uses);
         done(Ok(()))
     }
-}
 
-/// When it was used is the store's to know.
-fn put(records: &mut Records<'_>, mut record: KeyRecord) {
-    let before = records.get(&record.id).and_then(|before| before.last_used);
-    record.last_used = before.max(record.last_used);
-    records.insert(record.id, record);
-}
-
-fn check_next(records: &Records<'_>, record: &KeyRecord) -> Result<(), StoreError> {
-    let before = records.get(&record.id).ok_or(StoreError::Conflict)?;
-    if before.revoked.is_some() {
-        return Err(StoreError::Revoked);
+    fn remove_ended(&self, before: u64) -> StoreFuture<'_, u64> {
+        done(Ok(self.records().remove_ended(before)))
     }
-    let is_next = before.version.checked_add(1) == Some(record.version);
-    is_next.then_some(()).ok_or(StoreError::Conflict)
 }
 
 fn done<'a, T: Send + 'a>(result: Result<T, StoreError>) -> StoreFuture<'a, T> {

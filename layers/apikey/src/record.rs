@@ -129,6 +129,12 @@ impl KeyRecord {
             Standing::Good
         }
     }
+
+    /// When its key ends, or has ended: when it expires, or was revoked if that is earlier.
+    pub fn ends_at(&self) -> u64 {
+        let revoked = self.revoked.as_ref().map(|revoked| revoked.at);
+        revoked.map_or(self.expires_at, |at| at.min(self.expires_at))
+    }
 }
 
 impl KeyLimits {

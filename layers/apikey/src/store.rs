@@ -15,6 +15,7 @@ use crate::{KeyId, KeyRecord, Revoked};
 ///    revocation stays.
 /// 6. [`touch`](Self::touch) only moves forward, and changes nothing else: neither the version. No change of the
 ///    record moves it back.
+/// 7. [`remove_ended`](Self::remove_ended) removes no record whose key is good, or will be.
 pub trait KeyStore: Send + Sync + 'static {
     /// The record of a key.
     fn get(&self, id: KeyId) -> StoreFuture<'_, Option<KeyRecord>>;
@@ -36,6 +37,10 @@ pub trait KeyStore: Send + Sync + 'static {
 
     /// Says when keys were used, in seconds since the Unix epoch. Ids that are not there count for nothing.
     fn touch(&self, uses: Vec<(KeyId, u64)>) -> StoreFuture<'_, ()>;
+
+    /// Removes all records that [ended](KeyRecord::ends_at) before a time, in seconds since the Unix epoch; how
+    /// many these were.
+    fn remove_ended(&self, before: u64) -> StoreFuture<'_, u64>;
 }
 
 /// What a store answers.

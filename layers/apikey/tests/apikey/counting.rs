@@ -73,4 +73,8 @@ impl<S: KeyStore> KeyStore for Counting<S> {
     fn touch(&self, uses: Vec<(KeyId, u64)>) -> StoreFuture<'_, ()> {
         self.up(|| self.inner.touch(uses))
     }
+
+    fn remove_ended(&self, before: u64) -> StoreFuture<'_, u64> {
+        self.up(|| self.inner.remove_ended(before))
+    }
 }

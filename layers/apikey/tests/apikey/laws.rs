@@ -99,6 +99,27 @@ async fn a_use_moves_forward_and_changes_nothing_else(store: impl KeyStore) {
     assert_eq!(kept.last_used, Some(7));
 }
 
+async fn only_what_ended_before_is_removed(store: impl KeyStore) {
+    let [expired, revoked, both, now, good, early] =
+        [NOW - 1, NOW + 9, NOW + 9, NOW, NOW + 9, NOW + 99];
+    let mut records = Vec::new();
+    for expires_at in [expired, revoked, both, now, good, early] {
+        let mut record = record().await;
+        record.expires_at = expires_at;
+        store.insert(record.clone()).await.unwrap();
+        records.push(record.id);
+    }
+    let at = |at| serde_json::from_str(&format!(r#"{{"at":{at},"reason":"left"}}"#)).unwrap();
+    store.revoke(records[1], at(NOW - 1)).await.unwrap();
+    store.revoke(records[2], at(NOW)).await.unwrap();
+    assert_eq!(store.remove_ended(NOW).await.unwrap(), 2);
+    assert_eq!(store.remove_ended(NOW).await.unwrap(), 0);
+    for (place, id) in records.iter().enumerate() {
+        let is_there = store.get(*id).await.unwrap().is_some();
+        assert_eq!(is_there, place > 1, "{place}");
+    }
+}
+
 macro_rules! laws {
     ($store:ident: $new:expr => $($law:ident),* $(,)?) => {
         mod $store {
@@ -117,6 +138,7 @@ laws!(memory: MemoryStore::new() =>
     a_rotation_is_both_or_neither,
     a_revocation_is_for_good_and_the_first_stays,
     a_use_moves_forward_and_changes_nothing_else,
+    only_what_ended_before_is_removed,
 );
 
 #[tokio::test]

@@ -220,3 +220,21 @@ async fn a_list_comes_page_by_page_in_one_order() {
     }
     assert_eq!(found, ids);
 }
+
+#[tokio::test]
+async fn records_of_keys_that_ended_go_when_they_are_told_to() {
+    let clock = clock();
+    let (keys, _) = keys(&clock);
+    let short = keys.issue_for(grant(), DAY).await.unwrap();
+    let (revoked, good) = (issue(&keys).await, issue(&keys).await);
+    keys.revoke(revoked.record().id, "left").await.unwrap();
+    clock.advance(31 * DAY);
+    assert_eq!(keys.remove_ended(31 * DAY).await.unwrap(), 0);
+    assert_eq!(keys.remove_ended(30 * DAY).await.unwrap(), 1);
+    assert_eq!(keys.remove_ended(29 * DAY).await.unwrap(), 1);
+    let left = keys.list(None, 9).await.unwrap();
+    assert_eq!(left, [good.record().clone()]);
+    for gone in [short, revoked] {
+        assert!(verify(&keys, gone.text()).await.is_err());
+    }
+}

@@ -55,6 +55,9 @@ impl KeyStore for Stuck {
     fn touch(&self, uses: Vec<(KeyId, u64)>) -> StoreFuture<'_, ()> {
         self.0.touch(uses)
     }
+    fn remove_ended(&self, before: u64) -> StoreFuture<'_, u64> {
+        self.0.remove_ended(before)
+    }
 }
 
 #[tokio::test]
