@@ -1,10 +1,11 @@
 use std::fmt::Display;
 
+use bartizan_core::names::capability;
 use ipnet::IpNet;
 
-use crate::{ApiKeyConfigError, KeyForm, KeyGrant, KeyLimits, OwnerKind};
+use crate::{ApiKeyConfigError, KeyForm, KeyGrant, KeyLimits, KeyRate, OwnerKind};
 
-/// Most roles, scopes or networks of a key.
+/// Most roles, scopes, capabilities or networks of a key.
 const MOST: usize = 64;
 /// Most characters of a name.
 const LONGEST: usize = 200;
@@ -29,6 +30,7 @@ impl KeyGrant {
             environment: environment.to_owned(),
             roles: Vec::new(),
             scopes: Vec::new(),
+            capabilities: Vec::new(),
             limits: KeyLimits::default(),
             networks: Vec::new(),
         }
@@ -62,10 +64,27 @@ impl KeyGrant {
         Self { scopes, ..self }
     }
 
+    /// What it grants besides the roles; see [`KeyGrant::capabilities`](field@KeyGrant::capabilities).
+    #[must_use]
+    pub fn capabilities<I: IntoIterator<Item: AsRef<str>>>(self, grants: I) -> Self {
+        let capabilities = texts(grants);
+        Self {
+            capabilities,
+            ..self
+        }
+    }
+
     /// The only tools it is good for; see [`KeyLimits::tools`].
     #[must_use]
     pub fn only_tools<I: IntoIterator<Item: AsRef<str>>>(mut self, patterns: I) -> Self {
         self.limits.tools = Some(texts(patterns));
+        self
+    }
+
+    /// How often it may be used: so many calls in a minute, and so many at once.
+    #[must_use]
+    pub fn rate(mut self, per_minute: u32, burst: u32) -> Self {
+        self.limits.rate = Some(KeyRate { per_minute, burst });
         self
     }
 
@@ -123,6 +142,13 @@ impl KeyGrant {
             .find(|scope| scope.contains([' ', '"', '\\']))
         {
             return error("scopes", scope, "is no scope (RFC 6749 §3.3)");
+        }
+        let grants = &self.capabilities;
+        if let Some(grant) = grants.iter().find(|grant| !capability::is_grant(grant)) {
+            return error("capabilities", grant, "is no capability and no wildcard");
+        }
+        if let Some(grant) = grants.get(MOST) {
+            return error("capabilities", grant, "is one too many: at most 64");
         }
         if let Some(network) = self.networks.get(MOST) {
             return error("networks", network, "is one too many: at most 64");

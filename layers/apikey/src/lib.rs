@@ -31,6 +31,6 @@ pub use keys::{ApiKeys, IssuedKey, USUAL_LIFE};
 pub use layer::ApiKeyLayer;
 pub use memory::MemoryStore;
 pub use peppers::Peppers;
-pub use record::{KeyGrant, KeyLimits, KeyRecord, OwnerKind, Revoked, Standing};
+pub use record::{KeyGrant, KeyLimits, KeyRate, KeyRecord, OwnerKind, Revoked, Standing};
 pub use store::{KeyStore, StoreError, StoreFuture};
 pub use verifier::ApiKeyVerifier;

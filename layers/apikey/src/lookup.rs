@@ -156,6 +156,7 @@ impl StoreLookup {
             tenant,
             roles,
             scopes,
+            capabilities,
             networks,
             ..
         } = &record.grant;
@@ -166,6 +167,7 @@ impl StoreLookup {
         .credential_id(&record.id.to_string())
         .roles(roles)
         .scopes(scopes)
+        .capabilities(capabilities)
         .expires_at(Duration::from_secs(record.expires_at));
         if let Some(tenant) = tenant {
             principal = principal.tenant(tenant);

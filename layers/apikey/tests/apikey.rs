@@ -17,6 +17,8 @@ mod laws;
 mod life;
 #[path = "apikey/mishaps.rs"]
 mod mishaps;
+#[path = "apikey/records.rs"]
+mod records;
 #[path = "apikey/requests.rs"]
 mod requests;
 #[path = "apikey/strangers.rs"]

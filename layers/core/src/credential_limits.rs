@@ -1,11 +1,12 @@
 use std::{error::Error, fmt, sync::Arc};
 
-#[cfg(feature = "call")]
-use crate::{call::Subject, names::uri};
 use crate::{
+    CallRate,
     names::{Pattern, Shape},
     printable,
 };
+#[cfg(feature = "call")]
+use crate::{call::Subject, names::uri};
 
 /// What a credential is good for, whatever its owner may do: an API key for two tools, a token that was
 /// scoped down.
@@ -52,6 +53,7 @@ struct Inner {
     prompts: Limit,
     resources: Limit,
     methods: Limit,
+    rate: Option<CallRate>,
 }
 
 /// `None` limits nothing.
@@ -121,6 +123,25 @@ impl CredentialLimits {
         self.with("methods", Shape::Flat, |inner| &mut inner.methods, patterns)
     }
 
+    /// No more calls than this.
+    ///
+    /// # Errors
+    ///
+    /// If it was said before: the later one would widen the earlier.
+    pub fn with_rate(mut self, rate: CallRate) -> Result<Self, CredentialLimitsError> {
+        let inner = Arc::make_mut(&mut self.0);
+        if inner.rate.replace(rate).is_some() {
+            return Err(CredentialLimitsError::new("calls", "", "are limited twice"));
+        }
+        Ok(self)
+    }
+
+    /// How often it may be called with; `None` if that is not limited.
+    #[inline]
+    pub fn rate(&self) -> Option<CallRate> {
+        self.0.rate
+    }
+
     fn with<I: IntoIterator<Item: AsRef<str>>>(
         mut self,
         kind: &'static str,
@@ -156,6 +177,8 @@ impl CredentialLimits {
             prompts,
             resources,
             methods,
+            // Who judges a call alone can't know how many there were.
+            rate: _,
         } = &*self.0;
         if !method.is_empty() && !is_within(methods.as_deref(), method) {
             return false;
@@ -213,6 +236,7 @@ impl fmt::Debug for CredentialLimits {
             .field("prompts", &count(&self.0.prompts))
             .field("resources", &count(&self.0.resources))
             .field("methods", &count(&self.0.methods))
+            .field("rate", &self.0.rate)
             .finish()
     }
 }

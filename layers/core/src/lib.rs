@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod body;
+mod call_rate;
 mod certificate;
 mod challenge;
 mod clock;
@@ -37,6 +38,7 @@ pub use body::{RequestBody, ResponseBody};
 #[cfg(feature = "call")]
 #[doc(inline)]
 pub use call::{Call, CallKind, CallLayer, CallLimits};
+pub use call_rate::{CallRate, NoCallRate};
 pub use certificate::ClientCertificate;
 pub use challenge::{Challenge, ChallengeError};
 pub use clock::{Clock, FakeClock, SystemClock};

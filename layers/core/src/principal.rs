@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::{CredentialLimits, printable};
+use crate::{CallRate, CredentialLimits, printable};
 
 /// Who makes the request, as an authenticator established it.
 ///
@@ -20,6 +20,7 @@ struct Inner {
     tenant: Option<Box<str>>,
     roles: Vec<Box<str>>,
     scopes: Vec<Box<str>>,
+    capabilities: Vec<Box<str>>,
     expires_at: Option<Duration>,
     leeway: Duration,
     limits: Vec<CredentialLimits>,
@@ -124,6 +125,12 @@ impl Principal {
         self.0.scopes.iter().map(AsRef::as_ref)
     }
 
+    /// What the credential itself grants, besides its roles: capabilities and wildcards, as
+    /// [`names::capability`](crate::names::capability) reads them. Which there are is a policy's business.
+    pub fn capabilities(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.0.capabilities.iter().map(AsRef::as_ref)
+    }
+
     /// When the credential ends, since the Unix epoch.
     #[inline]
     pub fn expires_at(&self) -> Option<Duration> {
@@ -155,6 +162,14 @@ impl Principal {
         limits.all(|limits| limits.admits(method, subject))
     }
 
+    /// How often it may be called with at most: of all [limits](Self::limits) together the lowest rate and the
+    /// smallest burst. `None` if none of them limits that.
+    #[inline]
+    pub fn rate(&self) -> Option<CallRate> {
+        let rates = self.0.limits.iter().filter_map(CredentialLimits::rate);
+        rates.reduce(CallRate::and)
+    }
+
     /// The claims the credential was read from; empty for credentials that carry none.
     #[cfg(feature = "auth")]
     pub fn claims(&self) -> &serde_json::Map<String, serde_json::Value> {
@@ -184,6 +199,7 @@ impl Principal {
             && self.0.tenant == other.0.tenant
             && self.0.roles == other.0.roles
             && self.0.scopes == other.0.scopes
+            && self.0.capabilities == other.0.capabilities
             && self.0.expires_at == other.0.expires_at
             && self.0.leeway == other.0.leeway
             && self.0.limits == other.0.limits
@@ -233,6 +249,7 @@ impl PrincipalBuilder {
             tenant: None,
             roles: Vec::new(),
             scopes: Vec::new(),
+            capabilities: Vec::new(),
             expires_at: None,
             leeway: Duration::ZERO,
             limits: Vec::new(),
@@ -268,6 +285,12 @@ impl PrincipalBuilder {
     /// Its scopes.
     pub fn scopes<I: IntoIterator<Item: AsRef<str>>>(mut self, scopes: I) -> Self {
         self.0.scopes = scopes.into_iter().map(|s| s.as_ref().into()).collect();
+        self
+    }
+
+    /// What the credential itself grants: for an authenticator whose credentials are as trusted as the policy is.
+    pub fn capabilities<I: IntoIterator<Item: AsRef<str>>>(mut self, grants: I) -> Self {
+        self.0.capabilities = grants.into_iter().map(|g| g.as_ref().into()).collect();
         self
     }
 
@@ -358,6 +381,40 @@ mod tests {
             assert!(!one.has_same_authority(&other) && !other.has_same_authority(&one));
             assert!(one.is_same_party(&other));
         }
+    }
+
+    #[test]
+    fn other_capabilities_are_another_authority() {
+        let with = |grants: &[&str]| {
+            Principal::user("i", "ann")
+                .capabilities(grants)
+                .build("apikey")
+        };
+        assert!(with(&["a:b"]).has_same_authority(&with(&["a:b"])));
+        assert!(!with(&["a:b"]).has_same_authority(&with(&["a:*"])));
+        assert!(!with(&[]).has_same_authority(&with(&["a:b"])));
+    }
+
+    #[test]
+    fn of_several_rates_the_lowest_and_of_several_bursts_the_smallest_holds() {
+        let rate = |minute, burst| CallRate::new(minute, burst).unwrap();
+        let limit = |minute, burst| {
+            CredentialLimits::new()
+                .with_rate(rate(minute, burst))
+                .unwrap()
+        };
+        let key = Principal::user("i", "ann");
+        assert_eq!(
+            key.clone()
+                .limits(CredentialLimits::new())
+                .build("apikey")
+                .rate(),
+            None
+        );
+        let key = key.limits(limit(60, 5));
+        assert_eq!(key.clone().build("apikey").rate(), Some(rate(60, 5)));
+        let child = key.limits(CredentialLimits::new()).limits(limit(6, 90));
+        assert_eq!(child.build("apikey").rate(), Some(rate(6, 5)));
     }
 
     #[cfg(feature = "call")]

@@ -1,5 +1,7 @@
 use std::collections::{HashMap, HashSet};
 
+use bartizan_core::names::capability::{family, grants as grants_it, is_name};
+
 use crate::{
     RbacConfigError,
     roles::{RoleSet, Roles},
@@ -90,26 +92,6 @@ fn pairs(grants: &[(String, Vec<String>)]) -> impl Iterator<Item = (&str, &str)>
     grants
         .iter()
         .flat_map(|(role, list)| list.iter().map(|one| (&**role, &**one)))
-}
-
-/// What a wildcard grant stands for: `Some("")` for `*`, `Some("notes:")` for `notes:*`.
-fn family(grant: &str) -> Option<&str> {
-    let family = grant.strip_suffix('*')?;
-    let whole = family.is_empty() || family.ends_with(':') && is_name(family.strip_suffix(':')?);
-    whole.then_some(family)
-}
-
-fn grants_it(grant: &str, capability: &str) -> bool {
-    match family(grant) {
-        Some(family) => capability.starts_with(family),
-        None => grant == capability,
-    }
-}
-
-fn is_name(name: &str) -> bool {
-    let legal =
-        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_graphic() && b != b'*');
-    name.len() <= 128 && name.split(':').all(legal)
 }
 
 fn check_name(name: &str) -> Result<(), RbacConfigError> {

@@ -189,6 +189,14 @@ async fn a_grant_that_can_t_be_is_refused_by_name() {
         (grant().scopes(["a b"]), "scopes `a b`"),
         (grant().only_tools(["read_?"]), "read_?"),
         (
+            grant().capabilities(["no*es:read"]),
+            "capabilities `no*es:read`",
+        ),
+        (grant().capabilities([""]), "capabilities"),
+        (grant().capabilities(vec!["a:b"; 65]), "capabilities `a:b`"),
+        (grant().rate(0, 1), "calls per minute `0`"),
+        (grant().rate(1, 1_000_001), "burst `1000001`"),
+        (
             grant().networks(vec!["192.0.2.0/24".parse().unwrap(); 65]),
             "networks",
         ),

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use bartizan_core::{
-    AuthLayer, Authenticator, Denial, DenialKind, SecurityContext,
+    AuthLayer, Authenticator, CallRate, Denial, DenialKind, SecurityContext,
     auth::{CredentialPlace, Credentials, Verification},
 };
 use http::{HeaderValue, StatusCode};
@@ -146,7 +146,9 @@ async fn a_key_carries_what_it_was_granted() {
     let grant = grant()
         .scopes(["notes.read"])
         .tenant("acme-eu")
-        .only_tools(["read_*"]);
+        .capabilities(["notes:*"])
+        .only_tools(["read_*"])
+        .rate(60, 5);
     let key = keys.issue(grant).await.unwrap();
     let principal = keys.verifier().verify(key.text(), None).await.unwrap();
     assert_eq!(principal.issuer(), "apikey:acme");
@@ -158,7 +160,9 @@ async fn a_key_carries_what_it_was_granted() {
     assert_eq!(principal.tenant(), Some("acme-eu"));
     assert!(principal.roles().eq(["developer"]));
     assert!(principal.scopes().eq(["notes.read"]));
+    assert!(principal.capabilities().eq(["notes:*"]));
     assert_eq!(principal.limits().len(), 1);
+    assert_eq!(principal.rate(), CallRate::new(60, 5).ok());
     let ends = principal.expires_at().unwrap();
     assert_eq!(ends.as_secs(), key.record().expires_at);
 }

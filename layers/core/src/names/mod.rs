@@ -17,6 +17,7 @@
 //! ```
 
 mod authority;
+pub mod capability;
 mod glob;
 mod pattern;
 pub mod uri;
