@@ -124,6 +124,7 @@ impl ApiKeysBuilder {
             revocations,
             uses,
             judge: Arc::new(judge),
+            longest_memory: self.config.longest_memory(),
         })))
     }
 }

@@ -79,6 +79,11 @@ impl ApiKeyConfig {
         })
     }
 
+    /// How long a key that ended may be remembered as good.
+    pub(crate) fn longest_memory(&self) -> u64 {
+        self.key_age_seconds.saturating_add(self.stale_age_seconds)
+    }
+
     fn check(&self) -> Result<(), ApiKeyConfigError> {
         let check = |setting, value: u64, range: RangeInclusive<u64>| {
             let is_in_range = range.contains(&value).then_some(());

@@ -29,6 +29,8 @@ pub(crate) struct Inner {
     pub(crate) revocations: Revocations,
     pub(crate) uses: Arc<Uses>,
     pub(crate) judge: Arc<Judge>,
+    /// How long a key that ended may be remembered as good, here, in seconds.
+    pub(crate) longest_memory: u64,
 }
 
 /// A key that was just made. Its text is shown this once: nothing that is kept tells it again.
@@ -42,6 +44,9 @@ pub const USUAL_LIFE: Duration = Duration::from_secs(90 * 86_400);
 
 /// Most of a life, and of an overlap.
 const LONGEST_LIFE: Duration = Duration::from_secs(10 * 366 * 86_400);
+
+/// Most records that one question is about.
+const MOST_RECORDS: usize = 1000;
 
 impl ApiKeys {
     /// Starts with how keys look, what their secrets are hashed under, and where they are kept.
@@ -81,17 +86,18 @@ impl ApiKeys {
         Ok(self.0.store.get(id).await?)
     }
 
-    /// At most so many records in the order of their ids, from the first one after `after` on.
+    /// At most so many records, and at most 1000, in the order of their ids, from the first one after `after` on.
+    /// An empty page is the end, and no other.
     ///
     /// # Errors
     ///
-    /// If the store can't be asked.
+    /// If the store can't be asked, or the page would begin with a record that can't be read: go on after its id.
     pub async fn list(
         &self,
         after: Option<KeyId>,
         at_most: usize,
     ) -> Result<Vec<KeyRecord>, KeyError> {
-        Ok(self.0.store.list(after, at_most).await?)
+        Ok(self.0.store.list(after, at_most.min(MOST_RECORDS)).await?)
     }
 
     /// Issues a key with the grant and the life of this one, which is good for so long besides: at most
@@ -175,15 +181,25 @@ impl ApiKeys {
         self.revoke(presented.id, "it was reported as leaked").await
     }
 
-    /// Removes the records of keys that ended longer ago than this; how many these were. Until then they tell
-    /// whose key it was that is refused; afterwards it is one that there never was.
+    /// Removes records of keys that ended longer ago than this: at most so many at a time, and at most 1000. How
+    /// many went; none if there are no more.
+    ///
+    /// Those stay that ended within `key_age_seconds` and `stale_age_seconds`: processes may remember them as good,
+    /// and must be able to read why they are not. Until then a record tells whose key it was that is refused;
+    /// afterwards it is one that there never was.
     ///
     /// # Errors
     ///
     /// If the store can't be asked.
-    pub async fn remove_ended(&self, longer_ago_than: Duration) -> Result<u64, KeyError> {
-        let before = self.now().saturating_sub(longer_ago_than.as_secs());
-        let removed = self.0.store.remove_ended(before).await?;
+    pub async fn remove_ended(
+        &self,
+        longer_ago_than: Duration,
+        at_most: usize,
+    ) -> Result<usize, KeyError> {
+        let age = longer_ago_than.as_secs().max(self.0.longest_memory);
+        let before = self.now().saturating_sub(age);
+        let at_most = at_most.min(MOST_RECORDS);
+        let removed = self.0.store.remove_ended(before, at_most).await?;
         if removed > 0 {
             let detail = format!("{removed} records of ended keys were removed");
             self.emit(Severity::Info, "keys_removed", detail);

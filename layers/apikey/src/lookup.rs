@@ -8,7 +8,7 @@ use std::{
 };
 
 use bartizan_core::{Clock, Principal};
-use bartizan_lookup::{Found, Looking, Lookup, Trouble};
+use bartizan_lookup::{Blame, Found, Looking, Lookup, Trouble};
 use bartizan_token::Fault;
 use http::HeaderValue;
 use ipnet::IpNet;
@@ -16,8 +16,8 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::time::timeout;
 
 use crate::{
-    KeyGrant, KeyId, KeyRecord, KeyStore, OwnerKind, Peppers, Standing, secret::KeySecret,
-    uses::EXACTNESS,
+    KeyGrant, KeyId, KeyRecord, KeyStore, OwnerKind, Peppers, Standing, StoreError,
+    secret::KeySecret, uses::EXACTNESS,
 };
 
 /// Asks the store what a key stands for.
@@ -97,7 +97,7 @@ impl Found for GoodKey {
 impl StoreLookup {
     async fn ask(&self, question: &Question) -> Result<Result<GoodKey, Fault>, Trouble> {
         let record = self.store.get(question.id).await;
-        let record = record.map_err(|error| Trouble::new(chain(&error)))?;
+        let record = record.map_err(|error| trouble(&error))?;
         let found = self.judge(question, record.as_ref());
         if found.is_ok()
             && let Some(record) = record.filter(|record| !self.peppers.is_current(&record.hash))
@@ -205,6 +205,15 @@ impl Lookup for StoreLookup {
 
     fn look_up<'a>(&'a self, question: &'a Question) -> Looking<'a, GoodKey> {
         Box::pin(self.ask(question))
+    }
+}
+
+fn trouble(error: &StoreError) -> Trouble {
+    let trouble = Trouble::new(chain(error));
+    match error {
+        // The store answered. Whoever has the key must not keep others from theirs.
+        StoreError::Unreadable(..) => trouble.blamed_on(Blame::Nobody),
+        _ => trouble,
     }
 }
 

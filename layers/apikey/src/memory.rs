@@ -73,8 +73,8 @@ impl KeyStore for MemoryStore {
         done(Ok(()))
     }
 
-    fn remove_ended(&self, before: u64) -> StoreFuture<'_, u64> {
-        done(Ok(self.records().remove_ended(before)))
+    fn remove_ended(&self, before: u64, at_most: usize) -> StoreFuture<'_, usize> {
+        done(Ok(self.records().remove_ended(before, at_most)))
     }
 }
 

@@ -70,10 +70,13 @@ impl Records {
         }
     }
 
-    pub(crate) fn remove_ended(&mut self, before: u64) -> u64 {
-        let all = self.0.len();
-        self.0.retain(|_, record| record.ends_at() >= before);
-        all.abs_diff(self.0.len()) as u64
+    pub(crate) fn remove_ended(&mut self, before: u64, at_most: usize) -> usize {
+        let ended = self.0.values().filter(|record| record.ends_at() < before);
+        let ended: Vec<_> = ended.map(|record| record.id).take(at_most).collect();
+        for id in &ended {
+            self.0.remove(id);
+        }
+        ended.len()
     }
 
     /// When it was used is the store's to know.

@@ -15,7 +15,12 @@ use crate::{KeyId, KeyRecord, Revoked};
 ///    revocation stays.
 /// 6. [`touch`](Self::touch) only moves forward, and changes nothing else: neither the version. No change of the
 ///    record moves it back.
-/// 7. [`remove_ended`](Self::remove_ended) removes no record whose key is good, or will be.
+/// 7. [`remove_ended`](Self::remove_ended) removes what ended before that time, and nothing else. What went does
+///    not come back by a change of somebody who read it before.
+/// 8. One record that can't be read is [`StoreError::Unreadable`], and keeps nobody from the others: they are
+///    found, listed and changed as ever. It can be revoked, though the answer is that error.
+///
+/// Every wait of a store has an end: who asks may have none of its own.
 pub trait KeyStore: Send + Sync + 'static {
     /// The record of a key.
     fn get(&self, id: KeyId) -> StoreFuture<'_, Option<KeyRecord>>;
@@ -32,15 +37,17 @@ pub trait KeyStore: Send + Sync + 'static {
     /// Revokes a key, and returns its record as it is then; `None` if there is no such key.
     fn revoke(&self, id: KeyId, revoked: Revoked) -> StoreFuture<'_, Option<KeyRecord>>;
 
-    /// At most so many records in the order of their ids, from the first one after `after` on.
+    /// At most so many records in the order of their ids, from the first one after `after` on; an empty page is
+    /// the end. A page ends before a record that can't be read, and one that would begin with it is
+    /// [`StoreError::Unreadable`], which tells the id to go on after.
     fn list(&self, after: Option<KeyId>, at_most: usize) -> StoreFuture<'_, Vec<KeyRecord>>;
 
     /// Says when keys were used, in seconds since the Unix epoch. Ids that are not there count for nothing.
     fn touch(&self, uses: Vec<(KeyId, u64)>) -> StoreFuture<'_, ()>;
 
-    /// Removes all records that [ended](KeyRecord::ends_at) before a time, in seconds since the Unix epoch; how
-    /// many these were.
-    fn remove_ended(&self, before: u64) -> StoreFuture<'_, u64>;
+    /// Removes at most so many records that [ended](KeyRecord::ends_at) before a time, in seconds since the Unix
+    /// epoch; how many went.
+    fn remove_ended(&self, before: u64, at_most: usize) -> StoreFuture<'_, usize>;
 }
 
 /// What a store answers.
@@ -56,7 +63,10 @@ pub enum StoreError {
     Revoked,
     /// There is no room for more.
     Full,
-    /// The store can't be asked, or does not understand what it holds.
+    /// The record of this key is there, and can't be read; or can't be written as it is. That says nothing of
+    /// others.
+    Unreadable(KeyId, Box<dyn Error + Send + Sync>),
+    /// The store can't be asked.
     Down(Box<dyn Error + Send + Sync>),
 }
 
@@ -66,6 +76,7 @@ impl fmt::Display for StoreError {
             Self::Conflict => f.write_str("the record is another one by now"),
             Self::Revoked => f.write_str("the key is revoked, which is for good"),
             Self::Full => f.write_str("the store is full"),
+            Self::Unreadable(id, _) => write!(f, "the record of key `{id}` can't be read"),
             Self::Down(_) => f.write_str("the store can't be asked"),
         }
     }
@@ -74,7 +85,7 @@ impl fmt::Display for StoreError {
 impl Error for StoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Down(error) => Some(&**error),
+            Self::Unreadable(_, error) | Self::Down(error) => Some(&**error),
             _ => None,
         }
     }

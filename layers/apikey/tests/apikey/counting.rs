@@ -1,19 +1,20 @@
 use std::{
     future::ready,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
 use bartizan_apikey::{KeyId, KeyRecord, KeyStore, Revoked, StoreError, StoreFuture};
 
-/// A store whose reads are counted, and that can be down.
+/// A store whose reads are counted, that can be down, and of which one record can be spoilt.
 #[derive(Clone)]
 pub(crate) struct Counting<S> {
     inner: S,
     reads: Arc<AtomicUsize>,
     is_down: Arc<AtomicBool>,
+    unreadable: Arc<Mutex<Option<KeyId>>>,
 }
 
 impl<S> Counting<S> {
@@ -22,6 +23,7 @@ impl<S> Counting<S> {
             inner,
             reads: Arc::default(),
             is_down: Arc::default(),
+            unreadable: Arc::default(),
         }
     }
 
@@ -31,6 +33,11 @@ impl<S> Counting<S> {
 
     pub(crate) fn is_down(&self, is_down: bool) {
         self.is_down.store(is_down, Ordering::SeqCst);
+    }
+
+    /// From now on the record of this key can't be read.
+    pub(crate) fn spoil(&self, id: KeyId) {
+        *self.unreadable.lock().unwrap() = Some(id);
     }
 
     fn up<'a, T: Send + 'a>(
@@ -47,6 +54,9 @@ impl<S> Counting<S> {
 impl<S: KeyStore> KeyStore for Counting<S> {
     fn get(&self, id: KeyId) -> StoreFuture<'_, Option<KeyRecord>> {
         self.reads.fetch_add(1, Ordering::SeqCst);
+        if *self.unreadable.lock().unwrap() == Some(id) {
+            return Box::pin(ready(Err(StoreError::Unreadable(id, "spoilt".into()))));
+        }
         self.up(|| self.inner.get(id))
     }
 
@@ -74,7 +84,7 @@ impl<S: KeyStore> KeyStore for Counting<S> {
         self.up(|| self.inner.touch(uses))
     }
 
-    fn remove_ended(&self, before: u64) -> StoreFuture<'_, u64> {
-        self.up(|| self.inner.remove_ended(before))
+    fn remove_ended(&self, before: u64, at_most: usize) -> StoreFuture<'_, usize> {
+        self.up(|| self.inner.remove_ended(before, at_most))
     }
 }

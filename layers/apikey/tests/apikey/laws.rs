@@ -99,24 +99,33 @@ async fn a_use_moves_forward_and_changes_nothing_else(store: impl KeyStore) {
     assert_eq!(kept.last_used, Some(7));
 }
 
-async fn only_what_ended_before_is_removed(store: impl KeyStore) {
-    let [expired, revoked, both, now, good, early] =
-        [NOW - 1, NOW + 9, NOW + 9, NOW, NOW + 9, NOW + 99];
+async fn what_ended_goes_in_batches_and_does_not_come_back(store: impl KeyStore) {
     let mut records = Vec::new();
-    for expires_at in [expired, revoked, both, now, good, early] {
+    for expires_at in [NOW - 2, NOW - 1, NOW, NOW + 1] {
         let mut record = record().await;
         record.expires_at = expires_at;
         store.insert(record.clone()).await.unwrap();
-        records.push(record.id);
+        records.push(record);
     }
-    let at = |at| serde_json::from_str(&format!(r#"{{"at":{at},"reason":"left"}}"#)).unwrap();
-    store.revoke(records[1], at(NOW - 1)).await.unwrap();
-    store.revoke(records[2], at(NOW)).await.unwrap();
-    assert_eq!(store.remove_ended(NOW).await.unwrap(), 2);
-    assert_eq!(store.remove_ended(NOW).await.unwrap(), 0);
-    for (place, id) in records.iter().enumerate() {
-        let is_there = store.get(*id).await.unwrap().is_some();
-        assert_eq!(is_there, place > 1, "{place}");
+    let dead = record().await;
+    store.insert(dead.clone()).await.unwrap();
+    store.revoke(dead.id, revoked("left")).await.unwrap();
+    assert_eq!(store.remove_ended(NOW, 0).await.unwrap(), 0);
+    assert_eq!(store.remove_ended(NOW, 1).await.unwrap(), 1);
+    assert_eq!(store.remove_ended(NOW, 9).await.unwrap(), 1);
+    assert!(store.get(dead.id).await.unwrap().is_some());
+    assert_eq!(store.remove_ended(NOW + 1, 9).await.unwrap(), 2);
+    assert_eq!(store.remove_ended(NOW + 1, 9).await.unwrap(), 0);
+    let left = store.list(None, 9).await.unwrap();
+    assert_eq!(left, [records.pop().unwrap()]);
+    for gone in records.iter().chain([&dead]) {
+        assert_eq!(store.get(gone.id).await.unwrap(), None);
+        let back = store.replace(next(gone)).await;
+        assert!(matches!(back, Err(StoreError::Conflict)));
+        let back = store.rotate(next(gone), record().await).await;
+        assert!(matches!(back, Err(StoreError::Conflict)));
+        store.touch(vec![(gone.id, NOW)]).await.unwrap();
+        assert_eq!(store.revoke(gone.id, revoked("late")).await.unwrap(), None);
     }
 }
 
@@ -138,7 +147,7 @@ laws!(memory: MemoryStore::new() =>
     a_rotation_is_both_or_neither,
     a_revocation_is_for_good_and_the_first_stays,
     a_use_moves_forward_and_changes_nothing_else,
-    only_what_ended_before_is_removed,
+    what_ended_goes_in_batches_and_does_not_come_back,
 );
 
 #[tokio::test]

@@ -211,6 +211,22 @@ async fn a_grant_that_can_t_be_is_refused_by_name() {
 }
 
 #[tokio::test]
+async fn records_of_keys_that_may_be_remembered_as_good_are_not_removed() {
+    let clock = clock();
+    let (keys, _) = keys(&clock);
+    let [revoked, good] = [issue(&keys).await, issue(&keys).await];
+    keys.revoke(revoked.record().id, "left").await.unwrap();
+    // 30 s, and 300 s without the store.
+    clock.advance(Duration::from_secs(330));
+    assert_eq!(keys.remove_ended(Duration::ZERO, 9).await.unwrap(), 0);
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(keys.remove_ended(Duration::ZERO, 0).await.unwrap(), 0);
+    assert_eq!(keys.remove_ended(Duration::ZERO, 9).await.unwrap(), 1);
+    assert!(verify(&keys, revoked.text()).await.is_err());
+    assert!(verify(&keys, good.text()).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_list_comes_page_by_page_in_one_order() {
     let (keys, _) = keys(&clock());
     let mut ids = Vec::new();
@@ -237,9 +253,9 @@ async fn records_of_keys_that_ended_go_when_they_are_told_to() {
     let (revoked, good) = (issue(&keys).await, issue(&keys).await);
     keys.revoke(revoked.record().id, "left").await.unwrap();
     clock.advance(31 * DAY);
-    assert_eq!(keys.remove_ended(31 * DAY).await.unwrap(), 0);
-    assert_eq!(keys.remove_ended(30 * DAY).await.unwrap(), 1);
-    assert_eq!(keys.remove_ended(29 * DAY).await.unwrap(), 1);
+    assert_eq!(keys.remove_ended(31 * DAY, 9).await.unwrap(), 0);
+    assert_eq!(keys.remove_ended(30 * DAY, 9).await.unwrap(), 1);
+    assert_eq!(keys.remove_ended(29 * DAY, 9).await.unwrap(), 1);
     let left = keys.list(None, 9).await.unwrap();
     assert_eq!(left, [good.record().clone()]);
     for gone in [short, revoked] {

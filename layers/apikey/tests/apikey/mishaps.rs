@@ -55,8 +55,8 @@ impl KeyStore for Stuck {
     fn touch(&self, uses: Vec<(KeyId, u64)>) -> StoreFuture<'_, ()> {
         self.0.touch(uses)
     }
-    fn remove_ended(&self, before: u64) -> StoreFuture<'_, u64> {
-        self.0.remove_ended(before)
+    fn remove_ended(&self, before: u64, at_most: usize) -> StoreFuture<'_, usize> {
+        self.0.remove_ended(before, at_most)
     }
 }
 

@@ -79,6 +79,30 @@ async fn while_the_store_is_down_known_keys_are_good_for_a_bounded_time_and_othe
 }
 
 #[tokio::test]
+async fn a_record_that_can_t_be_read_keeps_nobody_from_the_others() {
+    let clock = clock();
+    let (keys, store) = keys(&clock);
+    let [spoilt, known, new] = [issue(&keys).await, issue(&keys).await, issue(&keys).await];
+    let here = IpAddr::from([192, 0, 2, 1]);
+    for key in [&spoilt, &known] {
+        assert_eq!(kind(&keys, key.text(), here).await, None);
+    }
+    store.spoil(spoilt.record().id);
+    clock.advance(Duration::from_secs(30));
+    // It may be revoked, so that it was good counts for nothing.
+    let down = Some(DenialKind::Unavailable);
+    for _ in 0..10 {
+        assert_eq!(kind(&keys, spoilt.text(), here).await, down);
+        clock.advance(Duration::from_secs(10));
+    }
+    let before = store.reads();
+    for key in [&known, &new] {
+        assert_eq!(kind(&keys, key.text(), here).await, None);
+    }
+    assert_eq!(store.reads() - before, 2, "they were asked about");
+}
+
+#[tokio::test]
 async fn a_setting_out_of_range_names_itself() {
     let build = |json: &str| {
         let config: ApiKeyConfig = serde_json::from_str(json).unwrap();
