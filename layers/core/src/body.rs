@@ -61,9 +61,25 @@ impl<B> ResponseBody<B> {
     #[cfg(feature = "auth")]
     pub(crate) fn until(self, end: Box<dyn End>) -> Self {
         let held = match self.held {
-            Held::Theirs { body } => Held::until(body, end),
+            Held::Theirs { body } => Held::until(body, [end], []),
             Held::Until { mut until } => {
                 until.as_mut().project().ends.push(end);
+                Held::Until { until }
+            }
+            ours @ (Held::Ours { .. } | Held::OurStream { .. }) => ours,
+        };
+        Self { held }
+    }
+
+    /// The same body, which keeps a value until its service's body has ended, or it is dropped: a permit that
+    /// holds for as long as the answer is under way. A text of ours keeps nothing: it is all there.
+    #[must_use]
+    pub fn keeping(self, kept: impl fmt::Debug + Send + Sync + 'static) -> Self {
+        let kept: Kept = Box::new(kept);
+        let held = match self.held {
+            Held::Theirs { body } => Held::until(body, [], [kept]),
+            Held::Until { mut until } => {
+                until.as_mut().project().kept.push(kept);
                 Held::Until { until }
             }
             ours @ (Held::Ours { .. } | Held::OurStream { .. }) => ours,
@@ -109,22 +125,30 @@ pin_project! {
 }
 
 pin_project! {
-    /// A body that ends when the first of these comes.
+    /// A body that ends when the first of these comes, and until then keeps what others wait for.
     #[derive(Debug)]
     struct Until<B> {
         #[pin]
         body: B,
         ends: Vec<Box<dyn End>>,
+        kept: Vec<Kept>,
         // Once over it stays so, though a clock may be set back.
         is_over: bool,
     }
 }
+
+/// What is dropped at a body's end.
+type Kept = Box<dyn Keep>;
 
 /// What ends a body, whatever its service goes on to say.
 pub(crate) trait End: fmt::Debug + Send + Sync {
     /// Asked before each frame.
     fn has_come(&mut self) -> bool;
 }
+
+trait Keep: fmt::Debug + Send + Sync {}
+
+impl<T: fmt::Debug + Send + Sync> Keep for T {}
 
 impl<B> Held<B> {
     fn ours(bytes: Bytes) -> Self {
@@ -133,12 +157,16 @@ impl<B> Held<B> {
         }
     }
 
-    #[cfg(feature = "auth")]
-    fn until(body: B, end: Box<dyn End>) -> Self {
+    fn until<const E: usize, const K: usize>(
+        body: B,
+        ends: [Box<dyn End>; E],
+        kept: [Kept; K],
+    ) -> Self {
         Self::Until {
             until: Box::pin(Until {
                 body,
-                ends: vec![end],
+                ends: ends.into(),
+                kept: kept.into(),
                 is_over: false,
             }),
         }
@@ -151,11 +179,21 @@ impl<B: Body<Data = Bytes>> Until<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.project();
+        let mut body = this.body;
         *this.is_over = *this.is_over || this.ends.iter_mut().any(|end| end.has_come());
-        if *this.is_over {
-            return Poll::Ready(None);
+        let frame = match *this.is_over {
+            true => Poll::Ready(None),
+            false => body.as_mut().poll_frame(cx),
+        };
+        let is_more = match &frame {
+            Poll::Ready(Some(Ok(_))) => !body.is_end_stream(),
+            Poll::Ready(_) => false,
+            Poll::Pending => true,
+        };
+        if !is_more {
+            this.kept.clear();
         }
-        this.body.poll_frame(cx)
+        frame
     }
 }
 
@@ -187,6 +225,7 @@ impl<B: Body<Data = Bytes>> Body for Held<B> {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Theirs { body } => body.size_hint(),
+            Self::Until { until } if until.ends.is_empty() => until.body.size_hint(),
             Self::Until { .. } | Self::OurStream { .. } => SizeHint::default(),
             Self::Ours { bytes } => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64)
@@ -220,3 +259,101 @@ macro_rules! delegate_body {
 }
 
 delegate_body!(RequestBody ResponseBody);
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::VecDeque,
+        convert::Infallible,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        task::Waker,
+    };
+
+    use super::*;
+
+    /// Counts itself while it is there.
+    #[derive(Debug)]
+    struct Permit(Arc<AtomicUsize>);
+
+    impl Drop for Permit {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    fn permit(count: &Arc<AtomicUsize>) -> Permit {
+        count.fetch_add(1, Ordering::SeqCst);
+        Permit(Arc::clone(count))
+    }
+
+    /// Frames one by one; `tells_end` as `Full` does, so that nobody asks for what comes after the last.
+    struct Frames {
+        left: VecDeque<&'static str>,
+        tells_end: bool,
+    }
+
+    impl Body for Frames {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            let next = self.left.pop_front();
+            Poll::Ready(next.map(|text| Ok(Frame::data(Bytes::from_static(text.as_bytes())))))
+        }
+
+        fn is_end_stream(&self) -> bool {
+            self.tells_end && self.left.is_empty()
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            SizeHint::with_exact(self.left.iter().map(|text| text.len() as u64).sum())
+        }
+    }
+
+    fn frames(tells_end: bool) -> ResponseBody<Frames> {
+        ResponseBody::inner(Frames {
+            left: ["a", "b"].into(),
+            tells_end,
+        })
+    }
+
+    fn next(body: &mut ResponseBody<Frames>) -> bool {
+        let polled = Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()));
+        matches!(polled, Poll::Ready(Some(Ok(_))))
+    }
+
+    #[test]
+    fn what_a_body_keeps_is_let_go_at_its_end_and_not_before() {
+        for tells_end in [false, true] {
+            let count = Arc::default();
+            let mut body = frames(tells_end)
+                .keeping(permit(&count))
+                .keeping(permit(&count));
+            assert_eq!(body.size_hint().exact(), Some(2), "the length passes");
+            assert!(next(&mut body));
+            assert_eq!(count.load(Ordering::SeqCst), 2);
+            assert!(next(&mut body));
+            let expected = if tells_end { 0 } else { 2 };
+            assert_eq!(count.load(Ordering::SeqCst), expected);
+            assert!(!next(&mut body));
+            assert_eq!(count.load(Ordering::SeqCst), 0, "the body is still there");
+        }
+    }
+
+    #[test]
+    fn what_a_body_keeps_goes_with_it() {
+        let count = Arc::default();
+        let body = frames(false).keeping(permit(&count));
+        assert_eq!(count.load(Ordering::SeqCst), 1);
+        drop(body);
+        assert_eq!(count.load(Ordering::SeqCst), 0);
+        drop(ResponseBody::<Frames>::refusal("no").keeping(permit(&count)));
+        assert_eq!(count.load(Ordering::SeqCst), 0);
+    }
+}

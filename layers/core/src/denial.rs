@@ -22,6 +22,7 @@ struct Inner {
     rpc_id: Option<Box<str>>,
     rpc_data: Option<Box<str>>,
     disguise: Option<Box<Disguise>>,
+    violated_policy: Option<Cow<'static, str>>,
 }
 
 macro_rules! kinds {
@@ -117,6 +118,8 @@ kinds! {
     HeadersTooLarge: "headers_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, 431, "the headers are too large";
     /// Too many requests (RL-2).
     RateLimited: "rate_limited", TOO_MANY_REQUESTS, 429, "too many requests";
+    /// As much is under way as the server bears; nobody in particular is at fault (RL-2).
+    Saturated: "saturated", SERVICE_UNAVAILABLE, 503, "too much is under way";
     /// What the guard needs is down (AC-16).
     Unavailable: "unavailable", SERVICE_UNAVAILABLE, 503, "temporarily unavailable";
     /// The inner service failed (SH-4).
@@ -139,6 +142,7 @@ impl Denial {
             rpc_id: None,
             rpc_data: None,
             disguise: None,
+            violated_policy: None,
         }))
     }
 
@@ -201,6 +205,12 @@ impl Denial {
         self.with_rpc_data(data)
     }
 
+    /// The policy of `RateLimit-Policy` that is violated, for a caller whose call is not known (RL-6).
+    #[must_use]
+    pub fn with_violated_policy(self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.with(|inner| inner.violated_policy = Some(name.into()))
+    }
+
     /// Answers something else than the kind does, with another [`status`](Self::status).
     #[must_use]
     pub fn disguised(self, disguise: Disguise) -> Self {
@@ -244,6 +254,10 @@ impl Denial {
 
     pub(crate) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
         &self.0.headers
+    }
+
+    pub(crate) fn violated_policy(&self) -> Option<&str> {
+        self.0.violated_policy.as_deref()
     }
 
     pub(crate) fn rpc_id(&self) -> Option<&str> {

@@ -11,7 +11,8 @@ impl Denial {
     /// The one place where a refusal becomes an answer.
     ///
     /// Status and headers follow the kind; the body is a JSON-RPC error that echoes the request's
-    /// id when it is known and omits it otherwise, never `null` (PH-5). A 5xx names the
+    /// id when it is known and omits it otherwise, never `null` (PH-5). A limit that refuses before the
+    /// call was read answers with problem details instead (RFC 9457, RL-6). A 5xx names the
     /// correlation id. Answers are not cacheable (RL-2, SH-3). A [disguise](crate::Disguise) replaces all of it.
     ///
     /// Layers call this through [`refuse!`](crate::refuse), which also logs and records it.
@@ -19,10 +20,15 @@ impl Denial {
         if let Some(disguise) = self.disguise() {
             return disguise.clone().response(self);
         }
-        let mut response = Response::new(self.body_for(context));
+        let problem = self.problem_type(context);
+        let mut response = Response::new(self.body_for(context, problem));
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let media = match problem {
+            Some(_) => "application/problem+json",
+            None => "application/json",
+        };
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         for challenge in self.challenges() {
             headers.append(WWW_AUTHENTICATE, challenge.clone());
@@ -40,11 +46,51 @@ impl Denial {
         response
     }
 
-    fn body_for<B>(&self, context: &SecurityContext) -> ResponseBody<B> {
+    fn body_for<B>(
+        &self,
+        context: &SecurityContext,
+        problem: Option<&'static str>,
+    ) -> ResponseBody<B> {
         if context.answers_head() {
             return ResponseBody::default();
         }
-        ResponseBody::refusal(self.body(context))
+        ResponseBody::refusal(match problem {
+            Some(problem) => self.problem(problem, context),
+            None => self.body(context),
+        })
+    }
+
+    /// The problem type of a limit that refuses before anybody knows what to answer to.
+    fn problem_type(&self, context: &SecurityContext) -> Option<&'static str> {
+        let problem = match self.kind() {
+            DenialKind::RateLimited => "quota-exceeded",
+            DenialKind::Saturated => "temporary-reduced-capacity",
+            _ => return None,
+        };
+        let is_known = self.rpc_id().is_some() || self.rpc_data().is_some() || is_read(context);
+        (!is_known).then_some(problem)
+    }
+
+    /// RFC 9457; the types are those of draft-ietf-httpapi-ratelimit-headers-11.
+    fn problem(&self, problem: &str, context: &SecurityContext) -> String {
+        let mut body = String::with_capacity(192);
+        body.push_str(r#"{"type":"https://iana.org/assignments/http-problem-types#"#);
+        body.push_str(problem);
+        body.push_str(r#"","title":"#);
+        write_json_string(&mut body, self.message());
+        body.push_str(r#","status":"#);
+        body.push_str(self.status().as_str());
+        if let Some(policy) = self.violated_policy() {
+            body.push_str(r#","violated-policies":["#);
+            write_json_string(&mut body, policy);
+            body.push(']');
+        }
+        if self.status().is_server_error() {
+            body.push_str(r#","correlationId":"#);
+            write_json_string(&mut body, context.correlation_id().as_str());
+        }
+        body.push('}');
+        body
     }
 
     fn body(&self, context: &SecurityContext) -> String {
@@ -79,9 +125,19 @@ fn call_id(context: &SecurityContext) -> Option<&str> {
     (call.kind() == crate::CallKind::Request).then(|| call.id())?
 }
 
+#[cfg(feature = "call")]
+fn is_read(context: &SecurityContext) -> bool {
+    context.call().is_some()
+}
+
 #[cfg(not(feature = "call"))]
 fn call_id(_: &SecurityContext) -> Option<&str> {
     None
+}
+
+#[cfg(not(feature = "call"))]
+fn is_read(_: &SecurityContext) -> bool {
+    false
 }
 
 /// Refuses a request: logs it, records the finding, and renders the answer.
@@ -136,7 +192,7 @@ pub fn scrub<B>(response: &mut Response<ResponseBody<B>>, context: &SecurityCont
         DenialKind::Internal,
         "the inner service answered a server error",
     );
-    *response.body_mut() = denial.body_for(context);
+    *response.body_mut() = denial.body_for(context, None);
     response.extensions_mut().clear();
     let headers = response.headers_mut();
     for described in DESCRIBES_THE_BODY {
@@ -229,6 +285,30 @@ mod tests {
             assert_eq!(response.headers()[RETRY_AFTER], sent, "{after} ms");
             assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
         }
+    }
+
+    #[test]
+    fn rl_6_a_limit_that_refuses_before_the_call_is_read_answers_with_problem_details() {
+        let context = SecurityContext::default();
+        let limited = Denial::new(DenialKind::RateLimited, "why").with_violated_policy("address");
+        let response = limited.clone().into_response::<String>(&context);
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+        let problem = limited.problem_type(&context).unwrap();
+        assert_eq!(
+            limited.problem(problem, &context),
+            r#"{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"too many requests","status":429,"violated-policies":["address"]}"#
+        );
+        let saturated = Denial::new(DenialKind::Saturated, "why");
+        let problem = saturated.problem_type(&context).unwrap();
+        let id = context.correlation_id().as_str();
+        assert_eq!(
+            saturated.problem(problem, &context),
+            format!(
+                r#"{{"type":"https://iana.org/assignments/http-problem-types#temporary-reduced-capacity","title":"too much is under way","status":503,"correlationId":"{id}"}}"#
+            )
+        );
+        let other = Denial::new(DenialKind::Unavailable, "why");
+        assert_eq!(other.problem_type(&context), None);
     }
 
     #[test]

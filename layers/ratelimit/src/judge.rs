@@ -133,7 +133,11 @@ impl Limits {
 pub(crate) fn refused(exhausted: &Exhausted<'_>, telling: Telling) -> Denial {
     let denial = Denial::new(DenialKind::RateLimited, exhausted.tier.reason.clone())
         .with_retry_after(exhausted.wait);
-    match exhausted.told.and_then(|s| Fields::of(&s, telling)) {
+    let Some(told) = exhausted.told else {
+        return denial;
+    };
+    let denial = denial.with_violated_policy(told.tier.name);
+    match Fields::of(&told, telling) {
         Some(fields) => fields.on(denial),
         None => denial,
     }

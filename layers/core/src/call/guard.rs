@@ -45,9 +45,14 @@ pub trait JudgeCall: Clone {
 }
 
 /// What a [`JudgeCall`] does to the answer of a request that it let pass.
-pub trait Pass {
+pub trait Pass: Sized {
     /// Adds to the answer's headers.
     fn amend(self, headers: &mut HeaderMap);
+
+    /// Sees the whole answer, where headers are not enough; by default it [amends](Self::amend) them.
+    fn complete<B>(self, answer: &mut Response<ResponseBody<B>>) {
+        self.amend(answer.headers_mut());
+    }
 }
 
 impl Pass for () {
@@ -222,7 +227,7 @@ where
                 StateProj::Decided { guard, pass } => {
                     let mut response = ready!(guard.poll(cx))?;
                     if let Some(pass) = pass.take() {
-                        pass.amend(response.headers_mut());
+                        pass.complete(&mut response);
                     }
                     return Poll::Ready(Ok(response));
                 }

@@ -190,6 +190,23 @@ async fn a_bare_401_is_no_failure_of_who_sent_nothing_or_was_identified() {
     assert_eq!(good().from("192.0.2.1").to(&service).await.status(), 200);
 }
 
+/// Nobody knows yet whether it is a call, and which.
+#[tokio::test]
+async fn rl_6_a_refusal_by_address_is_problem_details_that_name_the_tier() {
+    let limits = limits(|l| l.address(quota(60, 1)));
+    assert_eq!(status(&limits, good().from("192.0.2.1")).await, 200);
+    let answer = good().from("192.0.2.1").to(&fenced(limits)).await;
+    assert_eq!(
+        header(&answer, "content-type"),
+        Some("application/problem+json")
+    );
+    let body = text(answer).await;
+    assert_eq!(
+        body,
+        r#"{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"too many requests","status":429,"violated-policies":["address"]}"#
+    );
+}
+
 #[tokio::test]
 async fn good_credentials_use_up_no_tries() {
     let limits = limits(|l| l.failed_authentication(quota(60, 1)));

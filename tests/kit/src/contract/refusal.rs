@@ -1,6 +1,6 @@
 use std::convert::Infallible;
 
-use bartizan_core::Denial;
+use bartizan_core::{Denial, DenialKind};
 use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body::Body;
@@ -15,7 +15,8 @@ use crate::Echo;
 
 /// A refused request does not arrive, and the refusal has the one form that all layers share: it
 /// is an answer, carries its `Denial`, is not cacheable, is a JSON-RPC error whose id is never
-/// null (PH-5), challenges properly (AC-1, AC-12) and keeps the internal reason to itself (AC-17).
+/// null (PH-5) or, of a limit, problem details (RL-6), challenges properly (AC-1, AC-12) and keeps the
+/// internal reason to itself (AC-17).
 pub async fn refusal<L, S, R>(layer: L, request: impl Fn() -> Request<Full<Bytes>>) -> Outcome
 where
     L: Layer<Echo, Service = S>,
@@ -40,8 +41,23 @@ where
     })?;
     let failing = head.status.is_client_error() || head.status.is_server_error();
     ensure(failing, || format!("a refusal of {}", head.status))?;
+    let is_limit = matches!(
+        denial.kind(),
+        DenialKind::RateLimited | DenialKind::Saturated
+    );
+    let problem = "application/problem+json";
+    let is_problem = is_limit
+        && head
+            .headers
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|media| media == problem);
+    let media = if is_problem {
+        problem
+    } else {
+        "application/json"
+    };
     for (name, value) in [
-        (header::CONTENT_TYPE, "application/json"),
+        (header::CONTENT_TYPE, media),
         (header::CACHE_CONTROL, "no-store"),
     ] {
         let got: Vec<_> = head.headers.get_all(&name).iter().collect();
@@ -68,9 +84,17 @@ where
     let body = bytes_of(body).await?;
     let message: Value = serde_json::from_slice(&body)
         .map_err(|error| format!("a refusal that is no JSON ({error}): {body:?}"))?;
-    let code = message["error"]["code"].is_i64() && message["error"]["message"].is_string();
-    ensure(message["jsonrpc"] == "2.0" && code, || {
-        format!("no JSON-RPC error: {message}")
+    let has_form = if is_problem {
+        let is_known = |kind: &str| kind.starts_with("https://iana.org/assignments/");
+        message["type"].as_str().is_some_and(is_known)
+            && message["title"].is_string()
+            && message["status"] == head.status.as_u16()
+    } else {
+        let error = &message["error"];
+        message["jsonrpc"] == "2.0" && error["code"].is_i64() && error["message"].is_string()
+    };
+    ensure(has_form, || {
+        format!("neither a JSON-RPC error nor a problem: {message}")
     })?;
     ensure(message.get("id") != Some(&Value::Null), || {
         format!("a null id: {message}")
