@@ -10,6 +10,6 @@ pub trait Permissions: Any + Send + Sync {
     /// Whether the principal has the role, itself or through a role that includes it.
     fn has_role(&self, principal: &Principal, role: &str) -> bool;
 
-    /// Whether one of the principal's roles grants the capability.
+    /// Whether one of the principal's roles grants the capability, or its credential.
     fn has_capability(&self, principal: &Principal, capability: &str) -> bool;
 }

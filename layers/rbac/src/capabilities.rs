@@ -4,6 +4,7 @@ use bartizan_core::names::capability::{family, grants as grants_it, is_name};
 
 use crate::{
     RbacConfigError,
+    asker::Asker,
     roles::{RoleSet, Roles},
 };
 
@@ -13,6 +14,13 @@ use crate::{
 /// is known and makes nothing known: otherwise a typo would be granted by `*`.
 #[derive(Debug, Default)]
 pub(crate) struct Capabilities(HashMap<Box<str>, RoleSet>);
+
+/// One that a rule needs.
+#[derive(Debug)]
+pub(crate) struct Capability {
+    pub(crate) name: Box<str>,
+    granted_by: RoleSet,
+}
 
 impl Capabilities {
     /// # Errors
@@ -66,12 +74,12 @@ impl Capabilities {
         Ok(Self(known))
     }
 
-    /// The roles that grant what a rule needs.
+    /// Who has what a rule needs.
     ///
     /// # Errors
     ///
     /// If it is not known, or no role grants it.
-    pub(crate) fn needed(&self, name: &str) -> Result<RoleSet, RbacConfigError> {
+    pub(crate) fn needed(&self, name: &str) -> Result<Capability, RbacConfigError> {
         let error = |problem| RbacConfigError::new("capability", name, problem);
         let granted_by = self.granted_by(name);
         let granted_by = *granted_by
@@ -79,13 +87,37 @@ impl Capabilities {
         if granted_by.is_empty() {
             return Err(error("is granted by no role"));
         }
-        Ok(granted_by)
+        Ok(Capability {
+            name: name.into(),
+            granted_by,
+        })
+    }
+
+    /// Whether one who asks has the capability. One that is not known is nobody's.
+    pub(crate) fn are_held(&self, capability: &str, asker: &Asker<'_>) -> bool {
+        let granted_by = self.granted_by(capability);
+        granted_by.is_some_and(|by| by.meets(&asker.roles) || is_granted(asker, capability))
     }
 
     /// The roles that grant the capability; `None` if it is not known.
-    pub(crate) fn granted_by(&self, capability: &str) -> Option<&RoleSet> {
+    fn granted_by(&self, capability: &str) -> Option<&RoleSet> {
         self.0.get(capability)
     }
+}
+
+impl Capability {
+    /// Whether one of the roles of who asks grants it, or the credential itself.
+    #[inline]
+    pub(crate) fn is_held_by(&self, asker: &Asker<'_>) -> bool {
+        self.granted_by.meets(&asker.roles) || is_granted(asker, &self.name)
+    }
+}
+
+/// Whether the credential grants what the policy knows.
+#[inline]
+fn is_granted(asker: &Asker<'_>, known: &str) -> bool {
+    let mut grants = asker.principal.capabilities();
+    grants.any(|grant| grants_it(grant, known))
 }
 
 fn pairs(grants: &[(String, Vec<String>)]) -> impl Iterator<Item = (&str, &str)> {

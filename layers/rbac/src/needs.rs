@@ -2,7 +2,7 @@ use crate::{
     Operation, RbacConfigError, Rule,
     approvals::NeededApprover,
     asker::Asker,
-    capabilities::Capabilities,
+    capabilities::{Capabilities, Capability},
     conditions::{Conditions, Names},
     roles::{RoleSet, Roles},
     scopes::{NeededScope, Scopes},
@@ -12,8 +12,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Needs {
     pub(crate) access: Access,
-    pub(crate) any_role: Option<Named<RoleSet>>,
-    pub(crate) capabilities: Box<[Named<RoleSet>]>,
+    pub(crate) any_role: Option<AnyRole>,
+    pub(crate) capabilities: Box<[Capability]>,
     pub(crate) scopes: Box<[NeededScope]>,
     pub(crate) conditions: Conditions,
     /// By whom, if it needs approval.
@@ -28,11 +28,11 @@ pub(crate) enum Access {
     Nobody,
 }
 
-/// A set of roles that satisfies, and how a record calls it.
+/// A set of roles any of which satisfies, and how a record calls it.
 #[derive(Debug)]
-pub(crate) struct Named<T> {
+pub(crate) struct AnyRole {
     pub(crate) name: Box<str>,
-    pub(crate) satisfied_by: T,
+    satisfied_by: RoleSet,
 }
 
 /// What is missing, of one rule or of several.
@@ -62,11 +62,7 @@ impl Needs {
         capabilities: &Capabilities,
         scopes: &Scopes<'_>,
     ) -> Result<Self, RbacConfigError> {
-        let granted = |name: &String| {
-            let satisfied_by = capabilities.needed(name)?;
-            let name = Box::from(&**name);
-            Ok(Named { name, satisfied_by })
-        };
+        let granted = |name: &String| capabilities.needed(name);
         let names = Names {
             roles,
             capabilities,
@@ -97,8 +93,12 @@ impl Needs {
             Access::Nobody => gaps.closed = true,
             Access::Identified if principal.is_anonymous() => gaps.somebody = true,
             Access::Identified => {
-                let mut needed = self.any_role.iter().chain(&self.capabilities);
-                gaps.authority = !needed.all(|needed| needed.satisfied_by.meets(&asker.roles));
+                let mut needed = self.capabilities.iter();
+                let has_role = self
+                    .any_role
+                    .as_ref()
+                    .is_none_or(|any| any.is_met_by(asker));
+                gaps.authority = !has_role || !needed.all(|needed| needed.is_held_by(asker));
                 let covered = |scope: &NeededScope| scope.is_among(principal.scopes());
                 gaps.scope = !self.scopes.iter().all(covered);
                 gaps.approval = self.approval.is_some();
@@ -113,6 +113,13 @@ impl Needs {
             }
         }
         gaps
+    }
+}
+
+impl AnyRole {
+    #[inline]
+    pub(crate) fn is_met_by(&self, asker: &Asker<'_>) -> bool {
+        self.satisfied_by.meets(&asker.roles)
     }
 }
 
@@ -161,7 +168,7 @@ fn access(rule: &Rule, conditions: &Conditions) -> Result<Access, RbacConfigErro
     }
 }
 
-fn any_role(rule: &Rule, roles: &Roles) -> Result<Option<Named<RoleSet>>, RbacConfigError> {
+fn any_role(rule: &Rule, roles: &Roles) -> Result<Option<AnyRole>, RbacConfigError> {
     let Some(any_role) = &rule.any_role else {
         return Ok(None);
     };
@@ -177,7 +184,7 @@ fn any_role(rule: &Rule, roles: &Roles) -> Result<Option<Named<RoleSet>>, RbacCo
         return Err(RbacConfigError::new("rule", &rule.name(), problem));
     }
     let name = any_role.join("` or `").into();
-    Ok(Some(Named { name, satisfied_by }))
+    Ok(Some(AnyRole { name, satisfied_by }))
 }
 
 fn once<'a>(names: &'a [String], setting: &'static str) -> Result<&'a [String], RbacConfigError> {

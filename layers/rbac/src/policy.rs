@@ -204,16 +204,15 @@ impl Policy {
         self.roles.only(role).meets(&asker.roles)
     }
 
-    /// Whether one of the principal's roles grants the capability. One that the policy does not
-    /// know is nobody's, not even `*` grants it: declare what only handlers ask for with
+    /// Whether one of the principal's roles grants the capability, or its
+    /// [credential](Principal::capabilities). One that the policy does not know is nobody's, not even `*` grants it: declare what only handlers ask for with
     /// [`PolicyBuilder::capability`].
     pub fn has_capability(&self, principal: &Principal, capability: &str) -> bool {
         self.is_capability_of(&Asker::new(principal, &self.roles), capability)
     }
 
     pub(crate) fn is_capability_of(&self, asker: &Asker<'_>, capability: &str) -> bool {
-        let granted = self.capabilities.granted_by(capability);
-        granted.is_some_and(|granted| granted.meets(&asker.roles))
+        self.capabilities.are_held(capability, asker)
     }
 }
 

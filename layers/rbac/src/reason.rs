@@ -285,9 +285,7 @@ impl Policy {
 
 fn lack(needs: &Needs, asker: &Asker<'_>, operation: &Operation<'_>) -> Option<String> {
     let gaps = needs.gaps(asker, operation);
-    let Asker {
-        principal, roles, ..
-    } = asker;
+    let principal = asker.principal;
     if gaps.closed {
         return Some("denies".to_owned());
     }
@@ -295,15 +293,12 @@ fn lack(needs: &Needs, asker: &Asker<'_>, operation: &Operation<'_>) -> Option<S
         return Some("needs somebody".to_owned());
     }
     let mut lacks = Reasons::after("", ", ");
-    let lacking_role = needs
-        .any_role
-        .iter()
-        .filter(|n| !n.satisfied_by.meets(roles));
+    let lacking_role = needs.any_role.iter().filter(|any| !any.is_met_by(asker));
     for role in lacking_role {
         lacks.add(|| format!("role `{}`", printable(&role.name, 300)));
     }
     let capabilities = needs.capabilities.iter();
-    for capability in capabilities.filter(|n| !n.satisfied_by.meets(roles)) {
+    for capability in capabilities.filter(|needed| !needed.is_held_by(asker)) {
         lacks.add(|| format!("capability `{}`", capability.name));
     }
     let scopes = needs.scopes.iter();

@@ -26,6 +26,8 @@ mod cedar;
 mod combined;
 #[path = "rbac/conditions.rs"]
 mod conditions;
+#[path = "rbac/credentials.rs"]
+mod credentials;
 #[path = "rbac/engines.rs"]
 mod engines;
 #[path = "rbac/explained.rs"]

@@ -1,7 +1,7 @@
 use crate::{
     Decision, Operation, Policy, RbacConfigError, Rule,
     asker::Asker,
-    needs::Named,
+    capabilities::Capability,
     roles::{RoleSet, Roles},
     rule::Target,
 };
@@ -10,7 +10,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct NeededApprover {
     role: Option<RoleSet>,
-    capability: Option<RoleSet>,
+    capability: Option<Capability>,
 }
 
 impl NeededApprover {
@@ -20,7 +20,7 @@ impl NeededApprover {
     pub(crate) fn new(
         rule: &Rule,
         roles: &Roles,
-        granted: &impl Fn(&String) -> Result<Named<RoleSet>, RbacConfigError>,
+        granted: &impl Fn(&String) -> Result<Capability, RbacConfigError>,
     ) -> Result<Option<Self>, RbacConfigError> {
         let Some(approver) = &rule.approval else {
             return Ok(None);
@@ -38,13 +38,17 @@ impl NeededApprover {
         let capability = approver.capability.as_ref().map(granted);
         Ok(Some(Self {
             role: role.transpose()?,
-            capability: capability.transpose()?.map(|named| named.satisfied_by),
+            capability: capability.transpose()?,
         }))
     }
 
     fn is_met_by(&self, asker: &Asker<'_>) -> bool {
-        let mut needed = self.role.iter().chain(&self.capability);
-        needed.all(|needed| needed.meets(&asker.roles))
+        let has_role = self
+            .role
+            .as_ref()
+            .is_none_or(|role| role.meets(&asker.roles));
+        let capability = self.capability.as_ref();
+        has_role && capability.is_none_or(|capability| capability.is_held_by(asker))
     }
 
     fn names_nobody(&self) -> bool {

@@ -53,7 +53,7 @@ impl Condition {
         Self(Kind::Role(role.to_owned()))
     }
 
-    /// One of the caller's roles grants this capability.
+    /// One of the caller's roles grants this capability, or its credential.
     pub fn capability(capability: &str) -> Self {
         Self(Kind::Capability(capability.to_owned()))
     }

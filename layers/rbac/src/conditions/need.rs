@@ -2,7 +2,7 @@ use super::{Condition, Kind, check::leaf, leaf::Leaf, segment::Segment};
 use crate::{
     Operation, RbacConfigError,
     asker::Asker,
-    capabilities::Capabilities,
+    capabilities::{Capabilities, Capability},
     roles::{RoleSet, Roles},
 };
 
@@ -19,6 +19,7 @@ pub(super) enum Need {
     /// The bit of a leaf.
     Leaf(u64),
     Roles(RoleSet),
+    Capability(Capability),
     Issuer(Box<str>),
     Segment(Segment),
     AnyOf(Box<[Self]>),
@@ -46,7 +47,9 @@ impl Need {
                 }
                 Self::Roles(names.roles.only(role))
             }
-            Kind::Capability(capability) => Self::Roles(names.capabilities.needed(capability)?),
+            Kind::Capability(capability) => {
+                Self::Capability(names.capabilities.needed(capability)?)
+            }
             Kind::Issuer(issuer) if issuer.is_empty() => {
                 let problem = "is empty, which no issuer is";
                 return Err(RbacConfigError::new("issuer", issuer, problem));
@@ -71,6 +74,7 @@ impl Need {
         match self {
             Self::Leaf(bit) => held & bit != 0,
             Self::Roles(roles) => roles.meets(&asker.roles),
+            Self::Capability(capability) => capability.is_held_by(asker),
             Self::Issuer(issuer) => {
                 !asker.principal.is_anonymous() && *asker.principal.issuer() == **issuer
             }
@@ -82,7 +86,7 @@ impl Need {
     pub(super) fn needs_somebody(&self, leaves: &[Leaf]) -> bool {
         match self {
             Self::Leaf(bit) => leaf_of(*bit, leaves).is_some_and(Leaf::needs_somebody),
-            Self::Roles(_) | Self::Issuer(_) | Self::Segment(_) => true,
+            Self::Roles(_) | Self::Capability(_) | Self::Issuer(_) | Self::Segment(_) => true,
             Self::AnyOf(any) => any.iter().all(|one| one.needs_somebody(leaves)),
         }
     }
@@ -90,7 +94,7 @@ impl Need {
     pub(super) fn is_of_somebody(&self, leaves: &[Leaf]) -> bool {
         match self {
             Self::Leaf(bit) => leaf_of(*bit, leaves).is_some_and(Leaf::is_of_somebody),
-            Self::Roles(_) | Self::Issuer(_) | Self::Segment(_) => true,
+            Self::Roles(_) | Self::Capability(_) | Self::Issuer(_) | Self::Segment(_) => true,
             Self::AnyOf(any) => any.iter().any(|one| one.is_of_somebody(leaves)),
         }
     }

@@ -312,6 +312,25 @@ async fn nobody_approves_what_is_their_own_or_what_the_policy_does_not_let_them(
 }
 
 #[tokio::test]
+async fn a_credential_that_grants_the_capability_itself_approves() {
+    let stage = Stage::new();
+    let sweep = stage.ask(&ann(), "sweep").await.id();
+    let with = |grant: &str| {
+        Principal::service(I, "bot")
+            .capabilities([grant])
+            .build("apikey")
+    };
+    assert_eq!(
+        stage.approvals.approve(sweep, &with("approvals:see")),
+        Err(ApprovalError::NotEntitled)
+    );
+    stage
+        .approvals
+        .approve(sweep, &with("approvals:*"))
+        .unwrap();
+}
+
+#[tokio::test]
 async fn an_approver_needs_the_scope_that_the_application_says() {
     let stage = Stage::of(Approvals::builder().approver_scope("approve"));
     let id = stage.ask(&ann(), "delete_note").await.id();
