@@ -37,6 +37,7 @@ struct Slots {
     decided: OnceLock<Decided>,
     is_heard: AtomicBool,
     limits_judged: AtomicBool,
+    rate_judged: AtomicBool,
     trail: Trail,
 }
 
@@ -216,6 +217,17 @@ impl SecurityContext {
     /// Whether a layer judged the request by the [limits](Principal::limits) of its principal.
     pub fn limits_are_judged(&self) -> bool {
         self.0.limits_judged.load(Ordering::Acquire)
+    }
+
+    /// Says that what the principal's [rate](Principal::rate) does not admit goes no further than here: done by a
+    /// layer that counted the request.
+    pub fn judge_rate(&self) {
+        self.0.rate_judged.store(true, Ordering::Release);
+    }
+
+    /// Whether a layer counted the request by the [rate](Principal::rate) of its principal.
+    pub fn rate_is_judged(&self) -> bool {
+        self.0.rate_judged.load(Ordering::Acquire)
     }
 
     /// What an authorization layer decided, if one did and somebody collects findings.

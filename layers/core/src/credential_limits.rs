@@ -23,11 +23,12 @@ use crate::{call::Subject, names::uri};
 /// Completions are judged by what they complete, and `subscriptions/listen` by each resource that it names, as
 /// `resources/subscribe` of it. Patterns are those of [`names`](crate::names).
 ///
-/// **`bartizan-rbac` enforces them**, and shows no more in lists than they admit. `AuthLayer` refuses the answer to a
-/// limited credential, with 500, if no layer inside judged by its limits: a stack that forgets them is found out by its
-/// first request, though what that request did is done. Nobody does so for a principal that another layer stamps.
-/// A layer of your own that enforces them says so with
-/// [`SecurityContext::judge_limits`](crate::SecurityContext::judge_limits).
+/// **`bartizan-rbac` enforces them**, and shows no more in lists than they admit; `bartizan-ratelimit` enforces
+/// [how often](Self::with_rate). `AuthLayer` refuses the answer to a limited credential, with 500, if no layer inside
+/// judged by its limits, or counted by its rate: a stack that forgets them is found out by its first request, though what
+/// that request did is done. Nobody does so for a principal that another layer stamps. A layer of your own that
+/// enforces them says so with [`SecurityContext::judge_limits`](crate::SecurityContext::judge_limits) and
+/// [`judge_rate`](crate::SecurityContext::judge_rate).
 ///
 /// ```
 /// use bartizan_core::{CredentialLimits, Principal};
@@ -134,6 +135,20 @@ impl CredentialLimits {
             return Err(CredentialLimitsError::new("calls", "", "are limited twice"));
         }
         Ok(self)
+    }
+
+    /// Whether it says anything of what is called, and not only how often.
+    pub fn names_calls(&self) -> bool {
+        let Inner {
+            tools,
+            prompts,
+            resources,
+            methods,
+            rate: _,
+        } = &*self.0;
+        [tools, prompts, resources, methods]
+            .into_iter()
+            .any(Option::is_some)
     }
 
     /// How often it may be called with; `None` if that is not limited.

@@ -15,7 +15,7 @@ use std::{
 };
 
 use bartizan_core::{
-    AuthLayer, Authenticator, Challenge, CredentialLimits, Denial, DenialKind, Principal,
+    AuthLayer, Authenticator, CallRate, Challenge, CredentialLimits, Denial, DenialKind, Principal,
     PrincipalKind, SecurityContext,
     auth::{CredentialPlace, Credentials, Identified, Verification},
     identify,
@@ -56,6 +56,15 @@ fn judge(token: &str) -> Result<Identified, Denial> {
         "limited" => Ok(Identified::new(
             Principal::user("https://issuer.example", "ann")
                 .limits(CredentialLimits::new().with_tools(["read_*"]).unwrap())
+                .build("test"),
+        )),
+        "rated" => Ok(Identified::new(
+            Principal::user("https://issuer.example", "ann")
+                .limits(
+                    CredentialLimits::new()
+                        .with_rate(CallRate::new(6, 1).unwrap())
+                        .unwrap(),
+                )
                 .build("test"),
         )),
         "nonce" => Ok(Identified::new(
@@ -528,6 +537,35 @@ async fn a_limited_credential_gets_no_answer_where_nobody_judges_by_its_limits()
     assert_eq!(answer("Bearer limited", false, 404, false).await, 404);
     assert_eq!(answer("Bearer limited", false, 503, true).await, 503);
     assert_eq!(answer("Bearer good", false, 200, false).await, 200);
+}
+
+#[tokio::test]
+async fn a_credential_with_a_rate_gets_no_answer_where_nobody_counts() {
+    let answer = |counted: bool, judged: bool, status: u16| async move {
+        let inner = service_fn(move |mut request: Request<()>| async move {
+            let context = SecurityContext::of(&mut request);
+            if counted {
+                context.judge_rate();
+            }
+            if judged {
+                context.judge_limits();
+            }
+            let answer = Response::builder().status(status).body(());
+            Ok::<_, Infallible>(answer.unwrap())
+        });
+        let request = with(&[("authorization", "Bearer rated")]);
+        let answer = bearer().layer(inner).oneshot(request).await.unwrap();
+        answer.status().as_u16()
+    };
+    assert_eq!(answer(false, false, 200).await, 500);
+    assert_eq!(
+        answer(false, true, 200).await,
+        500,
+        "who judges counts nothing"
+    );
+    assert_eq!(answer(false, false, 404).await, 404);
+    // It says nothing of what is called, so nobody has to judge that.
+    assert_eq!(answer(true, false, 200).await, 200);
 }
 
 #[tokio::test]

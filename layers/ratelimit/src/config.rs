@@ -53,6 +53,8 @@ pub struct RateLimitConfig {
     pub other_tools: Option<QuotaConfig>,
     /// See [`RateLimitsBuilder::discovery`](crate::RateLimitsBuilder::discovery).
     pub discovery: Option<QuotaConfig>,
+    /// See [`RateLimitsBuilder::only_credentials`](crate::RateLimitsBuilder::only_credentials).
+    pub only_credentials: bool,
     /// See [`RateLimitsBuilder::max_keys`](crate::RateLimitsBuilder::max_keys).
     pub max_keys: Option<usize>,
     /// See [`RateLimitsBuilder::without_headers`](crate::RateLimitsBuilder::without_headers).
@@ -88,6 +90,9 @@ impl TryFrom<RateLimitConfig> for RateLimits {
         }
         if let Some(quota) = config.discovery {
             builder = builder.discovery(quota.try_into()?);
+        }
+        if config.only_credentials {
+            builder = builder.only_credentials();
         }
         if let Some(keys) = config.max_keys {
             builder = builder.max_keys(keys);

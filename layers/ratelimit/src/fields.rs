@@ -49,13 +49,17 @@ impl Fields {
         let tier = standing.tier;
         let legacy = telling.legacy.then(|| {
             Box::new([
-                tier.quota.burst_size().into(),
+                standing.quota.burst_size().into(),
                 standing.remaining.into(),
                 seconds(standing.until_full).into(),
             ])
         });
         Some(Self {
-            policy: tier.policy.clone()?,
+            policy: if standing.quota == tier.quota {
+                tier.policy.clone()?
+            } else {
+                policy(tier.name, standing.quota).ok()?
+            },
             limit: limit(tier.name, standing)?,
             legacy,
         })

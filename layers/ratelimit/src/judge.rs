@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use bartizan_core::{
-    Call, CallLimits, Denial, DenialKind, Principal, ResponseBody, SecurityContext, admit,
+    Call, CallLimits, CallRate, CredentialLimits, Denial, DenialKind, Principal, ResponseBody,
+    SecurityContext, admit,
     call::{CallGuard, JudgeCall, Pass, Subject},
     refuse,
 };
@@ -28,6 +29,9 @@ pub struct RateLimitRules {
 /// What an admitted request's answer tells of its limits.
 #[derive(Debug)]
 pub struct Told(Option<Fields>);
+
+/// Buckets of one credential: its own, and one for each step of a chain that was made from it.
+const MOST_RATES: usize = 5;
 
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 
@@ -83,8 +87,13 @@ impl Limits {
     /// Names the cells that a call takes from.
     fn ask(&self, asked: &mut Asked, call: &Call, headers: &HeaderMap, context: &SecurityContext) {
         let owner = Party::of(context).owner(&self.limiter.keys);
+        let rated = context.principal().filter(|who| who.rate().is_some());
+        if rated.is_some() {
+            context.judge_rate();
+        }
         if DISCOVERY.contains(&call.method()) {
-            if let Some(tier) = self.discovery {
+            let rated = rated.map(|_| self.rated_discovery);
+            if let Some(tier) = self.discovery.or(rated) {
                 asked.take(self.limiter.cell(tier, &owner));
             }
             return;
@@ -99,6 +108,9 @@ impl Limits {
         if let Some(cell) = self.api_key_cell(context, &owner) {
             asked.take(cell);
         }
+        if let Some(principal) = rated {
+            self.ask_credential(asked, principal, &owner);
+        }
         if let Some(cell) = self.session_cell(headers, &owner) {
             asked.take(cell);
         }
@@ -112,11 +124,45 @@ impl Limits {
         let tier = self.api_key?;
         let is_key = |principal: &&Principal| principal.method() == "apikey";
         let principal = context.principal().filter(is_key)?;
-        let of_key = principal.credential_id().map(|id| {
-            let parts = [principal.issuer(), id].map(str::as_bytes);
-            self.limiter.keys.owner(Sort::ApiKey, parts)
-        });
+        let of_key = self.credential(principal);
         Some(self.limiter.cell(tier, of_key.as_ref().unwrap_or(owner)))
+    }
+
+    /// What the credential says of itself. One that was made from another takes from its buckets too, and has one
+    /// of its own if its rate is lower: as many as are made of one rate have one together.
+    fn ask_credential(&self, asked: &mut Asked, principal: &Principal, account: &Owner) {
+        let credential = self.credential(principal);
+        let credential = credential.as_ref().unwrap_or(account);
+        let mut rate: Option<CallRate> = None;
+        let mut rates = [[0; 4]; 2 * MOST_RATES];
+        let mut said = 0;
+        for next in principal.limits().iter().filter_map(CredentialLimits::rate) {
+            let together = rate.map_or(next, |rate| rate.and(next));
+            if rate == Some(together) {
+                continue;
+            }
+            // Of a longer chain the last bucket is that of all that follow.
+            let is_last = said + 2 >= rates.len();
+            let together = principal.rate().filter(|_| is_last).unwrap_or(together);
+            rate = Some(together);
+            for number in [together.per_minute(), together.burst()] {
+                if let Some(place) = rates.get_mut(said) {
+                    *place = number.to_le_bytes();
+                    said += 1;
+                }
+            }
+            let parts = rates.iter().take(said).map(<[u8; 4]>::as_slice);
+            let chain = self.limiter.keys.within(credential, Sort::Chain, parts);
+            let cell = self.limiter.cell(self.credential_tier, &chain);
+            asked.take_by(cell, together.into());
+        }
+    }
+
+    /// Whose the buckets of a credential are; `None` if its authenticator names none.
+    fn credential(&self, principal: &Principal) -> Option<Owner> {
+        let id = principal.credential_id()?;
+        let parts = [principal.issuer(), id].map(str::as_bytes);
+        Some(self.limiter.keys.owner(Sort::ApiKey, parts))
     }
 
     fn session_cell(&self, headers: &HeaderMap, owner: &Owner) -> Option<Cell> {

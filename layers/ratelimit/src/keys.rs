@@ -21,9 +21,12 @@ pub(crate) enum Sort {
     Service,
     Address,
     Nobody,
+    /// A credential, be it an API key or another one that is limited itself.
     ApiKey,
     /// Within one of the above.
     Session,
+    /// Within a credential, by the rates that it says.
+    Chain,
 }
 
 /// What a bucket is found by.

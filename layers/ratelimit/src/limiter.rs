@@ -3,7 +3,7 @@ use std::{cmp::Ordering, sync::Arc, time::Duration};
 use bartizan_core::Clock;
 
 use crate::{
-    RateLimitConfigError, TierStatistics,
+    Quota, RateLimitConfigError, TierStatistics,
     arithmetic::{self, Charge, Wait},
     keys::{KeyMaker, Owner},
     table::{Ask, Cell, MOST_CELLS, Place, Table},
@@ -29,6 +29,8 @@ pub(crate) const LATEST: u64 = 1 << 62;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Standing<'t> {
     pub(crate) tier: &'t Tier,
+    /// The tier's, unless the credential says its own.
+    pub(crate) quota: Quota,
     /// Requests that are left.
     pub(crate) remaining: u32,
     /// Nanoseconds until there is one more.
@@ -66,6 +68,11 @@ impl Asked {
     #[inline]
     pub(crate) fn take(&mut self, cell: Cell) {
         self.add(Ask::new(cell, true));
+    }
+
+    /// The same by another quota than the tier's.
+    pub(crate) fn take_by(&mut self, cell: Cell, quota: Quota) {
+        self.add(Ask::new(cell, true).by(quota));
     }
 
     /// Only asks whether there is a request left.
@@ -111,24 +118,31 @@ impl Limiter {
         let now = self.now();
         let asks = asked.asks();
         let mut held = self.table.hold(asks, now);
-        let mut nearest: Option<(&Tier, Charge)> = None;
+        let mut nearest: Option<Near<'_>> = None;
         let mut exhausted: Option<Exhausted<'_>> = None;
         for ask in &mut *asks {
             let Some(tier) = self.tiers.get(ask.cell.0) else {
                 continue;
             };
-            match arithmetic::judge(tier.quota, ask.value, now) {
+            let quota = ask.quota.unwrap_or(tier.quota);
+            match arithmetic::judge(quota, ask.value, now) {
                 Ok(charge) if ask.is_charged => {
                     ask.value = Some(charge.next);
-                    let is_nearer = |other| is_nearer((tier, charge), other, now);
-                    if tier.policy.is_some() && nearest.is_none_or(is_nearer) {
-                        nearest = Some((tier, charge));
+                    let near = Near {
+                        tier,
+                        quota,
+                        charge,
+                    };
+                    if tier.policy.is_some()
+                        && nearest.is_none_or(|other| near.is_before(other, now))
+                    {
+                        nearest = Some(near);
                     }
                 }
                 Ok(_) => {}
                 Err(Wait(nanos)) => {
                     tier.count(true);
-                    let more = Exhausted::of(tier, ask, nanos, now);
+                    let more = Exhausted::of(tier, quota, ask, nanos, now);
                     exhausted = Some(exhausted.map_or(more, |first| first.or(more)));
                 }
             }
@@ -143,12 +157,7 @@ impl Limiter {
         for tier in asks.iter().filter_map(|ask| self.tiers.get(ask.cell.0)) {
             tier.count(false);
         }
-        Ok(nearest.map(|(tier, charge)| Standing {
-            tier,
-            remaining: charge.remaining,
-            until_more: charge.until_more(tier.quota, now),
-            until_full: charge.next.saturating_sub(now),
-        }))
+        Ok(nearest.map(|near| near.standing(now)))
     }
 
     /// Charges a cell for what turned out later, whatever is left in it.
@@ -169,8 +178,9 @@ impl Limiter {
         let now = self.now();
         let tiers = self.tiers.iter().enumerate();
         tiers
-            .map(|(index, tier)| {
-                let (total, rejected) = tier.counts();
+            .map(|(index, tier)| (index, tier, tier.counts()))
+            .filter(|(_, tier, (total, _))| !tier.is_implied || *total > 0)
+            .map(|(index, tier, (total, rejected))| {
                 let left = || match arithmetic::judge(tier.quota, self.table.single(index), now) {
                     Ok(charge) => charge.remaining + 1,
                     Err(_) => 0,
@@ -198,19 +208,43 @@ impl Limiter {
     }
 }
 
-/// Whether fewer requests are left in the one than in the other, or for longer.
-fn is_nearer(one: (&Tier, Charge), other: (&Tier, Charge), now: u64) -> bool {
-    let until_more = |(tier, charge): (&Tier, Charge)| charge.until_more(tier.quota, now);
-    match one.1.remaining.cmp(&other.1.remaining) {
-        Ordering::Equal => until_more(one) > until_more(other),
-        fewer => fewer.is_lt(),
+/// What an admitted request would leave in a tier.
+#[derive(Clone, Copy)]
+struct Near<'t> {
+    tier: &'t Tier,
+    quota: Quota,
+    charge: Charge,
+}
+
+impl<'t> Near<'t> {
+    /// Whether fewer requests are left in it than in the other, or for longer.
+    fn is_before(self, other: Self, now: u64) -> bool {
+        match self.charge.remaining.cmp(&other.charge.remaining) {
+            Ordering::Equal => self.until_more(now) > other.until_more(now),
+            fewer => fewer.is_lt(),
+        }
+    }
+
+    fn until_more(self, now: u64) -> u64 {
+        self.charge.until_more(self.quota, now)
+    }
+
+    fn standing(self, now: u64) -> Standing<'t> {
+        Standing {
+            tier: self.tier,
+            quota: self.quota,
+            remaining: self.charge.remaining,
+            until_more: self.until_more(now),
+            until_full: self.charge.next.saturating_sub(now),
+        }
     }
 }
 
 impl<'t> Exhausted<'t> {
-    fn of(tier: &'t Tier, ask: &Ask, nanos: u64, now: u64) -> Self {
+    fn of(tier: &'t Tier, quota: Quota, ask: &Ask, nanos: u64, now: u64) -> Self {
         let standing = Standing {
             tier,
+            quota,
             remaining: 0,
             until_more: nanos,
             until_full: ask.value.unwrap_or(now).saturating_sub(now),

@@ -23,6 +23,10 @@ pub(crate) struct Limits {
     pub(crate) tools: HashMap<Box<str>, usize>,
     pub(crate) other_tools: Option<usize>,
     pub(crate) discovery: Option<usize>,
+    /// By the rates that credentials say themselves.
+    pub(crate) credential_tier: usize,
+    /// Where no other is configured, of those whose credentials say a rate.
+    pub(crate) rated_discovery: usize,
     pub(crate) telling: Telling,
     pub(crate) call_limits: CallLimits,
 }
@@ -51,6 +55,7 @@ pub struct RateLimitsBuilder {
     twice: Option<String>,
     other_tools: Option<Quota>,
     discovery: Option<Quota>,
+    credentials_suffice: bool,
     max_keys: usize,
     telling: Telling,
     call_limits: CallLimits,
@@ -68,6 +73,7 @@ impl Default for RateLimitsBuilder {
             twice: None,
             other_tools: None,
             discovery: None,
+            credentials_suffice: false,
             max_keys: DEFAULT_MAX_KEYS,
             telling: Telling::default(),
             call_limits: CallLimits::new(),
@@ -122,6 +128,13 @@ impl RateLimitsBuilder {
         self
     }
 
+    /// Says that nothing is limited but credentials that say themselves how often they may be used: no tier
+    /// is required then. Such credentials are limited always.
+    pub fn only_credentials(mut self) -> Self {
+        self.credentials_suffice = true;
+        self
+    }
+
     /// `server/discover` and `initialize`, for each account, which take from no other tier: a client
     /// that is refused one of them may take the server for an older one (RL-10). Default 60 a
     /// minute, 30 at once; none if only tools are limited.
@@ -164,7 +177,7 @@ impl RateLimitsBuilder {
     ///
     /// # Errors
     ///
-    /// - no tier besides discovery;
+    /// - no tier besides discovery, unless [`only_credentials`](Self::only_credentials) says that none is needed;
     /// - a session tier without an account tier: session ids are free to mint;
     /// - a tool without a name, with one above 1024 bytes, or given twice; more than 10 000;
     /// - `max_keys` below 1000 or above 100 000 000;
@@ -197,7 +210,17 @@ impl RateLimitsBuilder {
             let tier = add(Tier::keyed("tool", quota).map(|tier| tier.of_tool(&name)))?;
             tools.insert(name.into_boxed_str(), tier);
         }
+        let mut implied = |name, quota| add(Tier::keyed(name, quota).map(Tier::implied));
+        // Their quotas are the credentials'; these would do for one that says none.
+        let strictest = Quota::per_minute(1)?.burst(1)?;
+        let credential_tier = implied("credential", strictest)?;
+        let rated_discovery = match discovery {
+            Some(tier) => tier,
+            None => implied("discovery", default_discovery()?)?,
+        };
         Ok(RateLimits(Arc::new(Limits {
+            credential_tier,
+            rated_discovery,
             global: global.transpose()?,
             account,
             api_key,
@@ -215,7 +238,8 @@ impl RateLimitsBuilder {
         let error =
             |setting, value: &str, problem| Err(RateLimitConfigError::new(setting, value, problem));
         let tiers = [self.global, self.account, self.api_key, self.other_tools];
-        if tiers.iter().all(Option::is_none) && self.session.is_none() && self.tools.is_empty() {
+        let has_tier = tiers.iter().any(Option::is_some) || self.session.is_some();
+        if !has_tier && self.tools.is_empty() && !self.credentials_suffice {
             return error("tiers", "", "are none, so that nothing is limited");
         }
         if self.session.is_some() && self.account.is_none() {

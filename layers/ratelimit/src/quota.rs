@@ -1,5 +1,7 @@
 use std::{num::NonZeroU32, time::Duration};
 
+use bartizan_core::CallRate;
+
 use crate::RateLimitConfigError;
 
 /// How often something may happen: a rate that is sustained, and a burst that is saved up.
@@ -90,6 +92,19 @@ impl Quota {
     }
 }
 
+impl From<CallRate> for Quota {
+    fn from(rate: CallRate) -> Self {
+        // A rate is in the same range as a quota is.
+        let count = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        let interval = MINUTE.div_ceil(u64::from(count(rate.per_minute()).get()));
+        let quota = governor::Quota::with_period(Duration::from_nanos(interval));
+        let quota = quota.unwrap_or(governor::Quota::per_hour(NonZeroU32::MIN));
+        Self(quota.allow_burst(count(rate.burst())))
+    }
+}
+
+const MINUTE: u64 = 60_000_000_000;
+
 fn within(setting: &'static str, requests: u32) -> Result<NonZeroU32, RateLimitConfigError> {
     NonZeroU32::new(requests)
         .filter(|requests| requests.get() <= MOST)
@@ -107,6 +122,15 @@ fn nanos_of_ten_seconds() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_credentials_rate_is_the_quota_of_the_same_numbers() {
+        for (per_minute, burst) in [(1, 1), (7, 3), (60, 10), (999_999, 1_000_000)] {
+            let rate = CallRate::new(per_minute, burst).unwrap();
+            let quota = Quota::per_minute(per_minute).unwrap().burst(burst);
+            assert_eq!(Quota::from(rate), quota.unwrap());
+        }
+    }
 
     #[test]
     fn seed_r6_rate_and_burst_are_settings_with_ranges() {

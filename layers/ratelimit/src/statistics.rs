@@ -7,7 +7,7 @@ pub struct TierStatistics {
     pub tier: &'static str,
     /// The tool, for a tier of one.
     pub tool: Option<String>,
-    /// The rate that is sustained.
+    /// The rate that is sustained; of the tier `credential` that of one which says none, since each has its own.
     pub requests_per_minute: f64,
     /// Requests that a full bucket holds.
     pub burst_size: u32,

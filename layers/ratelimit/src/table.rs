@@ -6,6 +6,7 @@ use std::{
 #[cfg(test)]
 use crate::keys::Id;
 use crate::{
+    Quota,
     keys::Key,
     shard::{SHARD_KEYS, Shard},
 };
@@ -25,7 +26,7 @@ pub(crate) struct Table {
 }
 
 /// Cells that one decision may ask.
-pub(crate) const MOST_CELLS: usize = 6;
+pub(crate) const MOST_CELLS: usize = 10;
 
 /// A bucket of a tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,8 @@ pub(crate) struct Ask {
     pub(crate) cell: Cell,
     /// Whether it is to be charged, or only asked.
     pub(crate) is_charged: bool,
+    /// What it is judged by, if not by its tier's.
+    pub(crate) quota: Option<Quota>,
     /// The time at which the bucket is full; `None` if it is.
     pub(crate) value: Option<u64>,
     seat: Seat,
@@ -74,9 +77,16 @@ impl Ask {
         Self {
             cell,
             is_charged,
+            quota: None,
             value: None,
             seat: Seat::Fixed,
         }
+    }
+
+    /// By another quota than the tier's.
+    pub(crate) fn by(self, quota: Quota) -> Self {
+        let quota = Some(quota);
+        Self { quota, ..self }
     }
 }
 

@@ -16,6 +16,8 @@ pub(crate) struct Tier {
     /// The `RateLimit-Policy` field; `None` for a tier that is nobody's business.
     pub(crate) policy: Option<HeaderValue>,
     pub(crate) is_single: bool,
+    /// Nobody configured it: it is told of once it was asked.
+    pub(crate) is_implied: bool,
     /// Why it refuses, to the operator.
     pub(crate) reason: String,
     asked: AtomicU64,
@@ -31,6 +33,7 @@ impl Tier {
             quota,
             policy: Some(fields::policy(name, quota)?),
             is_single: false,
+            is_implied: false,
             reason: format!("tier `{name}` is used up"),
             asked: AtomicU64::new(0),
             refused: AtomicU64::new(0),
@@ -44,6 +47,14 @@ impl Tier {
             is_single: true,
             ..Self::keyed(name, quota)?
         })
+    }
+
+    /// That nobody configured.
+    pub(crate) fn implied(self) -> Self {
+        Self {
+            is_implied: true,
+            ..self
+        }
     }
 
     /// For one tool.

@@ -14,6 +14,8 @@ mod common;
 mod address;
 #[path = "ratelimit/answers.rs"]
 mod answers;
+#[path = "ratelimit/credentials.rs"]
+mod credentials;
 #[path = "ratelimit/fairness.rs"]
 mod fairness;
 #[path = "ratelimit/service.rs"]

@@ -4,7 +4,8 @@ use http::{HeaderMap, HeaderName, Method, Response, request::Parts};
 
 use super::{Distrust, Revocations, decide::Watched, layer::Shared};
 use crate::{
-    Clock, Denial, DenialKind, Media, Principal, ResponseBody, SecurityContext, body, refuse,
+    Clock, CredentialLimits, Denial, DenialKind, Media, Principal, ResponseBody, SecurityContext,
+    body, refuse,
 };
 
 /// How long an answer may go on: an event stream outlives its request, and must not outlive what
@@ -77,8 +78,7 @@ impl Lifetime {
     /// The answer, which ends in time if it is an event stream; none to a credential whose limits nobody
     /// looked at.
     pub(super) fn bound<B>(self, answer: Response<ResponseBody<B>>) -> Response<ResponseBody<B>> {
-        if self.forgets_limits(&answer) {
-            let reason = "no layer judged by the limits of the credential: is there one of authorization inside?";
+        if let Some(reason) = self.forgets_limits(&answer) {
             let denial = Denial::new(DenialKind::Internal, reason);
             return refuse!("auth", &self.context, denial);
         }
@@ -113,12 +113,24 @@ impl Lifetime {
     }
 
     /// Of a refusal of a layer in between it is not known, and an error tells little.
-    fn forgets_limits<B>(&self, answer: &Response<B>) -> bool {
-        let principal = self.context.principal();
-        principal.is_some_and(|principal| !principal.limits().is_empty())
-            && !self.context.limits_are_judged()
-            && !answer.status().is_client_error()
-            && answer.extensions().get::<Denial>().is_none()
+    fn forgets_limits<B>(&self, answer: &Response<B>) -> Option<&'static str> {
+        let principal = self
+            .context
+            .principal()
+            .filter(|p| !p.limits().is_empty())?;
+        if answer.status().is_client_error() || answer.extensions().get::<Denial>().is_some() {
+            return None;
+        }
+        let names_calls = principal.limits().iter().any(CredentialLimits::names_calls);
+        if names_calls && !self.context.limits_are_judged() {
+            return Some(
+                "no layer judged by the limits of the credential: is there one of authorization inside?",
+            );
+        }
+        let is_rated = principal.rate().is_some();
+        (is_rated && !self.context.rate_is_judged()).then_some(
+            "no layer counted by the rate of the credential: is there one of rate limits inside?",
+        )
     }
 
     /// Whether the stream is a running call's answer, rather than one that a caller listens on.

@@ -67,6 +67,10 @@ impl Ask {
         service.clone().oneshot(self.request).await.unwrap()
     }
 
+    pub(crate) fn into_request(self) -> Request<Full<Bytes>> {
+        self.request
+    }
+
     /// The answer, and the findings.
     pub(crate) async fn traced<S>(mut self, service: &S) -> (Answer, Vec<bartizan_core::Finding>)
     where
