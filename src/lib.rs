@@ -32,6 +32,9 @@ pub use bartizan_rbac::{self as rbac, RbacLayer};
 #[cfg(feature = "session")]
 #[doc(inline)]
 pub use bartizan_session::{self as session, SessionLayer, TaskOwnerLayer};
+#[cfg(feature = "validate")]
+#[doc(inline)]
+pub use bartizan_validate::{self as validate, ValidateLayer};
 
 #[cfg(feature = "redis")]
 #[doc(inline)]

@@ -73,6 +73,7 @@ fn the_tree_is_complete() {
         "apikey",
         "session",
         "rbac",
+        "validate",
     ] {
         assert!(root().join("layers").join(name).exists(), "`{name}`");
     }

@@ -98,6 +98,9 @@ kinds! {
     MessageInvalid: "message_invalid", BAD_REQUEST, -32600, "the body is not one JSON-RPC message";
     /// The message's parameters cannot be read (N-2, IV-2).
     ParamsInvalid: "params_invalid", BAD_REQUEST, -32602, "the parameters are not valid";
+    /// The arguments of a tool are not what they may be (IV-1). Layers [disguise](crate::Disguise) it as the result
+    /// of a tool that failed, which the model reads (IV-2).
+    ArgumentsInvalid: "arguments_invalid", BAD_REQUEST, -32602, "the arguments are not valid";
     /// Mirrored headers and body disagree (N-3, N-5).
     HeaderMismatch: "header_mismatch", BAD_REQUEST, -32020, "headers and body do not agree";
     /// A protocol version that is not spoken here (N-3, PH-1).

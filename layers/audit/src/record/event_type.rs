@@ -32,6 +32,7 @@ fn refusal(kind: DenialKind) -> &'static str {
         Kind::JsonMalformed
         | Kind::MessageInvalid
         | Kind::ParamsInvalid
+        | Kind::ArgumentsInvalid
         | Kind::HeaderMismatch
         | Kind::VersionUnsupported
         | Kind::MethodNotAllowed
