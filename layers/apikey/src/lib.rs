@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod builder;
+#[cfg(feature = "sqlite")]
+mod columns;
 mod config;
 mod form;
 mod grant;
@@ -12,10 +14,14 @@ mod layer;
 mod letters;
 mod lookup;
 mod memory;
+#[cfg(feature = "sqlite")]
+mod open_error;
 mod peppers;
 mod record;
 mod records;
 mod secret;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod store;
 mod uses;
 mod verifier;
@@ -30,7 +36,11 @@ pub use key_id::{KeyId, NoKeyId};
 pub use keys::{ApiKeys, IssuedKey, USUAL_LIFE};
 pub use layer::ApiKeyLayer;
 pub use memory::MemoryStore;
+#[cfg(feature = "sqlite")]
+pub use open_error::OpenError;
 pub use peppers::Peppers;
 pub use record::{KeyGrant, KeyLimits, KeyRate, KeyRecord, OwnerKind, Revoked, Standing};
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;
 pub use store::{KeyStore, StoreError, StoreFuture};
 pub use verifier::ApiKeyVerifier;

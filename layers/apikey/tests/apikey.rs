@@ -11,17 +11,29 @@
 mod contract;
 #[path = "apikey/counting.rs"]
 mod counting;
+#[cfg(feature = "sqlite")]
+#[path = "apikey/crashes.rs"]
+mod crashes;
 #[path = "apikey/laws.rs"]
 mod laws;
 #[path = "apikey/life.rs"]
 mod life;
 #[path = "apikey/mishaps.rs"]
 mod mishaps;
+#[path = "apikey/places.rs"]
+mod places;
+#[path = "apikey/races.rs"]
+mod races;
 #[path = "apikey/records.rs"]
 mod records;
 #[path = "apikey/requests.rs"]
 mod requests;
+#[cfg(feature = "sqlite")]
+#[path = "apikey/sqlite.rs"]
+mod sqlite;
 #[path = "apikey/strangers.rs"]
 mod strangers;
 #[path = "apikey/support.rs"]
 mod support;
+#[path = "apikey/whole_life.rs"]
+mod whole_life;

@@ -2,21 +2,26 @@
 
 use bartizan_apikey::{KeyRecord, KeyStore, MemoryStore, Revoked, StoreError};
 
-use super::support::{NOW, clock, issue, keys};
+use super::{
+    places::{InMemory, Place as _},
+    races::*,
+    support::{NOW, clock, issue, keys},
+    whole_life::*,
+};
 
-async fn record() -> KeyRecord {
+pub(crate) async fn record() -> KeyRecord {
     let (keys, _) = keys(&clock());
     issue(&keys).await.record().clone()
 }
 
-fn next(record: &KeyRecord) -> KeyRecord {
+pub(crate) fn next(record: &KeyRecord) -> KeyRecord {
     let mut next = record.clone();
     next.version += 1;
     next.expires_at += 1;
     next
 }
 
-fn revoked(reason: &str) -> Revoked {
+pub(crate) fn revoked(reason: &str) -> Revoked {
     let json = format!(r#"{{"at":{NOW},"reason":"{reason}"}}"#);
     serde_json::from_str(&json).unwrap()
 }
@@ -129,26 +134,104 @@ async fn what_ended_goes_in_batches_and_does_not_come_back(store: impl KeyStore)
     }
 }
 
+async fn a_list_is_in_the_order_of_ids_and_no_longer_than_asked_for(store: impl KeyStore) {
+    let mut all = Vec::new();
+    for _ in 0..5 {
+        let record = record().await;
+        store.insert(record.clone()).await.unwrap();
+        all.push(record);
+    }
+    all.sort_by_key(|record| record.id);
+    let pages = [
+        (None, 2, 0..2),
+        (Some(1), 2, 2..4),
+        (Some(3), 2, 4..5),
+        (Some(4), 2, 0..0),
+    ];
+    let whole = [(None, 0, 0..0), (None, usize::MAX, 0..5)];
+    for (after, at_most, expected) in pages.into_iter().chain(whole) {
+        let after = after.map(|place: usize| all[place].id);
+        let page = store.list(after, at_most).await.unwrap();
+        assert_eq!(page, all[expected]);
+    }
+}
+
+async fn many_uses_are_written_at_once(store: impl KeyStore) {
+    let (first, last) = (record().await, record().await);
+    store.insert(first.clone()).await.unwrap();
+    store.insert(last.clone()).await.unwrap();
+    let mut uses = vec![(first.id, 7)];
+    for n in 0..2_500_u64 {
+        let id = format!("{n:016o}").replace('0', "a").replace('1', "b");
+        uses.push((id.parse().unwrap(), n));
+    }
+    uses.push((last.id, 8));
+    store.touch(uses).await.unwrap();
+    for (id, at) in [(first.id, 7), (last.id, 8)] {
+        let kept = store.get(id).await.unwrap().unwrap();
+        assert_eq!(kept.last_used, Some(at));
+    }
+}
+
+async fn texts_are_kept_as_they_are(store: impl KeyStore) {
+    let mut odd = record().await;
+    let text = "'); DROP TABLE api_keys; -- \"\\ \u{1f511} \u{202e}%_?1 $1";
+    odd.grant.owner = text.to_owned();
+    odd.grant.roles = vec![text.to_owned(); 64];
+    odd.grant.tenant = Some("x".repeat(200));
+    store.insert(odd.clone()).await.unwrap();
+    let mut why = revoked("left");
+    why.reason = text.to_owned();
+    store.revoke(odd.id, why.clone()).await.unwrap();
+    let kept = store.get(odd.id).await.unwrap().unwrap();
+    assert_eq!((kept.grant, kept.revoked), (odd.grant, Some(why)));
+}
+
+/// One test for each law; each has a place of its own, or is skipped where there can be none.
 macro_rules! laws {
-    ($store:ident: $new:expr => $($law:ident),* $(,)?) => {
-        mod $store {
+    ($kind:ident: $place:expr) => {
+        laws!($kind: $place =>
+            of stores
+            an_insert_takes_nobodys_place,
+            of_two_changes_at_a_time_one_is_done,
+            a_rotation_is_both_or_neither,
+            a_revocation_is_for_good_and_the_first_stays,
+            a_use_moves_forward_and_changes_nothing_else,
+            what_ended_goes_in_batches_and_does_not_come_back,
+            a_list_is_in_the_order_of_ids_and_no_longer_than_asked_for,
+            many_uses_are_written_at_once,
+            texts_are_kept_as_they_are;
+            of places
+            of_two_who_insert_one_id_one_does,
+            of_two_who_rotate_a_key_one_does,
+            a_revocation_holds_whatever_happens_at_the_same_time,
+            what_was_done_is_there_after_it_was_closed,
+            a_key_lives_and_what_became_of_it_outlives_restarts
+        );
+    };
+    ($kind:ident: $place:expr => of stores $($law:ident),*; of places $($other:ident),*) => {
+        mod $kind {
             use super::*;
-            $(#[tokio::test]
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $law() {
-                super::$law($new).await;
+                if let Some(place) = $place.await {
+                    super::$law(place.open().await).await;
+                }
+            })*
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $other() {
+                if let Some(place) = $place.await {
+                    super::$other(&place).await;
+                }
             })*
         }
     };
 }
 
-laws!(memory: MemoryStore::new() =>
-    an_insert_takes_nobodys_place,
-    of_two_changes_at_a_time_one_is_done,
-    a_rotation_is_both_or_neither,
-    a_revocation_is_for_good_and_the_first_stays,
-    a_use_moves_forward_and_changes_nothing_else,
-    what_ended_goes_in_batches_and_does_not_come_back,
-);
+laws!(memory: InMemory::new());
+
+#[cfg(feature = "sqlite")]
+laws!(sqlite: super::super::places::InFile::new());
 
 #[tokio::test]
 async fn a_full_memory_takes_no_more_and_drops_nothing() {
