@@ -4,6 +4,8 @@ use bartizan_core::{Challenge, Clock, Events, SystemClock, auth::Revocations};
 use bartizan_lookup::Lookups;
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
 
+#[cfg(feature = "attenuation")]
+use crate::children::Nursery;
 use crate::{
     ApiKeyConfig, ApiKeyConfigError, ApiKeys, KeyForm, KeyStore, Peppers, keys::Inner,
     lookup::StoreLookup, uses::Uses, verifier::Judge,
@@ -101,6 +103,8 @@ impl ApiKeysBuilder {
             issuer: issuer.clone(),
             clock: Arc::clone(&self.clock),
             warn_before: self.config.warn_before_seconds,
+            #[cfg(feature = "attenuation")]
+            nursery: Nursery::new(self.form.clone(), self.events.clone())?,
         };
         let (clock, events) = (Arc::clone(&self.clock), self.events.clone());
         let lookups = Lookups::new(lookup, &settings, clock, events, Some(revocations.clone()))?;

@@ -17,6 +17,7 @@ pub(crate) struct Columns {
     pub(crate) successor: Option<Vec<u8>>,
     pub(crate) predecessor: Option<Vec<u8>>,
     pub(crate) last_used: Option<i64>,
+    pub(crate) verifying_key: Option<String>,
 }
 
 type Problem = Box<dyn Error + Send + Sync>;
@@ -25,7 +26,7 @@ type Problem = Box<dyn Error + Send + Sync>;
 macro_rules! columns {
     () => {
         "id, hash, version, key_grant, created_at, not_before, expires_at, revoked_at, revoked_reason, \
-         successor, predecessor, last_used"
+         successor, predecessor, last_used, verifying_key"
     };
 }
 pub(crate) use columns;
@@ -57,6 +58,7 @@ impl Columns {
             successor: record.successor.map(bytes),
             predecessor: record.predecessor.map(bytes),
             last_used: record.last_used.map(seconds),
+            verifying_key: record.verifying_key.map(|key| key.to_string()),
         })
     }
 
@@ -74,6 +76,7 @@ impl Columns {
         Ok(KeyRecord {
             id,
             hash: self.hash.parse()?,
+            verifying_key: self.verifying_key.map(|key| key.parse()).transpose()?,
             version: self.version.try_into()?,
             grant,
             created_at: self.created_at.try_into()?,

@@ -1,7 +1,11 @@
 use std::fmt;
 
+#[cfg(feature = "attenuation")]
+use bartizan_token::Fault;
 use zeroize::Zeroizing;
 
+#[cfg(feature = "attenuation")]
+use crate::children::{Chain, Root};
 use crate::{ApiKeyConfigError, KeyId, letters::LETTERS, secret::KeySecret};
 
 /// How the keys of one service look:
@@ -11,10 +15,14 @@ use crate::{ApiKeyConfigError, KeyId, letters::LETTERS, secret::KeySecret};
 /// and not searched for; the secret has 256 random bits. The checksum is a CRC-32 of all before it: whoever
 /// mistypes a key, or makes one up, is told so without a question to the store. It keeps no secret.
 ///
+/// A child of a key has one part more, its chain, and a secret of its own:
+/// `{brand}_{environment}_{id}_{chain}_{secret}{checksum}`, at most 4096 characters.
+///
 /// ```
 /// use bartizan_apikey::KeyForm;
 /// let form = KeyForm::new("acme", ["live", "test"])?;
-/// assert_eq!(form.scanner_pattern(), "acme_(live|test)_[a-z2-7]{16}_[a-z2-7]{59}");
+/// let pattern = "acme_(live|test)_[a-z2-7]{16}_([a-z2-7]{159,}_)?[a-z2-7]{59}";
+/// assert_eq!(form.scanner_pattern(), pattern);
 /// # Ok::<(), bartizan_apikey::ApiKeyConfigError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +36,19 @@ pub struct KeyForm {
 pub(crate) struct Presented<'a> {
     pub(crate) environment: &'a str,
     pub(crate) id: KeyId,
+    /// Of a child the last private key of its chain.
     pub(crate) secret: KeySecret,
+    /// Of a child only.
+    pub(crate) chain: Option<PresentedChain<'a>>,
 }
+
+/// The links of a child as they were presented, not read yet.
+#[derive(Clone, Copy)]
+#[cfg_attr(
+    not(feature = "attenuation"),
+    expect(dead_code, reason = "who reads it")
+)]
+pub(crate) struct PresentedChain<'a>(&'a str);
 
 /// Why a text is no key of this form: for the operator, never for the caller (AL-3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,14 +57,21 @@ pub(crate) enum Malformed {
     Environment,
     Shape,
     Checksum,
+    Child,
 }
 
 /// Of the checksum's 4 bytes.
 const CHECKSUM_CHARS: usize = 7;
 const CHECKSUM_BYTES: usize = 4;
 
-/// Id, separator, secret, checksum.
-const TAIL: usize = KeyId::CHARS + 1 + KeySecret::CHARS + CHECKSUM_CHARS;
+/// Secret and checksum.
+const END: usize = KeySecret::CHARS + CHECKSUM_CHARS;
+
+/// Least characters of a chain: one link that says nothing.
+const SHORTEST_CHAIN: usize = 159;
+
+/// Most characters of a child: what servers take as one header field.
+const LONGEST_CHILD: usize = 4096;
 
 /// Most characters of a brand, and of an environment.
 const LONGEST: usize = 24;
@@ -84,10 +110,9 @@ impl KeyForm {
     pub fn scanner_pattern(&self) -> String {
         let environments = self.environments.join("|");
         format!(
-            "{}({environments})_[a-z2-7]{{{}}}_[a-z2-7]{{{}}}",
+            "{}({environments})_[a-z2-7]{{{}}}_([a-z2-7]{{{SHORTEST_CHAIN},}}_)?[a-z2-7]{{{END}}}",
             self.brand,
             KeyId::CHARS,
-            KeySecret::CHARS + CHECKSUM_CHARS,
         )
     }
 
@@ -113,22 +138,62 @@ impl KeyForm {
         id: KeyId,
         secret: &KeySecret,
     ) -> Zeroizing<String> {
+        self.write_with(environment, id, None, secret)
+    }
+
+    /// The text of a child; `None` if it is too long.
+    #[cfg(feature = "attenuation")]
+    pub(crate) fn write_child(
+        &self,
+        environment: &str,
+        id: KeyId,
+        chain: &[u8],
+        secret: &KeySecret,
+    ) -> Option<Zeroizing<String>> {
+        let text = self.write_with(environment, id, Some(chain), secret);
+        (text.len() <= LONGEST_CHILD).then_some(text)
+    }
+
+    fn write_with(
+        &self,
+        environment: &str,
+        id: KeyId,
+        chain: Option<&[u8]>,
+        secret: &KeySecret,
+    ) -> Zeroizing<String> {
+        let of_chain = chain.map_or(0, |chain| LETTERS.encode_len(chain.len()) + 1);
         // All of it at once: a text that grew would leave copies behind.
-        let length = self.brand.len() + environment.len() + 1 + TAIL;
+        let length = self.brand.len() + environment.len() + 1 + KeyId::CHARS + 1 + of_chain + END;
         let mut text = Zeroizing::new(String::with_capacity(length));
         text.push_str(&self.brand);
         text.push_str(environment);
         text.push('_');
         LETTERS.encode_append(id.as_bytes(), &mut text);
         text.push('_');
+        if let Some(chain) = chain {
+            LETTERS.encode_append(chain, &mut text);
+            text.push('_');
+        }
         LETTERS.encode_append(secret.expose(), &mut text);
         let checksum = crc32fast::hash(text.as_bytes());
         LETTERS.encode_append(&checksum.to_be_bytes(), &mut text);
         text
     }
 
-    /// Reads a key: in time that tells how long it is, and nothing else of its secret.
+    /// Reads a key that is no child: in time that tells how long it is, and nothing else of its secret.
     pub(crate) fn read<'a>(&self, text: &'a str) -> Result<Presented<'a>, Malformed> {
+        let presented = self.read_any(text)?;
+        match presented.chain {
+            None => Ok(presented),
+            Some(_) => Err(Malformed::Child),
+        }
+    }
+
+    /// Reads a key, or a child of one.
+    pub(crate) fn read_any<'a>(&self, text: &'a str) -> Result<Presented<'a>, Malformed> {
+        if text.len() > LONGEST_CHILD {
+            return Err(Malformed::Shape);
+        }
         let rest = text.strip_prefix(&*self.brand).ok_or(Malformed::Brand)?;
         let (environment, tail) = rest.split_once('_').ok_or(Malformed::Shape)?;
         let is_known = self
@@ -138,28 +203,52 @@ impl KeyForm {
         if !is_known {
             return Err(Malformed::Environment);
         }
-        if tail.len() != TAIL || !tail.is_ascii() {
+        if !tail.is_ascii() {
             return Err(Malformed::Shape);
         }
+        let (id, rest) = split(tail, KeyId::CHARS)?;
+        let rest = rest.strip_prefix('_').ok_or(Malformed::Shape)?;
+        let of_chain = rest.len().checked_sub(END).ok_or(Malformed::Shape)?;
+        let (chain, end) = split(rest, of_chain)?;
+        let chain = match chain.strip_suffix('_') {
+            None if chain.is_empty() => None,
+            Some(chain) if chain.len() >= SHORTEST_CHAIN => Some(PresentedChain(chain)),
+            _ => return Err(Malformed::Shape),
+        };
         let (before, checksum) = split(text, text.len() - CHECKSUM_CHARS)?;
         let mut expected = [0; CHECKSUM_BYTES];
         decode(checksum, &mut expected)?;
         if crc32fast::hash(before.as_bytes()) != u32::from_be_bytes(expected) {
             return Err(Malformed::Checksum);
         }
-        let (id, rest) = split(tail, KeyId::CHARS)?;
-        let (separator, rest) = split(rest, 1)?;
-        let (secret, _) = split(rest, KeySecret::CHARS)?;
-        if separator != "_" {
-            return Err(Malformed::Shape);
-        }
+        let (secret, _) = split(end, KeySecret::CHARS)?;
         let mut bytes = Zeroizing::new([0; KeySecret::BYTES]);
         decode(secret, &mut *bytes)?;
         Ok(Presented {
             environment,
             id: id.parse().map_err(|_| Malformed::Shape)?,
             secret: KeySecret::new(bytes),
+            chain,
         })
+    }
+
+    /// What chains of children hang from.
+    #[cfg(feature = "attenuation")]
+    pub(crate) fn root<'a>(&'a self, environment: &'a str, id: KeyId) -> Root<'a> {
+        Root {
+            brand: self.brand(),
+            environment,
+            id,
+        }
+    }
+}
+
+#[cfg(feature = "attenuation")]
+impl PresentedChain<'_> {
+    /// Reads the links; verifies nothing.
+    pub(crate) fn read(self) -> Result<Chain, Fault> {
+        let bytes = LETTERS.decode(self.0.as_bytes());
+        Chain::read(&bytes.map_err(|_| "the child's chain can't be read")?)
     }
 }
 
@@ -168,6 +257,7 @@ impl fmt::Debug for Presented<'_> {
         f.debug_struct("Presented")
             .field("environment", &self.environment)
             .field("id", &self.id)
+            .field("is_child", &self.chain.is_some())
             .finish_non_exhaustive()
     }
 }
@@ -179,6 +269,7 @@ impl Malformed {
             Self::Environment => "the key is of an environment that is not served here",
             Self::Shape => "the key has not the form of one",
             Self::Checksum => "the key's checksum is wrong",
+            Self::Child => "the key is a child of one, which is not taken here",
         }
     }
 }
@@ -223,7 +314,7 @@ mod tests {
         let presented = form().read(&text).unwrap();
         assert_eq!(presented.environment, "live");
         assert_eq!(presented.id, KeyId::new([7; KeyId::BYTES]));
-        assert_eq!(presented.secret.expose(), [7; KeySecret::BYTES]);
+        assert_eq!(presented.secret.expose(), &[7; KeySecret::BYTES]);
         assert_eq!(text.len(), "acme_live_".len() + 16 + 1 + 59);
         assert!(text.starts_with("acme_live_a4dqoby"), "{}", *text);
     }
@@ -240,10 +331,10 @@ mod tests {
             ("acme_live".to_owned(), Malformed::Shape),
             ("acme_live_".to_owned(), Malformed::Shape),
             (
-                format!("acme_live_{}", "é".repeat(TAIL / 2)),
+                format!("acme_live_{}_{}", "é".repeat(8), "é".repeat(END / 2)),
                 Malformed::Shape,
             ),
-            (format!("acme_live_{}", "_".repeat(TAIL)), Malformed::Shape),
+            (format!("acme_live_{}", "_".repeat(END)), Malformed::Shape),
         ] {
             assert_eq!(form().read(&text).unwrap_err(), expected, "{text}");
         }

@@ -160,12 +160,12 @@ impl KeyGrant {
     }
 }
 
-fn texts<I: IntoIterator<Item: AsRef<str>>>(list: I) -> Vec<String> {
+pub(crate) fn texts<I: IntoIterator<Item: AsRef<str>>>(list: I) -> Vec<String> {
     list.into_iter()
         .map(|text| text.as_ref().to_owned())
         .collect()
 }
 
-fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= LONGEST && !text.chars().any(char::is_control)
 }

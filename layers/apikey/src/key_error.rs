@@ -2,7 +2,7 @@ use std::{error::Error, fmt};
 
 use bartizan_core::auth::NotRevoked;
 
-use crate::{ApiKeyConfigError, StoreError};
+use crate::{ApiKeyConfigError, KeyId, StoreError};
 
 /// Why a key was not issued, rotated or revoked.
 #[derive(Debug)]
@@ -12,6 +12,8 @@ pub enum KeyError {
     Grant(ApiKeyConfigError),
     /// The text is no key.
     NoKey,
+    /// The text is a child of this key. To end it before its time, revoke the key.
+    Child(KeyId),
     /// The key is revoked, has expired, or another one took its place already.
     NotRotated,
     /// The system gave no random bytes.
@@ -39,6 +41,7 @@ impl fmt::Display for KeyError {
         match self {
             Self::Grant(error) => error.fmt(f),
             Self::NoKey => f.write_str("this is no key"),
+            Self::Child(id) => write!(f, "this is a child of key `{id}`, and ends with that"),
             Self::NotRotated => {
                 f.write_str("the key is revoked, has expired, or has a successor already")
             }

@@ -8,8 +8,11 @@ use zeroize::Zeroizing;
 
 use crate::{
     ApiKeyConfigError, ApiKeyVerifier, ApiKeysBuilder, KeyError, KeyForm, KeyGrant, KeyId,
-    KeyRecord, KeyStore, Peppers, Revoked, secret::KeySecret, uses::Uses, verifier::Judge,
+    KeyRecord, KeyStore, Peppers, Revoked, VerifyingKey, secret::KeySecret, uses::Uses,
+    verifier::Judge,
 };
+#[cfg(feature = "attenuation")]
+use crate::{children::Seed, form::Malformed};
 
 /// The keys of one service: issued, listed, rotated, revoked, and judged.
 ///
@@ -163,11 +166,19 @@ impl ApiKeys {
     /// Revokes a key that is shown, as whoever finds one that leaked can: to have it is reason enough.
     /// `None` if it is none that is good.
     ///
+    /// A child is not enough: who was given a part of a key must not end the whole. It is told as an event, and
+    /// as [`KeyError::Child`].
+    ///
     /// # Errors
     ///
     /// Those of [`revoke`](Self::revoke), and a text that is no key, which costs no question.
     pub async fn revoke_leaked(&self, key: &str) -> Result<Option<KeyRecord>, KeyError> {
-        let presented = self.0.form.read(key).map_err(|_| KeyError::NoKey)?;
+        let presented = self.0.form.read(key);
+        #[cfg(feature = "attenuation")]
+        if let Err(Malformed::Child) = presented {
+            return self.leaked_child(key).await;
+        }
+        let presented = presented.map_err(|_| KeyError::NoKey)?;
         let Some(record) = self.0.store.get(presented.id).await? else {
             return Ok(None);
         };
@@ -207,6 +218,35 @@ impl ApiKeys {
         Ok(removed)
     }
 
+    #[cfg(feature = "attenuation")]
+    async fn leaked_child(&self, child: &str) -> Result<Option<KeyRecord>, KeyError> {
+        let Inner {
+            form,
+            peppers,
+            store,
+            ..
+        } = &*self.0;
+        let presented = form.read_any(child).map_err(|_| KeyError::NoKey)?;
+        let chain = presented.chain.and_then(|chain| chain.read().ok());
+        let chain = chain.ok_or(KeyError::NoKey)?;
+        let (id, last) = (presented.id, Seed::of_child(presented.secret));
+        let record = store.get(id).await?;
+        let Some(key) = record.and_then(|record| record.verifying_key) else {
+            return Ok(None);
+        };
+        let root = form.root(presented.environment, id);
+        let is_ours = peppers.is_vouched(id, &key) == Some(true);
+        let Some(blocks) = is_ours.then(|| chain.verify(root, &key.key, &last)) else {
+            return Ok(None);
+        };
+        let Some(last) = blocks.ok().and_then(|blocks| blocks.last().copied()) else {
+            return Ok(None);
+        };
+        let detail = format!("child `{last}` of key `{id}` was reported as leaked");
+        self.emit(Severity::Warning, "child_leaked", detail);
+        Err(KeyError::Child(id))
+    }
+
     /// Judges keys of requests; for an [`ApiKeyLayer`](crate::ApiKeyLayer), or
     /// [`AuthLayer`](bartizan_core::AuthLayer) beside other authenticators.
     pub fn verifier(&self) -> ApiKeyVerifier {
@@ -241,6 +281,7 @@ impl ApiKeys {
             record: KeyRecord {
                 id,
                 hash: self.0.peppers.hash(id, &secret),
+                verifying_key: self.verifying_key(&grant.environment, id, &secret),
                 version: 1,
                 grant,
                 created_at: now,
@@ -252,6 +293,24 @@ impl ApiKeys {
                 last_used: None,
             },
         })
+    }
+
+    /// What the key's children are verified with, where there are any.
+    #[cfg(feature = "attenuation")]
+    fn verifying_key(
+        &self,
+        environment: &str,
+        id: KeyId,
+        secret: &KeySecret,
+    ) -> Option<VerifyingKey> {
+        let root = self.0.form.root(environment, id);
+        let public = Seed::of_key(root, secret).public_key();
+        Some(self.0.peppers.vouch(id, public))
+    }
+
+    #[cfg(not(feature = "attenuation"))]
+    fn verifying_key(&self, _: &str, _: KeyId, _: &KeySecret) -> Option<VerifyingKey> {
+        None
     }
 
     /// For as long as a key can live: the store may not have taken it.

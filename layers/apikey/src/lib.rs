@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod builder;
+#[cfg(feature = "attenuation")]
+mod children;
 #[cfg(feature = "sqlite")]
 mod columns;
 mod config;
@@ -25,9 +27,12 @@ mod sqlite;
 mod store;
 mod uses;
 mod verifier;
+mod verifying_key;
 
 pub use bartizan_token::TokenConfigError as ApiKeyConfigError;
 pub use builder::ApiKeysBuilder;
+#[cfg(feature = "attenuation")]
+pub use children::{Attenuation, AttenuationError, BlockId, HeldKey};
 pub use config::ApiKeyConfig;
 pub use form::KeyForm;
 pub use hash::{NoSecretHash, SecretHash};
@@ -44,3 +49,4 @@ pub use record::{KeyGrant, KeyLimits, KeyRate, KeyRecord, OwnerKind, Revoked, St
 pub use sqlite::SqliteStore;
 pub use store::{KeyStore, StoreError, StoreFuture};
 pub use verifier::ApiKeyVerifier;
+pub use verifying_key::{NoVerifyingKey, VerifyingKey};

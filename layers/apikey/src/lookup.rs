@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use bartizan_core::{Clock, Principal};
+use bartizan_core::{Clock, CredentialLimits, Principal};
 use bartizan_lookup::{Blame, Found, Looking, Lookup, Trouble};
 use bartizan_token::Fault;
 use http::HeaderValue;
@@ -15,8 +15,10 @@ use ipnet::IpNet;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::time::timeout;
 
+#[cfg(feature = "attenuation")]
+use crate::children::{Chain, Nursery, Seed};
 use crate::{
-    KeyGrant, KeyId, KeyRecord, KeyStore, OwnerKind, Peppers, Standing, StoreError,
+    KeyGrant, KeyId, KeyLimits, KeyRecord, KeyStore, OwnerKind, Peppers, Standing, StoreError,
     secret::KeySecret, uses::EXACTNESS,
 };
 
@@ -27,13 +29,24 @@ pub(crate) struct StoreLookup {
     pub(crate) issuer: Box<str>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) warn_before: u64,
+    #[cfg(feature = "attenuation")]
+    pub(crate) nursery: Nursery,
 }
 
 /// A key that was presented.
 pub(crate) struct Question {
     pub(crate) id: KeyId,
     pub(crate) environment: String,
-    pub(crate) secret: KeySecret,
+    pub(crate) proof: Proof,
+}
+
+/// What shows that it is the key.
+pub(crate) enum Proof {
+    /// Its secret.
+    Secret(KeySecret),
+    /// The chain from it, and the last private key of that.
+    #[cfg(feature = "attenuation")]
+    Chain(Chain, Seed),
 }
 
 /// What is remembered of a good key.
@@ -44,6 +57,11 @@ struct Inner {
     id: KeyId,
     principal: Principal,
     networks: Vec<IpNet>,
+    /// What links of a child's chain say of networks besides.
+    narrower_networks: Vec<Vec<IpNet>>,
+    /// Of a child, for records: whose it is, and its links.
+    lineage: Option<Box<str>>,
+    bytes: usize,
     /// What answers say if the key ends soon.
     warning: Option<HeaderValue>,
     /// Until when another use is not worth noting, in seconds since the Unix epoch.
@@ -52,6 +70,16 @@ struct Inner {
 
 /// How long a record that is hashed anew may take.
 const WRITING: Duration = Duration::from_secs(10);
+
+/// What a child has less than its key, beyond what a record can say.
+#[derive(Default)]
+pub(crate) struct Narrower {
+    pub(crate) limits: Vec<CredentialLimits>,
+    pub(crate) networks: Vec<Vec<IpNet>>,
+    pub(crate) lineage: Option<Box<str>>,
+    /// About how much that takes.
+    pub(crate) bytes: usize,
+}
 
 const USUAL_BYTES: usize = 512;
 
@@ -77,10 +105,20 @@ impl GoodKey {
 
     /// Whether it is good from there; from nowhere if the address is not known and matters.
     pub(crate) fn is_good_from(&self, address: Option<IpAddr>) -> bool {
-        let networks = &self.0.networks;
+        let Inner {
+            networks,
+            narrower_networks,
+            ..
+        } = &*self.0;
         let address = address.map(|address| address.to_canonical());
         let covers = |net: &IpNet| address.is_some_and(|address| net.contains(&address));
-        networks.is_empty() || networks.iter().any(covers)
+        let is_in = |networks: &Vec<IpNet>| networks.iter().any(covers);
+        (networks.is_empty() || is_in(networks)) && narrower_networks.iter().all(is_in)
+    }
+
+    /// Of a child, for records: whose it is, and its links.
+    pub(crate) fn lineage(&self) -> Option<&str> {
+        self.0.lineage.as_deref()
     }
 }
 
@@ -90,7 +128,7 @@ impl Found for GoodKey {
     }
 
     fn bytes(&self) -> usize {
-        USUAL_BYTES
+        self.0.bytes
     }
 }
 
@@ -100,18 +138,32 @@ impl StoreLookup {
         let record = record.map_err(|error| trouble(&error))?;
         let found = self.judge(question, record.as_ref());
         if found.is_ok()
-            && let Some(record) = record.filter(|record| !self.peppers.is_current(&record.hash))
+            && let Some(renewed) = record.and_then(|record| self.renewed(question, record))
         {
-            self.hash_anew(question, record);
+            self.write(renewed);
         }
         Ok(found)
     }
 
-    /// The secret is at hand now. Nobody waits for it: if it fails, or somebody else changed the record,
-    /// there is a next time.
-    fn hash_anew(&self, question: &Question, mut record: KeyRecord) {
-        record.hash = self.peppers.hash(question.id, &question.secret);
+    /// The record under the current pepper, if it is not yet and what is to be hashed is at hand.
+    fn renewed(&self, question: &Question, mut record: KeyRecord) -> Option<KeyRecord> {
+        let mut is_new = false;
+        if let Proof::Secret(secret) = &question.proof
+            && !self.peppers.is_current(&record.hash)
+        {
+            record.hash = self.peppers.hash(question.id, secret);
+            is_new = true;
+        }
+        #[cfg(feature = "attenuation")]
+        if let Some(key) = &mut record.verifying_key {
+            is_new |= self.peppers.vouch_anew(question.id, key);
+        }
         record.version = record.version.saturating_add(1);
+        is_new.then_some(record)
+    }
+
+    /// Nobody waits for it: if it fails, or somebody else changed the record, there is a next time.
+    fn write(&self, record: KeyRecord) {
         let store = Arc::clone(&self.store);
         // Looks run in tasks, on a runtime with a timer.
         tokio::spawn(async move { timeout(WRITING, store.replace(record)).await });
@@ -122,8 +174,17 @@ impl StoreLookup {
         let Question {
             id,
             environment,
-            secret,
+            proof,
         } = question;
+        #[cfg_attr(
+            not(feature = "attenuation"),
+            expect(clippy::infallible_destructuring_match, reason = "two with it")
+        )]
+        let secret = match proof {
+            Proof::Secret(secret) => secret,
+            #[cfg(feature = "attenuation")]
+            Proof::Chain(chain, last) => return self.judge_child(question, chain, last, record),
+        };
         let Some(record) = record else {
             self.peppers.verify_nothing(*id, secret);
             return Err("there is no such key");
@@ -136,20 +197,34 @@ impl StoreLookup {
                 return Err("the key was hashed under a pepper that is not here");
             }
         }
-        if record.grant.environment != *environment {
+        self.check_standing(record, environment)?;
+        self.good(record, Narrower::default())
+    }
+
+    pub(crate) fn check_standing(
+        &self,
+        record: &KeyRecord,
+        environment: &str,
+    ) -> Result<(), Fault> {
+        if record.grant.environment != environment {
             return Err("the key is of another environment");
         }
         match record.standing(self.now()) {
-            Standing::Good => self.good(record),
+            Standing::Good => Ok(()),
             Standing::Early => Err("the key is not good yet"),
             Standing::Expired => Err("the key has expired"),
             Standing::Revoked => Err("the key is revoked"),
         }
     }
 
-    fn good(&self, record: &KeyRecord) -> Result<GoodKey, Fault> {
-        let limits = record.grant.limits.compile();
-        let limits = limits.map_err(|_| "the key has limits that can't be read")?;
+    pub(crate) fn good(&self, record: &KeyRecord, narrower: Narrower) -> Result<GoodKey, Fault> {
+        let limits = compiled(&record.grant.limits)?;
+        let Narrower {
+            limits: narrower_limits,
+            networks: narrower_networks,
+            lineage,
+            bytes,
+        } = narrower;
         let KeyGrant {
             owner,
             owner_kind,
@@ -172,13 +247,16 @@ impl StoreLookup {
         if let Some(tenant) = tenant {
             principal = principal.tenant(tenant);
         }
-        if let Some(limits) = limits {
+        for limits in limits.into_iter().chain(narrower_limits) {
             principal = principal.limits(limits);
         }
         Ok(GoodKey(Arc::new(Inner {
             id: record.id,
             principal: principal.build("apikey"),
             networks: networks.clone(),
+            narrower_networks,
+            lineage,
+            bytes: bytes.saturating_add(USUAL_BYTES),
             warning: self.warning(record),
             noted_until: AtomicU64::new(0),
         })))
@@ -194,9 +272,14 @@ impl StoreLookup {
         HeaderValue::try_from(end.format(&Rfc3339).ok()?).ok()
     }
 
-    fn now(&self) -> u64 {
+    pub(crate) fn now(&self) -> u64 {
         self.clock.wall().as_secs()
     }
+}
+
+pub(crate) fn compiled(limits: &KeyLimits) -> Result<Option<CredentialLimits>, Fault> {
+    let limits = limits.compile();
+    limits.map_err(|_| "the key has limits that can't be read")
 }
 
 impl Lookup for StoreLookup {

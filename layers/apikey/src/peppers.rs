@@ -4,6 +4,8 @@ use bartizan_core::Secret;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+#[cfg(feature = "attenuation")]
+use crate::VerifyingKey;
 use crate::{ApiKeyConfigError, KeyId, SecretHash, secret::KeySecret};
 
 /// The secrets of the server under which secrets of keys are hashed: a store that was stolen alone tells
@@ -36,6 +38,8 @@ struct Pepper {
 
 /// What is hashed begins so, so that no other use of the same pepper makes such a hash.
 const PURPOSE: &[u8] = b"apikey1";
+#[cfg(feature = "attenuation")]
+const PURPOSE_OF_PUBLIC: &[u8] = b"public key of an apikey 1";
 
 impl Peppers {
     /// A ring of one. Its number is written into records, and is never used again for another one.
@@ -91,6 +95,36 @@ impl Peppers {
         std::hint::black_box(verdict.is_ok());
     }
 
+    /// What is kept of the public key that a key's children are verified with.
+    #[cfg(feature = "attenuation")]
+    pub(crate) fn vouch(&self, id: KeyId, key: [u8; VerifyingKey::BYTES]) -> VerifyingKey {
+        let Pepper { number, .. } = self.current();
+        let mac = self.current().over_public(id, &key).finalize();
+        VerifyingKey {
+            pepper: *number,
+            key,
+            mac: mac.into_bytes().into(),
+        }
+    }
+
+    /// Whether that was kept here, for this key. `None` if its pepper is not here.
+    #[cfg(feature = "attenuation")]
+    pub(crate) fn is_vouched(&self, id: KeyId, key: &VerifyingKey) -> Option<bool> {
+        let VerifyingKey { pepper, key, mac } = key;
+        let pepper = self.find(*pepper)?;
+        Some(pepper.over_public(id, key).verify_slice(mac).is_ok())
+    }
+
+    /// Keeps it under the current pepper, if it is vouched for under an older one; whether it was.
+    #[cfg(feature = "attenuation")]
+    pub(crate) fn vouch_anew(&self, id: KeyId, key: &mut VerifyingKey) -> bool {
+        let is_due = key.pepper != self.current().number && self.is_vouched(id, key) == Some(true);
+        if is_due {
+            *key = self.vouch(id, key.key);
+        }
+        is_due
+    }
+
     /// Whether a key is to be hashed anew when its secret is at hand.
     pub(crate) fn is_current(&self, hash: &SecretHash) -> bool {
         let SecretHash::Hmac { pepper, .. } = hash;
@@ -119,6 +153,16 @@ impl Pepper {
         let state = Hmac::new_from_slice(pepper.expose());
         let state = state.map_err(|_| error("is no key of HMAC"))?;
         Ok(Self { number, state })
+    }
+
+    /// As [`over`](Self::over), for what is public.
+    #[cfg(feature = "attenuation")]
+    fn over_public(&self, id: KeyId, key: &[u8]) -> Hmac<Sha256> {
+        let mut state = self.state.clone();
+        state.update(PURPOSE_OF_PUBLIC);
+        state.update(id.as_bytes());
+        state.update(key);
+        state
     }
 
     /// The id is hashed too: a hash that was put under another id verifies nothing.

@@ -3,7 +3,7 @@ use std::error::Error;
 use bartizan_core::{CallRate, CredentialLimits, PrincipalKind};
 use ipnet::IpNet;
 
-use crate::{KeyId, SecretHash};
+use crate::{KeyId, SecretHash, VerifyingKey};
 
 /// What a store keeps of one key: everything but its secret.
 ///
@@ -18,6 +18,9 @@ pub struct KeyRecord {
     pub id: KeyId,
     /// What is kept of its secret.
     pub hash: SecretHash,
+    /// What its children are verified with; without it there are none. No secret.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "told"))]
+    pub verifying_key: Option<VerifyingKey>,
     /// Grows by one with each change, so that two changes at a time don't undo one another; begins at one.
     pub version: u64,
     /// What it is good for.

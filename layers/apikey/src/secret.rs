@@ -14,8 +14,8 @@ impl KeySecret {
         Self(bytes)
     }
 
-    pub(crate) fn expose(&self) -> &[u8] {
-        &*self.0
+    pub(crate) fn expose(&self) -> &[u8; Self::BYTES] {
+        &self.0
     }
 }
 

@@ -3,14 +3,20 @@ use std::{fmt, net::IpAddr, sync::Arc};
 use bartizan_core::{
     Authenticator, Clock, Denial, DenialKind, Principal, SecurityContext,
     auth::{CredentialPlace, Credentials, Identified, Verification},
+    note,
 };
 use bartizan_lookup::{Found as _, Judgement, Lookups, Refusal, Verdict};
 use http::{HeaderName, HeaderValue};
 
 use crate::{
     KeyForm,
-    lookup::{GoodKey, Question, StoreLookup},
+    lookup::{GoodKey, Proof, Question, StoreLookup},
     uses::Uses,
+};
+#[cfg(feature = "attenuation")]
+use crate::{
+    children::Seed,
+    form::{Presented, PresentedChain},
 };
 
 /// Judges the API keys of requests. Made by [`ApiKeys::verifier`](crate::ApiKeys::verifier); clones share
@@ -77,9 +83,13 @@ impl ApiKeyVerifier {
         &self,
         verdict: Verdict<GoodKey>,
         from: Option<IpAddr>,
+        context: &SecurityContext,
     ) -> Result<Identified, Denial> {
         let key = self.judge.check(verdict, from);
         let key = key.map_err(|refusal| self.denial(refusal))?;
+        if let Some(lineage) = key.lineage() {
+            note!("apikey", context, "attenuated", lineage.to_owned());
+        }
         let identified = self.judge.lookups.identified(key.principal().clone());
         Ok(match key.warning() {
             Some(end) => identified.with_response_header(EXPIRES.clone(), end.clone()),
@@ -106,14 +116,51 @@ impl ApiKeyVerifier {
 
 impl Judge {
     fn judge(&self, text: &str, from: Option<IpAddr>) -> Judgement<GoodKey> {
-        let presented = match self.form.read(text) {
+        #[cfg(feature = "attenuation")]
+        let presented = self.form.read_any(text);
+        #[cfg(not(feature = "attenuation"))]
+        let presented = self.form.read(text);
+        let presented = match presented {
             Ok(presented) => presented,
             Err(problem) => return Judgement::Done(Err(Refusal::Fault(problem.reason()))),
+        };
+        #[cfg(feature = "attenuation")]
+        if let Some(chain) = presented.chain {
+            return self.judge_child(text, chain, presented, from);
+        }
+        let question = || Question {
+            id: presented.id,
+            environment: presented.environment.to_owned(),
+            proof: Proof::Secret(presented.secret),
+        };
+        self.lookups.judge(text, question, from)
+    }
+
+    /// What the text itself tells is judged before anybody is asked, and costs no part of a budget.
+    #[cfg(feature = "attenuation")]
+    fn judge_child(
+        &self,
+        text: &str,
+        chain: PresentedChain<'_>,
+        presented: Presented<'_>,
+        from: Option<IpAddr>,
+    ) -> Judgement<GoodKey> {
+        if let Some(verdict) = self.lookups.remembered(text) {
+            return Judgement::Done(verdict);
+        }
+        let now = self.clock.wall().as_secs();
+        let chain = match chain.read() {
+            Ok(chain) if chain.is_over(now) => Err("the child has expired"),
+            read => read,
+        };
+        let chain = match chain {
+            Ok(chain) => chain,
+            Err(fault) => return Judgement::Done(Err(Refusal::Fault(fault))),
         };
         let question = || Question {
             id: presented.id,
             environment: presented.environment.to_owned(),
-            secret: presented.secret,
+            proof: Proof::Chain(chain, Seed::of_child(presented.secret)),
         };
         self.lookups.judge(text, question, from)
     }
@@ -173,12 +220,12 @@ impl Authenticator for ApiKeyVerifier {
             .presented(credentials)
             .map_or("", |(text, _)| text);
         match self.judge.judge(text, from) {
-            Judgement::Done(verdict) => self.conclude(verdict, from).into(),
+            Judgement::Done(verdict) => self.conclude(verdict, from, context).into(),
             Judgement::Wait(waiter) => {
-                let verifier = self.clone();
+                let (verifier, context) = (self.clone(), context.clone());
                 Verification::Pending(Box::pin(async move {
                     let verdict = verifier.judge.lookups.settled(waiter).await;
-                    verifier.conclude(verdict, from)
+                    verifier.conclude(verdict, from, &context)
                 }))
             }
         }

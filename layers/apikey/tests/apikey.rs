@@ -7,6 +7,9 @@
     reason = "tests"
 )]
 
+#[cfg(feature = "attenuation")]
+#[path = "apikey/children/mod.rs"]
+mod children;
 #[path = "apikey/contract.rs"]
 mod contract;
 #[path = "apikey/counting.rs"]

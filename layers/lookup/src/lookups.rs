@@ -112,6 +112,16 @@ impl<L: Lookup> Lookups<L> {
         }
     }
 
+    /// What is remembered of a credential, and holds: for one whose question takes time to put.
+    pub fn remembered(&self, credential: &str) -> Option<Verdict<L::Found>> {
+        let fingerprint = self.memory.fingerprint(credential);
+        match self.memory.recall(fingerprint) {
+            Recall::Good(found) => Some(self.unless_revoked(found)),
+            Recall::Bad(refusal) => Some(self.or_stale(fingerprint, refusal)),
+            Recall::Nothing { .. } => None,
+        }
+    }
+
     /// [`judge`](Self::judge)s, and waits if it has to.
     pub async fn verdict(
         self: &Arc<Self>,

@@ -13,6 +13,7 @@ CREATE TABLE api_keys (
     successor BLOB,
     predecessor BLOB,
     last_used INTEGER,
+    verifying_key TEXT,
     CHECK ((revoked_at IS NULL) = (revoked_reason IS NULL))
 ) STRICT;
 

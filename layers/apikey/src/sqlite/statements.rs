@@ -11,11 +11,11 @@ const GET: &str = concat!("SELECT ", columns!(), " FROM api_keys WHERE id = ?1")
 const INSERT: &str = concat!(
     "INSERT INTO api_keys (",
     columns!(),
-    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT (id) DO NOTHING"
+    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT (id) DO NOTHING"
 );
 const REPLACE: &str = "UPDATE api_keys SET hash = ?2, version = ?3, key_grant = ?4, created_at = ?5, not_before = ?6, \
      expires_at = ?7, revoked_at = ?8, revoked_reason = ?9, successor = ?10, predecessor = ?11, \
-     last_used = max(coalesce(last_used, ?12), coalesce(?12, last_used)) \
+     last_used = max(coalesce(last_used, ?12), coalesce(?12, last_used)), verifying_key = ?13 \
      WHERE id = ?1 AND version = ?3 - 1 AND revoked_at IS NULL";
 const IS_REVOKED: &str = "SELECT revoked_at IS NOT NULL FROM api_keys WHERE id = ?1";
 const REVOKE: &str = "UPDATE api_keys SET revoked_at = ?2, revoked_reason = ?3, \
@@ -147,6 +147,7 @@ fn write(connection: &Connection, sql: &str, record: &KeyRecord) -> Result<usize
         columns.successor,
         columns.predecessor,
         columns.last_used,
+        columns.verifying_key,
     ])?)
 }
 
@@ -165,6 +166,7 @@ fn read(id: KeyId, row: &Row<'_>) -> Result<KeyRecord, StoreError> {
             successor: row.get(9)?,
             predecessor: row.get(10)?,
             last_used: row.get(11)?,
+            verifying_key: row.get(12)?,
         })
     };
     let columns = columns().map_err(|error| StoreError::Unreadable(id, error.into()))?;

@@ -18,6 +18,7 @@ pub(crate) fn next(record: &KeyRecord) -> KeyRecord {
     let mut next = record.clone();
     next.version += 1;
     next.expires_at += 1;
+    next.verifying_key = None;
     next
 }
 
