@@ -12,6 +12,8 @@ mod error;
 mod layer;
 #[cfg(feature = "layer")]
 mod limits;
+#[cfg(feature = "safe")]
+pub mod safe;
 #[cfg(feature = "layer")]
 mod schema;
 #[cfg(feature = "layer")]

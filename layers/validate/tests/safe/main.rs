@@ -1,0 +1,16 @@
+//! The safe types: attacks as data, properties, and what they meet outside.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests are tests too"
+)]
+
+mod arguments;
+#[cfg(all(feature = "command", target_os = "linux"))]
+mod commands;
+#[cfg(feature = "files")]
+mod files;
+mod paths;
+mod texts;
+mod vectors;
