@@ -10,6 +10,7 @@
 //! | people or models read | [`SafeText`], [`SafeLine`] | `safe` |
 //! | names something in URLs, files, logs | [`Slug`] | `safe` |
 //! | goes to another program | [`SafeArg`], and `SafeCommand` to run it | `safe`, `command` |
+//! | names a column or a table, or is searched for | [`sql`] | `safe` |
 //! | names a file | [`SafePath`], and `ScopedDir` to open it | `safe`, `files` |
 
 mod arg;
@@ -22,6 +23,7 @@ mod path;
 mod read;
 mod refused;
 mod slug;
+pub mod sql;
 mod text;
 
 pub use arg::SafeArg;

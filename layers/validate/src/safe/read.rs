@@ -161,4 +161,32 @@ macro_rules! text_type {
     };
 }
 
-pub(crate) use text_type;
+/// What a type over one string, with a type that only marks it, has in common with the string.
+macro_rules! compares_as_text {
+    ([$($generics:tt)*] $type:ident<$mark:ident>) => {
+        impl<$($generics)*> Clone for $type<$mark> {
+            fn clone(&self) -> Self {
+                Self {
+                    text: self.text.clone(),
+                    mark: std::marker::PhantomData,
+                }
+            }
+        }
+
+        impl<$($generics)*> PartialEq for $type<$mark> {
+            fn eq(&self, other: &Self) -> bool {
+                self.text == other.text
+            }
+        }
+
+        impl<$($generics)*> Eq for $type<$mark> {}
+
+        impl<$($generics)*> std::hash::Hash for $type<$mark> {
+            fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+                self.text.hash(state);
+            }
+        }
+    };
+}
+
+pub(crate) use {compares_as_text, text_type};

@@ -12,5 +12,6 @@ mod commands;
 #[cfg(feature = "files")]
 mod files;
 mod paths;
+mod statements;
 mod texts;
 mod vectors;
