@@ -27,7 +27,8 @@ use crate::{Document, FetchDocument, FetchError, Fetching, Reach, WebUrl, reach:
 /// TLS is rustls with the system's trust store. If the process installed a rustls provider, that
 /// one is used, otherwise aws-lc-rs; nothing is installed. Proxies named by the environment are
 /// honoured, but not for loopback hosts. A proxy resolves the names that it is asked for, and what it
-/// reaches is its own affair; hosts that the environment exempts from it (`NO_PROXY`) are judged.
+/// reaches is its own affair ([`without_proxies`](Self::without_proxies) uses none); hosts that the
+/// environment exempts from it (`NO_PROXY`) are judged.
 #[derive(Debug, Clone)]
 pub struct HttpFetch {
     direct: Client,
@@ -55,13 +56,23 @@ impl HttpFetch {
     ///
     /// If TLS cannot be set up.
     pub fn reaching(reach: Reach, timeout: Duration) -> Result<Self, FetchError> {
-        Self::with(reach, timeout, proxy_hosts(), lookup)
+        Self::with(reach, timeout, Some(proxy_hosts()), lookup)
+    }
+
+    /// The same without the proxies that the environment names: every host is connected to at an
+    /// address that was judged here. For URLs that strangers chose.
+    ///
+    /// # Errors
+    ///
+    /// If TLS cannot be set up.
+    pub fn without_proxies(reach: Reach, timeout: Duration) -> Result<Self, FetchError> {
+        Self::with(reach, timeout, None, lookup)
     }
 
     fn with(
         reach: Reach,
         timeout: Duration,
-        proxies: Vec<String>,
+        proxies: Option<Vec<String>>,
         lookup: Lookup,
     ) -> Result<Self, FetchError> {
         let client = |target, proxies: Option<Vec<String>>| {
@@ -83,7 +94,7 @@ impl HttpFetch {
         };
         Ok(Self {
             direct: client(Target::ThisMachine, None)?,
-            outbound: client(Target::Elsewhere(reach), Some(proxies))?,
+            outbound: client(Target::Elsewhere(reach), proxies)?,
             reach,
         })
     }
@@ -289,7 +300,7 @@ mod tests {
     }
 
     async fn refusal(reach: Reach, url: &str) -> String {
-        let fetch = HttpFetch::with(reach, SOON, Vec::new(), scripted).unwrap();
+        let fetch = HttpFetch::with(reach, SOON, Some(Vec::new()), scripted).unwrap();
         fetch.fetch(url, 100).await.unwrap_err().to_string()
     }
 
@@ -332,7 +343,7 @@ mod tests {
             let address = SocketAddr::new("192.168.7.7".parse().unwrap(), 0);
             Box::pin(async move { Ok(Box::new(std::iter::once(address)) as _) })
         }
-        let fetch = HttpFetch::with(Reach::Private, SOON, Vec::new(), elsewhere).unwrap();
+        let fetch = HttpFetch::with(Reach::Private, SOON, Some(Vec::new()), elsewhere).unwrap();
         let error = fetch.fetch("http://localhost:1/", 100).await.unwrap_err();
         let reason = error.to_string();
         assert!(reason.contains("is not on this machine"), "{reason}");
@@ -361,6 +372,36 @@ mod tests {
             let found = host_of_proxy(proxy);
             let is_same = |found: String| found.eq_ignore_ascii_case(host.unwrap_or_default());
             assert_eq!(found.map(is_same), host.map(|_| true), "{proxy}");
+        }
+    }
+
+    const BESIDE: &str = "BARTIZAN_TEST_BESIDE_PROXY";
+
+    /// Clients read the environment, so this test runs again as a process with another one.
+    #[tokio::test]
+    async fn proxies_of_the_environment_are_used_unless_without() {
+        let soon = Duration::from_millis(300);
+        if let Ok(beside) = env::var(BESIDE) {
+            let fetch = match &*beside {
+                "true" => HttpFetch::without_proxies(Reach::Private, soon),
+                _ => HttpFetch::reaching(Reach::Private, soon),
+            };
+            let _ = fetch.unwrap().fetch("http://10.255.255.1/", 100).await;
+            return;
+        }
+        for beside in [false, true] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let proxy = format!("http://{}", listener.local_addr().unwrap());
+            let test = "http_fetch::tests::proxies_of_the_environment_are_used_unless_without";
+            let mut again = std::process::Command::new(env::current_exe().unwrap());
+            again
+                .args(["--exact", test])
+                .env(BESIDE, beside.to_string());
+            again.env_remove("NO_PROXY").env_remove("no_proxy");
+            again.env("http_proxy", &proxy).env("all_proxy", &proxy);
+            assert!(again.output().unwrap().status.success());
+            let connected = tokio::time::timeout(Duration::from_millis(50), listener.accept());
+            assert_eq!(connected.await.is_err(), beside);
         }
     }
 

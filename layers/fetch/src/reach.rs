@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::{Ipv4Net, Ipv6Net};
 
 /// Which addresses documents are fetched from (SS-1, SS-2). This machine is not among them, unless
-/// the URL says so itself.
+/// the URL says so itself; and never those where clouds keep what their machines are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Reach {
@@ -22,17 +22,25 @@ pub(crate) enum Target {
 }
 
 impl Reach {
-    pub(crate) fn admits(self, address: IpAddr) -> bool {
+    /// Whether an address is among them. One that holds another, for a translator or a tunnel, is judged
+    /// by that too.
+    pub fn admits(self, address: IpAddr) -> bool {
         match address.to_canonical() {
             IpAddr::V4(address) => self.admits_v4(address),
             IpAddr::V6(address) => match behind_nat64(address) {
                 Some(address) => self.admits_v4(address),
-                None => self.admits_v6(address),
+                None => {
+                    let tunnelled = behind_isatap(address);
+                    self.admits_v6(address) && tunnelled.is_none_or(|it| self.admits_v4(it))
+                }
             },
         }
     }
 
     fn admits_v4(self, address: Ipv4Addr) -> bool {
+        if METADATA_V4.contains(&address) {
+            return false;
+        }
         if PRIVATE_V4.iter().any(|network| network.contains(&address)) {
             return self == Self::Private;
         }
@@ -40,6 +48,9 @@ impl Reach {
     }
 
     fn admits_v6(self, address: Ipv6Addr) -> bool {
+        if METADATA_V6.iter().any(|network| network.contains(&address)) {
+            return false;
+        }
         if UNIQUE_LOCAL.contains(&address) {
             return self == Self::Private;
         }
@@ -54,6 +65,14 @@ fn behind_nat64(address: Ipv6Addr) -> Option<Ipv4Addr> {
     NAT64
         .contains(&address)
         .then_some(Ipv4Addr::new(a, b, c, d))
+}
+
+/// The IPv4 address that is the end of a tunnel (RFC 5214).
+fn behind_isatap(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [.., 0x00 | 0x02, 0x00, 0x5e, 0xfe, a, b, c, d] = address.octets() else {
+        return None;
+    };
+    Some(Ipv4Addr::new(a, b, c, d))
 }
 
 const fn v4(a: u8, b: u8, c: u8, d: u8, prefix: u8) -> Ipv4Net {
@@ -85,6 +104,17 @@ const SPECIAL_V4: [Ipv4Net; 11] = [
     v4(203, 0, 113, 0, 24),
     v4(224, 0, 0, 0, 4),
     v4(240, 0, 0, 0, 4),
+];
+
+/// Where clouds tell their machines secrets, though the addresses are public or private ones: Azure and
+/// Alibaba, Amazon and Google. (Others are link-local, or special otherwise.)
+const METADATA_V4: [Ipv4Addr; 2] = [
+    Ipv4Addr::new(168, 63, 129, 16),
+    Ipv4Addr::new(100, 100, 100, 200),
+];
+const METADATA_V6: [Ipv6Net; 2] = [
+    v6(0xfd00, 0xec2, 32),
+    Ipv6Net::new_assert(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254), 128),
 ];
 
 const UNIQUE_LOCAL: Ipv6Net = v6(0xfc00, 0, 7);
@@ -181,10 +211,44 @@ mod tests {
             "fe80::1",
             "fec0::1",
             "ff02::1",
-            "fd00:ec2::254",
         ];
-        assert_eq!(admitted(Reach::Public, &special), [""; 0]);
-        // The last is where a cloud's metadata service may be; it is in a private network.
-        assert_eq!(admitted(Reach::Private, &special), ["fd00:ec2::254"]);
+        for reach in [Reach::Public, Reach::Private] {
+            assert_eq!(admitted(reach, &special), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn ss_2_what_clouds_tell_their_machines_is_never_fetched() {
+        let metadata = [
+            "169.254.169.254",
+            "169.254.170.2",
+            "168.63.129.16",
+            "100.100.100.200",
+            "192.0.0.192",
+            "fd00:ec2::254",
+            "fd00:ec2::23",
+            "fd20:ce::254",
+            "::ffff:168.63.129.16",
+            "64:ff9b::a83f:8110",
+        ];
+        for reach in [Reach::Public, Reach::Private] {
+            assert_eq!(admitted(reach, &metadata), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn ss_2_an_address_with_another_in_it_is_judged_by_that_too() {
+        let tunnelled = [
+            "2a00::5efe:7f00:1",
+            "2a00::200:5efe:a9fe:a9fe",
+            "fd12::5efe:7f00:1",
+            "2a00::5efe:a83f:8110",
+        ];
+        for reach in [Reach::Public, Reach::Private] {
+            assert_eq!(admitted(reach, &tunnelled), [""; 0]);
+        }
+        assert_eq!(admitted(Reach::Public, &["2a00::5efe:a00:1"]), [""; 0]);
+        assert_eq!(admitted(Reach::Private, &["2a00::5efe:a00:1"]).len(), 1);
+        assert_eq!(admitted(Reach::Public, &["2a00::5efe:101:101"]).len(), 1);
     }
 }

@@ -42,6 +42,20 @@ impl<'a> WebUrl<'a> {
         })
     }
 
+    /// The host as it is written, an IPv6 address in brackets.
+    pub fn host(&self) -> &'a str {
+        self.host
+    }
+
+    /// The port, or that of the scheme; none if there is no such number.
+    pub fn port(&self) -> Option<u16> {
+        match self.port {
+            Some(port) => port.parse().ok(),
+            None if self.is_https => Some(443),
+            None => Some(80),
+        }
+    }
+
     /// Whether the host names this machine, beyond doubt.
     pub fn is_loopback(&self) -> bool {
         self.host.eq_ignore_ascii_case("localhost")
@@ -189,6 +203,19 @@ mod tests {
         ] {
             assert!(!is_loopback(no), "{no}");
         }
+    }
+
+    #[test]
+    fn host_and_port_are_told() {
+        let of = |url| {
+            WebUrl::parse(url)
+                .map(|url| (url.host(), url.port()))
+                .unwrap()
+        };
+        assert_eq!(of("https://a.example/x"), ("a.example", Some(443)));
+        assert_eq!(of("http://a.example"), ("a.example", Some(80)));
+        assert_eq!(of("http://[::1]:8080/"), ("[::1]", Some(8080)));
+        assert_eq!(of("https://a.example:99999/"), ("a.example", None));
     }
 
     proptest! {
