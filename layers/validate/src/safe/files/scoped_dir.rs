@@ -16,8 +16,7 @@ use crate::safe::SafePath;
 /// A directory, opened once, and whatever is below it. What is opened through it is never outside.
 ///
 /// The check and the opening are one: each folder is opened in the one before it, and no link is followed, so
-/// there is no moment in which somebody exchanges what was checked (seed flaws V6 and V7 of the
-/// comparison with string prefixes). Only regular files are read, up to a size that the caller states: a pipe
+/// there is no moment in which somebody exchanges what was checked. Only regular files are read, up to a size that the caller states: a pipe
 /// does not block, a device is not touched. It is `cap-std`, with less permitted.
 ///
 /// **Wrong**: text is compared, then opened. A neighbour begins with the same letters, and a link made
