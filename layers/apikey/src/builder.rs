@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
 use crate::children::Nursery;
 use crate::{
     ApiKeyConfig, ApiKeyConfigError, ApiKeys, KeyForm, KeyStore, Peppers, keys::Inner,
-    lookup::StoreLookup, uses::Uses, verifier::Judge,
+    lookup::StoreLookup, uses::Uses, verifier::Judge, warnings::Warnings,
 };
 
 /// Builds [`ApiKeys`]. Made by [`ApiKeys::builder`].
@@ -102,7 +102,8 @@ impl ApiKeysBuilder {
             peppers: self.peppers.clone(),
             issuer: issuer.clone(),
             clock: Arc::clone(&self.clock),
-            warn_before: self.config.warn_before_seconds,
+            form: self.form.clone(),
+            warnings: Warnings::new(self.config.warn_before_seconds, self.events.clone()),
             #[cfg(feature = "attenuation")]
             nursery: Nursery::new(self.form.clone(), self.events.clone())?,
         };

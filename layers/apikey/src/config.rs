@@ -37,7 +37,8 @@ pub struct ApiKeyConfig {
     pub breaker_failures: u32,
     /// For how long, 1 to 300 seconds; 5 by default.
     pub breaker_pause_seconds: u64,
-    /// How long before its end answers to a key say so, up to 90 days in seconds; 14 days by default.
+    /// How long before its end answers to a key say so, and an event each day on which it is used; up to 90 days in
+    /// seconds, 14 days by default.
     pub warn_before_seconds: u64,
 }
 

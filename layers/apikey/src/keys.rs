@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 
 use crate::{
     ApiKeyConfigError, ApiKeyVerifier, ApiKeysBuilder, KeyError, KeyForm, KeyGrant, KeyId,
-    KeyRecord, KeyStore, Peppers, Revoked, VerifyingKey, secret::KeySecret, uses::Uses,
-    verifier::Judge,
+    KeyRecord, KeyStore, Peppers, Revoked, VerifyingKey, patience::in_time, secret::KeySecret,
+    uses::Uses, verifier::Judge,
 };
 #[cfg(feature = "attenuation")]
 use crate::{children::Seed, form::Malformed};
@@ -73,7 +73,7 @@ impl ApiKeys {
     /// If the grant is none, the system has no randomness, or the store can't keep it.
     pub async fn issue_for(&self, grant: KeyGrant, life: Duration) -> Result<IssuedKey, KeyError> {
         let issued = self.make(grant, life)?;
-        self.0.store.insert(issued.record.clone()).await?;
+        in_time(self.0.store.insert(issued.record.clone())).await?;
         let KeyRecord { id, grant, .. } = &issued.record;
         let detail = format!("key `{id}` was issued to `{}`", grant.owner);
         self.emit(Severity::Info, "key_issued", detail);
@@ -86,7 +86,7 @@ impl ApiKeys {
     ///
     /// If the store can't be asked.
     pub async fn inspect(&self, id: KeyId) -> Result<Option<KeyRecord>, KeyError> {
-        Ok(self.0.store.get(id).await?)
+        Ok(in_time(self.0.store.get(id)).await?)
     }
 
     /// At most so many records, and at most 1000, in the order of their ids, from the first one after `after` on.
@@ -100,7 +100,7 @@ impl ApiKeys {
         after: Option<KeyId>,
         at_most: usize,
     ) -> Result<Vec<KeyRecord>, KeyError> {
-        Ok(self.0.store.list(after, at_most.min(MOST_RECORDS)).await?)
+        Ok(in_time(self.0.store.list(after, at_most.min(MOST_RECORDS))).await?)
     }
 
     /// Issues a key with the grant and the life of this one, which is good for so long besides: at most
@@ -119,7 +119,7 @@ impl ApiKeys {
         id: KeyId,
         overlap: Duration,
     ) -> Result<Option<IssuedKey>, KeyError> {
-        let Some(mut old) = self.0.store.get(id).await? else {
+        let Some(mut old) = in_time(self.0.store.get(id)).await? else {
             return Ok(None);
         };
         let now = self.now();
@@ -134,7 +134,7 @@ impl ApiKeys {
         old.successor = Some(issued.record.id);
         old.version = old.version.saturating_add(1);
         let deadline = old.expires_at;
-        self.0.store.rotate(old, issued.record.clone()).await?;
+        in_time(self.0.store.rotate(old, issued.record.clone())).await?;
         let new = issued.record.id;
         let detail =
             format!("key `{new}` takes the place of `{id}`, which is good until {deadline}");
@@ -146,7 +146,8 @@ impl ApiKeys {
     ///
     /// # Errors
     ///
-    /// If the store can't be asked. The key is refused in this process all the same, until it restarts.
+    /// If the store can't be asked, or did not answer within ten seconds. The key is refused in this process all the
+    /// same, until it restarts.
     pub async fn revoke(&self, id: KeyId, reason: &str) -> Result<Option<KeyRecord>, KeyError> {
         let revoked = Revoked {
             at: self.now(),
@@ -154,7 +155,7 @@ impl ApiKeys {
         };
         // Before the store is asked: it may take its time.
         let forgotten = self.distrust(id);
-        let record = self.0.store.revoke(id, revoked).await?;
+        let record = in_time(self.0.store.revoke(id, revoked)).await?;
         forgotten.map_err(KeyError::NotDistrusted)?;
         if record.is_some() {
             let detail = format!("key `{id}` was revoked");
@@ -179,7 +180,7 @@ impl ApiKeys {
             return self.leaked_child(key).await;
         }
         let presented = presented.map_err(|_| KeyError::NoKey)?;
-        let Some(record) = self.0.store.get(presented.id).await? else {
+        let Some(record) = in_time(self.0.store.get(presented.id)).await? else {
             return Ok(None);
         };
         let verified = self
@@ -210,7 +211,7 @@ impl ApiKeys {
         let age = longer_ago_than.as_secs().max(self.0.longest_memory);
         let before = self.now().saturating_sub(age);
         let at_most = at_most.min(MOST_RECORDS);
-        let removed = self.0.store.remove_ended(before, at_most).await?;
+        let removed = in_time(self.0.store.remove_ended(before, at_most)).await?;
         if removed > 0 {
             let detail = format!("{removed} records of ended keys were removed");
             self.emit(Severity::Info, "keys_removed", detail);
@@ -230,7 +231,7 @@ impl ApiKeys {
         let chain = presented.chain.and_then(|chain| chain.read().ok());
         let chain = chain.ok_or(KeyError::NoKey)?;
         let (id, last) = (presented.id, Seed::of_child(presented.secret));
-        let record = store.get(id).await?;
+        let record = in_time(store.get(id)).await?;
         let Some(key) = record.and_then(|record| record.verifying_key) else {
             return Ok(None);
         };
@@ -313,15 +314,14 @@ impl ApiKeys {
         None
     }
 
-    /// For as long as a key can live: the store may not have taken it.
+    /// For as long as this process runs: the store may not have taken it, and the wall clock may be set.
     fn distrust(&self, id: KeyId) -> Result<(), NotRevoked> {
         let Inner {
             revocations,
             issuer,
             ..
         } = &*self.0;
-        let until = revocations.now().saturating_add(LONGEST_LIFE);
-        revocations.revoke_credential(issuer, &id.to_string(), until)
+        revocations.revoke_credential(issuer, &id.to_string(), Duration::MAX)
     }
 
     fn now(&self) -> u64 {

@@ -18,6 +18,7 @@ mod lookup;
 mod memory;
 #[cfg(feature = "sqlite")]
 mod open_error;
+mod patience;
 mod peppers;
 mod record;
 mod records;
@@ -28,6 +29,7 @@ mod store;
 mod uses;
 mod verifier;
 mod verifying_key;
+mod warnings;
 
 pub use bartizan_token::TokenConfigError as ApiKeyConfigError;
 pub use builder::ApiKeysBuilder;

@@ -12,14 +12,13 @@ use bartizan_lookup::{Blame, Found, Looking, Lookup, Trouble};
 use bartizan_token::Fault;
 use http::HeaderValue;
 use ipnet::IpNet;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::time::timeout;
 
 #[cfg(feature = "attenuation")]
 use crate::children::{Chain, Nursery, Seed};
 use crate::{
-    KeyGrant, KeyId, KeyLimits, KeyRecord, KeyStore, OwnerKind, Peppers, Standing, StoreError,
-    secret::KeySecret, uses::EXACTNESS,
+    KeyForm, KeyGrant, KeyId, KeyLimits, KeyRecord, KeyStore, OwnerKind, Peppers, Standing,
+    StoreError, patience::PATIENCE, secret::KeySecret, uses::EXACTNESS, warnings::Warnings,
 };
 
 /// Asks the store what a key stands for.
@@ -28,7 +27,8 @@ pub(crate) struct StoreLookup {
     pub(crate) peppers: Peppers,
     pub(crate) issuer: Box<str>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) warn_before: u64,
+    pub(crate) form: KeyForm,
+    pub(crate) warnings: Warnings,
     #[cfg(feature = "attenuation")]
     pub(crate) nursery: Nursery,
 }
@@ -68,8 +68,11 @@ struct Inner {
     noted_until: AtomicU64,
 }
 
-/// How long a record that is hashed anew may take.
-const WRITING: Duration = Duration::from_secs(10);
+/// What a key takes that was granted nothing, give or take.
+const LEAST_BYTES: usize = 512;
+
+/// What a text in a list takes besides itself.
+const TEXT_BYTES: usize = 32;
 
 /// What a child has less than its key, beyond what a record can say.
 #[derive(Default)]
@@ -80,8 +83,6 @@ pub(crate) struct Narrower {
     /// About how much that takes.
     pub(crate) bytes: usize,
 }
-
-const USUAL_BYTES: usize = 512;
 
 impl GoodKey {
     pub(crate) fn id(&self) -> KeyId {
@@ -166,7 +167,7 @@ impl StoreLookup {
     fn write(&self, record: KeyRecord) {
         let store = Arc::clone(&self.store);
         // Looks run in tasks, on a runtime with a timer.
-        tokio::spawn(async move { timeout(WRITING, store.replace(record)).await });
+        tokio::spawn(async move { timeout(PATIENCE, store.replace(record)).await });
     }
 
     /// One hash, whatever becomes of the key.
@@ -218,12 +219,14 @@ impl StoreLookup {
     }
 
     pub(crate) fn good(&self, record: &KeyRecord, narrower: Narrower) -> Result<GoodKey, Fault> {
+        let checked = record.grant.check(&self.form);
+        checked.map_err(|_| "the key's record holds what no key is granted")?;
         let limits = compiled(&record.grant.limits)?;
         let Narrower {
             limits: narrower_limits,
             networks: narrower_networks,
             lineage,
-            bytes,
+            bytes: more,
         } = narrower;
         let KeyGrant {
             owner,
@@ -255,21 +258,11 @@ impl StoreLookup {
             principal: principal.build("apikey"),
             networks: networks.clone(),
             narrower_networks,
+            bytes: more.saturating_add(bytes(&self.issuer, &record.grant)),
+            warning: self.warnings.of(record, lineage.is_some(), self.now()),
             lineage,
-            bytes: bytes.saturating_add(USUAL_BYTES),
-            warning: self.warning(record),
             noted_until: AtomicU64::new(0),
         })))
-    }
-
-    fn warning(&self, record: &KeyRecord) -> Option<HeaderValue> {
-        let left = record.expires_at.saturating_sub(self.now());
-        if left > self.warn_before {
-            return None;
-        }
-        let end = i64::try_from(record.expires_at).ok()?;
-        let end = OffsetDateTime::from_unix_timestamp(end).ok()?;
-        HeaderValue::try_from(end.format(&Rfc3339).ok()?).ok()
     }
 
     pub(crate) fn now(&self) -> u64 {
@@ -291,6 +284,25 @@ impl Lookup for StoreLookup {
     }
 }
 
+/// What is remembered of a grant, about.
+fn bytes(issuer: &str, grant: &KeyGrant) -> usize {
+    let KeyLimits {
+        tools,
+        prompts,
+        resources,
+        methods,
+        rate: _,
+    } = &grant.limits;
+    let limits = [tools, prompts, resources, methods].into_iter().flatten();
+    let lists = [&grant.roles, &grant.scopes, &grant.capabilities];
+    let texts = lists.into_iter().chain(limits).flatten();
+    let texts = texts.map(|text| text.len() + TEXT_BYTES).sum::<usize>();
+    let tenant = grant.tenant.as_deref().unwrap_or_default();
+    let names = [issuer, &grant.owner, tenant].map(str::len);
+    let networks = size_of_val(&*grant.networks);
+    LEAST_BYTES + texts + networks + names.iter().sum::<usize>()
+}
+
 fn trouble(error: &StoreError) -> Trouble {
     let trouble = Trouble::new(chain(error));
     match error {
@@ -309,4 +321,21 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The flaw: it was the same for all.
+    #[test]
+    fn what_a_key_takes_grows_with_what_it_was_granted() {
+        let small = KeyGrant::service("ci", "live");
+        let roles = (0..64).map(|n| format!("{n:0>200}"));
+        let patterns = (0..256).map(|n| format!("{n:0>4000}"));
+        let large = small.clone().roles(roles).only_tools(patterns);
+        let of = |grant| bytes("apikey:acme", grant);
+        assert!((512..600).contains(&of(&small)));
+        assert!(of(&large) > 256 * 4000 + 64 * 200);
+    }
 }

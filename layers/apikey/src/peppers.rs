@@ -236,6 +236,13 @@ mod tests {
         }
     }
 
+    /// It does not compile otherwise.
+    #[test]
+    fn what_hashes_secrets_overwrites_its_state_and_its_buffer() {
+        fn overwrites<T: zeroize::ZeroizeOnDrop>() {}
+        overwrites::<Sha256>();
+    }
+
     #[test]
     fn tv_21_no_pepper_is_shown() {
         let ring = peppers(200).and_older(201, pepper(201)).unwrap();

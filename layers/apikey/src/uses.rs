@@ -9,7 +9,7 @@ use std::{
 
 use tokio::runtime::Handle;
 
-use crate::{KeyId, KeyStore, StoreError};
+use crate::{KeyId, KeyStore, StoreError, patience::in_time};
 
 /// When keys were last used, until it is written down.
 pub(crate) struct Uses {
@@ -67,6 +67,6 @@ impl Uses {
         if waiting.is_empty() {
             return Ok(());
         }
-        self.store.touch(waiting.into_iter().collect()).await
+        in_time(self.store.touch(waiting.into_iter().collect())).await
     }
 }

@@ -21,6 +21,8 @@ mod crashes;
 mod laws;
 #[path = "apikey/life.rs"]
 mod life;
+#[path = "apikey/meanwhile.rs"]
+mod meanwhile;
 #[path = "apikey/mishaps.rs"]
 mod mishaps;
 #[path = "apikey/places.rs"]
@@ -38,5 +40,7 @@ mod sqlite;
 mod strangers;
 #[path = "apikey/support.rs"]
 mod support;
+#[path = "apikey/warnings.rs"]
+mod warnings;
 #[path = "apikey/whole_life.rs"]
 mod whole_life;

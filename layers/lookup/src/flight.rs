@@ -148,6 +148,11 @@ impl<F> std::fmt::Debug for Waiter<F> {
     }
 }
 
+/// Whether code that waits here can give up after a time: whether it is inside a tokio runtime with a timer.
+pub fn has_timer() -> bool {
+    runtime().is_some()
+}
+
 /// The runtime that a look can run on, and a request wait on.
 pub(crate) fn runtime() -> Option<Handle> {
     let runtime = Handle::try_current().ok()?;

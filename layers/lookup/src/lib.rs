@@ -11,7 +11,7 @@ mod outcome;
 mod refusal;
 mod settings;
 
-pub use flight::{Verdict, Waiter};
+pub use flight::{Verdict, Waiter, has_timer};
 pub use lookup::{Blame, Found, Looking, Lookup, Trouble};
 pub use lookups::{Judgement, Lookups};
 pub use memory::Ages;

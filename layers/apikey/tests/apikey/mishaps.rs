@@ -2,14 +2,16 @@
 
 use std::{
     sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use bartizan_apikey::{
-    ApiKeys, KeyError, KeyId, KeyRecord, KeyStore, MemoryStore, Peppers, Revoked, StoreFuture,
+    ApiKeys, KeyError, KeyId, KeyRecord, KeyStore, MemoryStore, Peppers, Revoked, StoreError,
+    StoreFuture,
 };
 use bartizan_core::{
-    AuthLayer, Authenticator, Denial, DenialKind, Secret, SecurityContext,
+    AuthLayer, Authenticator, Clock, Denial, DenialKind, Secret, SecurityContext,
     auth::{CredentialPlace, Credentials, Verification},
 };
 use http::HeaderValue;
@@ -46,14 +48,14 @@ impl KeyStore for Stuck {
     fn rotate(&self, old: KeyRecord, new: KeyRecord) -> StoreFuture<'_, ()> {
         self.0.rotate(old, new)
     }
-    fn revoke(&self, id: KeyId, revoked: Revoked) -> StoreFuture<'_, Option<KeyRecord>> {
-        self.0.revoke(id, revoked)
+    fn revoke(&self, _: KeyId, _: Revoked) -> StoreFuture<'_, Option<KeyRecord>> {
+        Box::pin(std::future::pending())
     }
     fn list(&self, after: Option<KeyId>, at_most: usize) -> StoreFuture<'_, Vec<KeyRecord>> {
         self.0.list(after, at_most)
     }
-    fn touch(&self, uses: Vec<(KeyId, u64)>) -> StoreFuture<'_, ()> {
-        self.0.touch(uses)
+    fn touch(&self, _: Vec<(KeyId, u64)>) -> StoreFuture<'_, ()> {
+        Box::pin(std::future::pending())
     }
     fn remove_ended(&self, before: u64, at_most: usize) -> StoreFuture<'_, usize> {
         self.0.remove_ended(before, at_most)
@@ -115,4 +117,57 @@ async fn a_key_under_bearer_is_shown_to_no_verifier_of_tokens_behind() {
     let answer = tower::ServiceExt::oneshot(service, request).await.unwrap();
     assert_eq!(shown.lock().unwrap().len(), 0, "shown to the others");
     assert_eq!(answer.status(), 200);
+}
+
+/// The flaw: whoever revokes, or stops the process, waited as long as the store pleased.
+#[tokio::test(start_paused = true)]
+async fn who_changes_something_waits_for_a_store_only_so_long() {
+    let keys = builder(Stuck(MemoryStore::new()), &clock())
+        .build()
+        .unwrap();
+    let key = issue(&keys).await;
+    verify(&keys, key.text()).await.unwrap();
+    let began = tokio::time::Instant::now();
+    let revoked = keys.revoke(key.record().id, "left").await;
+    let is_down = matches!(revoked, Err(KeyError::Store(StoreError::Down(_))));
+    assert!(is_down, "{revoked:?}");
+    assert!(keys.flush_uses().await.is_err());
+    assert!(began.elapsed() < Duration::from_secs(30));
+    assert!(verify(&keys, key.text()).await.is_err(), "revoked here");
+}
+
+#[test]
+fn keys_are_issued_and_revoked_without_a_runtime_too() {
+    let keys = builder(MemoryStore::new(), &clock()).build().unwrap();
+    let id = poll_once(issue(&keys)).record().id;
+    assert!(poll_once(keys.revoke(id, "left")).unwrap().is_some());
+    poll_once(keys.flush_uses()).unwrap();
+}
+
+fn poll_once<F: Future>(future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    match future.as_mut().poll(&mut context) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+/// The flaw: the wall clock, stepped past all that can live and back, forgot what the store did not take.
+#[tokio::test]
+async fn a_step_of_the_wall_clock_forgets_no_revocation() {
+    const YEAR: Duration = Duration::from_secs(366 * 86_400);
+    let clock = clock();
+    let (keys, store) = keys(&clock);
+    let (key, other) = (issue(&keys).await, issue(&keys).await);
+    verify(&keys, key.text()).await.unwrap();
+    store.is_down(true);
+    keys.revoke(key.record().id, "left").await.unwrap_err();
+    let now = clock.wall();
+    clock.advance(Duration::from_secs(3600));
+    clock.step_wall_to(now + 20 * YEAR);
+    keys.revoke(other.record().id, "left").await.unwrap_err();
+    clock.step_wall_to(now);
+    store.is_down(false);
+    assert!(verify(&keys, key.text()).await.is_err());
 }
