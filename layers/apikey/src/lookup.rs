@@ -8,7 +8,7 @@ use std::{
 };
 
 use bartizan_core::{Clock, CredentialLimits, Principal};
-use bartizan_lookup::{Blame, Found, Looking, Lookup, Trouble};
+use bartizan_lookup::{Blame, Found, Interest, Looking, Lookup, Trouble};
 use bartizan_token::Fault;
 use http::HeaderValue;
 use ipnet::IpNet;
@@ -279,7 +279,11 @@ impl Lookup for StoreLookup {
     type Question = Question;
     type Found = GoodKey;
 
-    fn look_up<'a>(&'a self, question: &'a Question) -> Looking<'a, GoodKey> {
+    fn look_up<'a>(
+        &'a self,
+        question: &'a Question,
+        _: &'a Interest,
+    ) -> Looking<'a, GoodKey> {
         Box::pin(self.ask(question))
     }
 }

@@ -6,7 +6,7 @@ use std::{collections::HashMap, net::IpAddr, time::Duration};
 /// It fills at an even rate, and holds what comes in ten minutes. One network holds a part of what is
 /// left, so that it leaves most to others.
 #[derive(Debug)]
-pub(crate) struct Budget {
+pub struct Budget {
     interval: Duration,
     /// When it will be full again, by the monotonic clock.
     full_at: Duration,
@@ -16,14 +16,25 @@ pub(crate) struct Budget {
 
 /// Why there is none left, and when to come back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Spent {
-    ByAll { after: Duration, is_news: bool },
-    ByOne { after: Duration },
+#[expect(clippy::exhaustive_enums, reason = "there is no third")]
+pub enum Spent {
+    /// All is spent.
+    ByAll {
+        /// When there is one again.
+        after: Duration,
+        /// Whether it was not spent a while ago.
+        is_news: bool,
+    },
+    /// One network has spent its part.
+    ByOne {
+        /// When there is one again for it.
+        after: Duration,
+    },
 }
 
 /// An IPv4 address, or the first 64 bits of an IPv6 address: whoever has one has 2^64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Network(u128);
+pub struct Network(u128);
 
 /// When what networks spent will be theirs again. Who spent nothing lately is not in it.
 #[derive(Debug, Default)]
@@ -46,7 +57,8 @@ const SWEEPS_EVERY: Duration = Duration::from_secs(10);
 const THE_OTHERS: Network = Network(u128::MAX);
 
 impl Network {
-    pub(crate) fn of(address: IpAddr) -> Self {
+    /// That of an address.
+    pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self(address.to_ipv6_mapped().to_bits()),
             IpAddr::V6(address) => Self(address.to_bits() & !u128::from(u64::MAX)),
@@ -56,7 +68,7 @@ impl Network {
 
 impl Budget {
     /// So many questions in a minute, at least one.
-    pub(crate) fn per_minute(questions: u32) -> Self {
+    pub fn per_minute(questions: u32) -> Self {
         Self {
             interval: Duration::from_secs(60) / questions.max(1),
             full_at: Duration::ZERO,
@@ -67,7 +79,7 @@ impl Budget {
 
     /// Whether there is one left at the monotonic time `now`, for this network; otherwise when to come
     /// back.
-    pub(crate) fn check(&mut self, now: Duration, network: Option<Network>) -> Result<(), Spent> {
+    pub fn check(&mut self, now: Duration, network: Option<Network>) -> Result<(), Spent> {
         let owed = self.full_at.saturating_sub(now);
         let after = owed.saturating_add(self.interval).saturating_sub(HOLDS);
         if !after.is_zero() {
@@ -88,13 +100,26 @@ impl Budget {
     }
 
     /// Takes one.
-    pub(crate) fn take(&mut self, now: Duration, network: Option<Network>) {
+    pub fn take(&mut self, now: Duration, network: Option<Network>) {
         self.full_at = self.full_at.max(now).saturating_add(self.interval);
         // Spent again a moment later is no news.
         self.was_spent &= self.full_at.saturating_sub(now) > HOLDS / 2;
         if let Some(network) = network {
             self.shares.take(network, now, self.interval * PART);
         }
+    }
+
+    /// Gives one back that was taken for a credential that turned out good.
+    pub fn give_back(&mut self, network: Option<Network>) {
+        self.full_at = self.full_at.saturating_sub(self.interval);
+        if let Some(network) = network {
+            self.shares.give_back(network, self.interval * PART);
+        }
+    }
+
+    /// Whether nobody spent anything lately, at the monotonic time `now`: it is like a new one.
+    pub fn is_full(&self, now: Duration) -> bool {
+        self.full_at <= now && self.shares.full_at.values().all(|at| *at <= now)
     }
 }
 
@@ -111,6 +136,13 @@ impl Shares {
         }
         let full_at = self.full_at.entry(self.place(network)).or_default();
         *full_at = (*full_at).max(now).saturating_add(cost);
+    }
+
+    fn give_back(&mut self, network: Network, cost: Duration) {
+        let place = self.place(network);
+        if let Some(full_at) = self.full_at.get_mut(&place) {
+            *full_at = full_at.saturating_sub(cost);
+        }
     }
 
     fn place(&self, network: Network) -> Network {
@@ -135,6 +167,19 @@ mod tests {
             spent += 1;
         }
         spent
+    }
+
+    #[test]
+    fn what_is_given_back_is_there_again_for_all_and_for_the_one() {
+        let mut budget = Budget::per_minute(30);
+        let spent = spend(&mut budget, S(0), network(1));
+        for _ in 0..spent {
+            budget.give_back(network(1));
+        }
+        assert!(budget.is_full(S(0)));
+        assert_eq!(spend(&mut budget, S(0), network(1)), spent);
+        assert!(!budget.is_full(S(0)));
+        assert!(budget.is_full(S(3600)));
     }
 
     fn network(number: u8) -> Option<Network> {

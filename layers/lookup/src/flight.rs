@@ -13,8 +13,8 @@ use tokio::{
 };
 
 use crate::{
-    Found, Lookup, Lookups, Refusal, Trouble, breakers::Permission, budget::Budget,
-    outcome::Outcome,
+    Found, Interest, Lookup, Lookups, Refusal, Trouble, breakers::Permission, budget::Budget,
+    interest::Stake, outcome::Outcome,
 };
 
 /// What a credential stands for, or why it is not believed.
@@ -28,6 +28,7 @@ pub(crate) struct Traffic<F> {
 
 struct Flight<F> {
     landed: watch::Receiver<Option<Verdict<F>>>,
+    interest: Interest,
     /// When there is no hope for it, by the monotonic clock: its runtime stands still.
     until: Duration,
     is_known: bool,
@@ -37,6 +38,7 @@ struct Flight<F> {
 pub struct Waiter<F> {
     pub(crate) token: Fingerprint,
     pub(crate) landed: watch::Receiver<Option<Verdict<F>>>,
+    pub(crate) stake: Stake,
     pub(crate) seat: OwnedSemaphorePermit,
 }
 
@@ -60,9 +62,9 @@ impl<F: Found> Traffic<F> {
         &self,
         token: Fingerprint,
         now: Duration,
-    ) -> Option<watch::Receiver<Option<Verdict<F>>>> {
+    ) -> Option<(watch::Receiver<Option<Verdict<F>>>, Stake)> {
         let flight = self.flights.get(&token).filter(|f| now < f.until)?;
-        Some(flight.landed.clone())
+        Some((flight.landed.clone(), flight.interest.join()))
     }
 
     /// Whether there is room for one more of at most so many.
@@ -81,11 +83,13 @@ impl<F: Found> Traffic<F> {
         &mut self,
         token: Fingerprint,
         is_known: bool,
+        interest: Interest,
         until: Duration,
     ) -> watch::Sender<Option<Verdict<F>>> {
         let (landed, waiting) = watch::channel(None);
         let flight = Flight {
             landed: waiting,
+            interest,
             until,
             is_known,
         };
@@ -171,9 +175,12 @@ pub(crate) struct Landing<L: Lookup> {
 }
 
 impl<L: Lookup> Landing<L> {
-    pub(crate) async fn fly(mut self, question: L::Question) {
+    pub(crate) async fn fly(mut self, question: L::Question, interest: Interest) {
         let lookups = Arc::clone(&self.lookups);
-        let look = timeout(lookups.timeout, lookups.lookup.look_up(&question));
+        let look = timeout(
+            lookups.timeout,
+            lookups.lookup.look_up(&question, &interest),
+        );
         let found = look
             .await
             .unwrap_or_else(|_| Err(Trouble::new("timed out")));

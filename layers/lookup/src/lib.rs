@@ -4,6 +4,7 @@ mod breaker;
 mod breakers;
 mod budget;
 mod flight;
+mod interest;
 mod lookup;
 mod lookups;
 mod memory;
@@ -11,7 +12,9 @@ mod outcome;
 mod refusal;
 mod settings;
 
+pub use budget::{Budget, Network, Spent};
 pub use flight::{Verdict, Waiter, has_timer};
+pub use interest::Interest;
 pub use lookup::{Blame, Found, Looking, Lookup, Trouble};
 pub use lookups::{Judgement, Lookups};
 pub use memory::Ages;

@@ -3,6 +3,8 @@ use std::{future::Future, pin::Pin, time::Duration};
 use bartizan_core::Principal;
 use bartizan_token::Fault;
 
+use crate::Interest;
+
 /// Asks what a credential stands for.
 pub trait Lookup: Send + Sync + 'static {
     /// What is asked with. It is kept until the answer is there, so one that is secret should overwrite
@@ -12,8 +14,13 @@ pub trait Lookup: Send + Sync + 'static {
     /// What is known of a credential that is good.
     type Found: Found;
 
-    /// Asks. However long it takes, it is given up after [`Settings::timeout`](crate::Settings::timeout).
-    fn look_up<'a>(&'a self, question: &'a Self::Question) -> Looking<'a, Self::Found>;
+    /// Asks. However long it takes, it is given up after [`Settings::timeout`](crate::Settings::timeout). It
+    /// goes on if nobody waits any more, since what it finds is remembered, unless it looks after `interest`.
+    fn look_up<'a>(
+        &'a self,
+        question: &'a Self::Question,
+        interest: &'a Interest,
+    ) -> Looking<'a, Self::Found>;
 }
 
 /// What was found: of a good credential what it stands for, of a bad one what is wrong with it, or why
@@ -63,6 +70,9 @@ pub enum Blame {
     /// The provider, and so against all who ask; of a credential that was never good only against others
     /// that never were, since it may be the credential all the same.
     Provider,
+    /// Nobody, not even the credential: this server has no room for the question at the moment. What was known
+    /// stands, and nothing is remembered.
+    Room,
     /// Nobody: it may be the credential that the provider does not like.
     Nobody,
     /// Whoever has the credential: a question that is asked with it is answered by what its user may do,

@@ -13,7 +13,7 @@ use bartizan_token::{Fingerprint, TokenConfigError};
 use tokio::time::timeout;
 
 use crate::{
-    Found, Lookup, Refusal, Settings, Verdict, Waiter,
+    Found, Interest, Lookup, Refusal, Settings, Verdict, Waiter,
     breakers::Breakers,
     budget::{Budget, Network},
     flight::{Landing, Seats, Traffic, runtime},
@@ -141,6 +141,7 @@ impl<L: Lookup> Lookups<L> {
             token,
             mut landed,
             seat,
+            stake,
         } = waiter;
         let at_most = self.timeout.saturating_add(STALLED);
         let landed = timeout(at_most, landed.wait_for(Option::is_some)).await;
@@ -148,7 +149,7 @@ impl<L: Lookup> Lookups<L> {
             Ok(Ok(verdict)) => verdict.clone(),
             _ => None,
         };
-        drop(seat);
+        drop((seat, stake));
         match verdict.unwrap_or_else(|| Err(Refusal::shortly("the look did not end"))) {
             Ok(found) => self.unless_revoked(found),
             Err(refusal) => self.or_stale(token, refusal),
@@ -175,9 +176,10 @@ impl<L: Lookup> Lookups<L> {
                 None => Stay::Unanswered(refusal),
             });
         };
-        let wait = |landed| Waiter {
+        let wait = |(landed, stake)| Waiter {
             token: fingerprint,
             landed,
+            stake,
             seat,
         };
         if let Some(landed) = under_way {
@@ -197,10 +199,12 @@ impl<L: Lookup> Lookups<L> {
             traffic.budget.take(now, network);
         }
         let at_most = self.timeout.saturating_add(STALLED);
-        let landed = traffic.begin(fingerprint, is_known, now.saturating_add(at_most));
+        let interest = Interest::new();
+        let until = now.saturating_add(at_most);
+        let landed = traffic.begin(fingerprint, is_known, interest.clone(), until);
         // A runtime that is shutting down drops the task here.
         drop(traffic);
-        let waiter = wait(landed.subscribe());
+        let waiter = wait((landed.subscribe(), interest.join()));
         let landing = Landing {
             lookups: Arc::clone(self),
             token: fingerprint,
@@ -208,7 +212,7 @@ impl<L: Lookup> Lookups<L> {
             verdict: None,
             landed,
         };
-        runtime.spawn(landing.fly(question()));
+        runtime.spawn(landing.fly(question(), interest));
         Ok(waiter)
     }
 

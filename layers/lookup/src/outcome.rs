@@ -65,6 +65,15 @@ impl<L: Lookup> Lookups<L> {
         permission: Permission,
         trouble: Trouble,
     ) -> Outcome<L::Found> {
+        if trouble.blame == Blame::Room {
+            self.breakers.passed_over(permission);
+            let after = trouble.retry_after.unwrap_or(SHORTLY);
+            let after = after.clamp(SHORTLY, LONGEST);
+            return Outcome {
+                verdict: Err(Refusal::Down(trouble.reason.into(), after)),
+                news: None,
+            };
+        }
         let is_outage = trouble.blame == Blame::Provider;
         let (pause, news) = if is_outage {
             self.note_outage(permission, &trouble)

@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc};
 
 use bartizan_core::{Clock, Principal};
 use bartizan_fetch::HttpFetch;
-use bartizan_lookup::{Looking, Lookup};
+use bartizan_lookup::{Interest, Looking, Lookup};
 
 use crate::OAuthConfigError;
 
@@ -75,7 +75,7 @@ impl Lookup for AnyLookup {
     type Question = String;
     type Found = Principal;
 
-    fn look_up<'a>(&'a self, token: &'a String) -> Looking<'a, Principal> {
-        self.0.look_up(token)
+    fn look_up<'a>(&'a self, token: &'a String, interest: &'a Interest) -> Looking<'a, Principal> {
+        self.0.look_up(token, interest)
     }
 }

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use bartizan_core::{Clock, Principal};
 use bartizan_fetch::HttpFetch;
-use bartizan_lookup::{Blame, Looking, Lookup, Trouble};
+use bartizan_lookup::{Blame, Interest, Looking, Lookup, Trouble};
 use bartizan_token::{Fault, TokenCache};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -235,7 +235,7 @@ impl Lookup for Api {
     type Question = String;
     type Found = Principal;
 
-    fn look_up<'a>(&'a self, token: &'a String) -> Looking<'a, Principal> {
+    fn look_up<'a>(&'a self, token: &'a String, _: &'a Interest) -> Looking<'a, Principal> {
         Box::pin(self.ask(token))
     }
 }

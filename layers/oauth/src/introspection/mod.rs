@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bartizan_core::{Clock, Principal};
 use bartizan_fetch::HttpFetch;
-use bartizan_lookup::{Looking, Lookup, Trouble};
+use bartizan_lookup::{Interest, Looking, Lookup, Trouble};
 use bartizan_token::{Audiences, ClaimMap, ClaimNames, Fault};
 use form_urlencoded::Serializer;
 use http::{StatusCode, request::Builder};
@@ -218,7 +218,7 @@ impl Lookup for Introspector {
     type Question = String;
     type Found = Principal;
 
-    fn look_up<'a>(&'a self, token: &'a String) -> Looking<'a, Principal> {
+    fn look_up<'a>(&'a self, token: &'a String, _: &'a Interest) -> Looking<'a, Principal> {
         Box::pin(self.ask(token))
     }
 }
