@@ -23,6 +23,10 @@ pub struct ApiKeysBuilder {
     clock: Arc<dyn Clock>,
     events: Events,
     revocations: Option<Revocations>,
+    #[cfg(feature = "imported")]
+    imported: Vec<crate::ImportedForm>,
+    #[cfg(feature = "imported")]
+    imports: crate::ImportConfig,
 }
 
 impl ApiKeysBuilder {
@@ -37,6 +41,10 @@ impl ApiKeysBuilder {
             clock: Arc::new(SystemClock::new()),
             events: Events::default(),
             revocations: None,
+            #[cfg(feature = "imported")]
+            imported: Vec::new(),
+            #[cfg(feature = "imported")]
+            imports: crate::ImportConfig::default(),
         }
     }
 
@@ -78,6 +86,20 @@ impl ApiKeysBuilder {
         self
     }
 
+    /// Takes keys of another system too that look so. Several systems have a form each.
+    #[cfg(feature = "imported")]
+    pub fn imported(mut self, form: crate::ImportedForm) -> Self {
+        self.imported.push(form);
+        self
+    }
+
+    /// What slow hashes of keys of other systems may take.
+    #[cfg(feature = "imported")]
+    pub fn imports(mut self, config: crate::ImportConfig) -> Self {
+        self.imports = config;
+        self
+    }
+
     /// Builds it. The store is not asked yet.
     ///
     /// # Errors
@@ -103,9 +125,25 @@ impl ApiKeysBuilder {
             issuer: issuer.clone(),
             clock: Arc::clone(&self.clock),
             form: self.form.clone(),
-            warnings: Warnings::new(self.config.warn_before_seconds, self.events.clone()),
+            warnings: Arc::new(Warnings::new(
+                self.config.warn_before_seconds,
+                self.events.clone(),
+            )),
             #[cfg(feature = "attenuation")]
-            nursery: Nursery::new(self.form.clone(), self.events.clone())?,
+            nursery: Arc::new(Nursery::new(self.form.clone(), self.events.clone())?),
+        };
+        #[cfg(feature = "imported")]
+        let imports = match self.imported.is_empty() {
+            true => None,
+            false => Some(Arc::new(crate::imports::Imports::new(
+                self.imported,
+                self.imports,
+                &self.form,
+                lookup.clone(),
+                &settings,
+                &self.events,
+                &revocations,
+            )?)),
         };
         let (clock, events) = (Arc::clone(&self.clock), self.events.clone());
         let lookups = Lookups::new(lookup, &settings, clock, events, Some(revocations.clone()))?;
@@ -118,6 +156,8 @@ impl ApiKeysBuilder {
             clock: Arc::clone(&self.clock),
             headers: self.headers,
             challenges: challenges(&self.form)?,
+            #[cfg(feature = "imported")]
+            imports,
         };
         Ok(ApiKeys(Arc::new(Inner {
             form: self.form,

@@ -1,10 +1,12 @@
 use std::{fmt, str::FromStr};
 
-use crate::letters::LETTERS;
+use crate::{Argon2idHash, BcryptHash, letters::LETTERS};
 
 /// What is kept of a key's secret.
 ///
-/// As text `hmac-sha256$1$…`: the method, the number of its [pepper](crate::Peppers), the hash in base32.
+/// As text `hmac-sha256$1$…`: the method, the number of its [pepper](crate::Peppers), the hash in base32. Slow ones
+/// have the texts that other systems write: `$argon2id$v=19$…` and `$2b$…`. What it would cost to run one is not
+/// looked at when it is read, but before it is run.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SecretHash {
@@ -15,6 +17,10 @@ pub enum SecretHash {
         /// Over the purpose, the key's id and its secret.
         mac: [u8; SecretHash::BYTES],
     },
+    /// Argon2id: of keys that another system made. Such keys verify with the feature `imported` only.
+    Argon2id(Argon2idHash),
+    /// Bcrypt: the same.
+    Bcrypt(BcryptHash),
 }
 
 /// A text that is no [`SecretHash`].
@@ -31,6 +37,12 @@ impl FromStr for SecretHash {
     type Err = NoSecretHash;
 
     fn from_str(text: &str) -> Result<Self, NoSecretHash> {
+        if let Some(hash) = Argon2idHash::read(text) {
+            return Ok(Self::Argon2id(hash));
+        }
+        if let Some(hash) = BcryptHash::read(text) {
+            return Ok(Self::Bcrypt(hash));
+        }
         let rest = text.strip_prefix(HMAC).ok_or(NoSecretHash)?;
         let (number, mac) = rest.split_once('$').ok_or(NoSecretHash)?;
         let pepper: u32 = number.parse().map_err(|_| NoSecretHash)?;
@@ -46,16 +58,24 @@ impl FromStr for SecretHash {
 
 impl fmt::Display for SecretHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Hmac { pepper, mac } = self;
-        write!(f, "{HMAC}{pepper}${}", LETTERS.encode_display(mac))
+        match self {
+            Self::Hmac { pepper, mac } => {
+                write!(f, "{HMAC}{pepper}${}", LETTERS.encode_display(mac))
+            }
+            Self::Argon2id(hash) => hash.fmt(f),
+            Self::Bcrypt(hash) => hash.fmt(f),
+        }
     }
 }
 
 impl fmt::Debug for SecretHash {
     /// Of no use to whoever reads a log, unless the pepper leaked as well.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Hmac { pepper, .. } = self;
-        write!(f, "SecretHash({HMAC}{pepper}$..)")
+        match self {
+            Self::Hmac { pepper, .. } => write!(f, "SecretHash({HMAC}{pepper}$..)"),
+            Self::Argon2id(hash) => write!(f, "SecretHash({hash:?})"),
+            Self::Bcrypt(hash) => write!(f, "SecretHash({hash:?})"),
+        }
     }
 }
 

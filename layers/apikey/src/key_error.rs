@@ -16,6 +16,8 @@ pub enum KeyError {
     Child(KeyId),
     /// The key is revoked, has expired, or another one took its place already.
     NotRotated,
+    /// There is no room at the moment to verify a key of another system; see `ImportConfig`.
+    Busy,
     /// The system gave no random bytes.
     NoRandomness,
     /// The store has it, but this process has no room to remember it before the store is asked again.
@@ -45,6 +47,7 @@ impl fmt::Display for KeyError {
             Self::NotRotated => {
                 f.write_str("the key is revoked, has expired, or has a successor already")
             }
+            Self::Busy => f.write_str("there is no room to verify the key at the moment"),
             Self::NoRandomness => f.write_str("the system gave no random bytes"),
             Self::NotDistrusted(_) => {
                 f.write_str("the key is revoked, and may be remembered as good a while longer")

@@ -45,6 +45,9 @@ pub struct IssuedKey {
 /// How long a key is good unless it is said otherwise.
 pub const USUAL_LIFE: Duration = Duration::from_secs(90 * 86_400);
 
+/// Why a key is revoked that somebody showed.
+const LEAKED: &str = "it was reported as leaked";
+
 /// Most of a life, and of an overlap.
 const LONGEST_LIFE: Duration = Duration::from_secs(10 * 366 * 86_400);
 
@@ -174,6 +177,13 @@ impl ApiKeys {
     ///
     /// Those of [`revoke`](Self::revoke), and a text that is no key, which costs no question.
     pub async fn revoke_leaked(&self, key: &str) -> Result<Option<KeyRecord>, KeyError> {
+        #[cfg(feature = "imported")]
+        if let Some(shown) = self.shown_import(key).await {
+            return match shown? {
+                Some(record) => self.revoke(record.id, LEAKED).await,
+                None => Ok(None),
+            };
+        }
         let presented = self.0.form.read(key);
         #[cfg(feature = "attenuation")]
         if let Err(Malformed::Child) = presented {
@@ -190,7 +200,7 @@ impl ApiKeys {
         if verified != Some(true) {
             return Ok(None);
         }
-        self.revoke(presented.id, "it was reported as leaked").await
+        self.revoke(presented.id, LEAKED).await
     }
 
     /// Removes records of keys that ended longer ago than this: at most so many at a time, and at most 1000. How
@@ -264,7 +274,7 @@ impl ApiKeys {
         Ok(self.0.uses.flush().await?)
     }
 
-    fn make(&self, grant: KeyGrant, life: Duration) -> Result<IssuedKey, KeyError> {
+    pub(crate) fn make(&self, grant: KeyGrant, life: Duration) -> Result<IssuedKey, KeyError> {
         grant.check(&self.0.form)?;
         if life.as_secs() == 0 || life > LONGEST_LIFE {
             let problem = "is not between one second and ten years";
@@ -328,7 +338,7 @@ impl ApiKeys {
         self.0.clock.wall().as_secs()
     }
 
-    fn emit(&self, severity: Severity, kind: &'static str, detail: String) {
+    pub(crate) fn emit(&self, severity: Severity, kind: &'static str, detail: String) {
         let event = Event::new("apikey", severity, kind, detail);
         self.0.events.emit(&event);
     }
@@ -343,6 +353,11 @@ impl IssuedKey {
     /// What is kept of it.
     pub fn record(&self) -> &KeyRecord {
         &self.record
+    }
+
+    #[cfg(feature = "imported")]
+    pub(crate) fn into_record(self) -> KeyRecord {
+        self.record
     }
 }
 

@@ -9,6 +9,16 @@ mod config;
 mod form;
 mod grant;
 mod hash;
+#[cfg(feature = "imported")]
+mod import;
+#[cfg(feature = "imported")]
+mod import_config;
+#[cfg(feature = "imported")]
+mod imported_form;
+#[cfg(feature = "imported")]
+mod imported_lookup;
+#[cfg(feature = "imported")]
+mod imports;
 mod key_error;
 mod key_id;
 mod keys;
@@ -23,6 +33,11 @@ mod peppers;
 mod record;
 mod records;
 mod secret;
+mod slow_hash;
+#[cfg(feature = "imported")]
+mod slow_hashes;
+#[cfg(feature = "imported")]
+mod slow_throttle;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
@@ -38,6 +53,10 @@ pub use children::{Attenuation, AttenuationError, BlockId, HeldKey};
 pub use config::ApiKeyConfig;
 pub use form::KeyForm;
 pub use hash::{NoSecretHash, SecretHash};
+#[cfg(feature = "imported")]
+pub use import_config::{ImportConfig, Upgrade};
+#[cfg(feature = "imported")]
+pub use imported_form::{ImportedForm, PublicPart};
 pub use key_error::KeyError;
 pub use key_id::{KeyId, NoKeyId};
 pub use keys::{ApiKeys, IssuedKey, USUAL_LIFE};
@@ -47,6 +66,7 @@ pub use memory::MemoryStore;
 pub use open_error::OpenError;
 pub use peppers::Peppers;
 pub use record::{KeyGrant, KeyLimits, KeyRate, KeyRecord, OwnerKind, Revoked, Standing};
+pub use slow_hash::{Argon2idCost, Argon2idHash, BcryptHash};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub use store::{KeyStore, StoreError, StoreFuture};

@@ -17,20 +17,22 @@ use tokio::time::timeout;
 #[cfg(feature = "attenuation")]
 use crate::children::{Chain, Nursery, Seed};
 use crate::{
-    KeyForm, KeyGrant, KeyId, KeyLimits, KeyRecord, KeyStore, OwnerKind, Peppers, Standing,
-    StoreError, patience::PATIENCE, secret::KeySecret, uses::EXACTNESS, warnings::Warnings,
+    KeyForm, KeyGrant, KeyId, KeyLimits, KeyRecord, KeyStore, OwnerKind, Peppers, SecretHash,
+    Standing, StoreError, patience::PATIENCE, secret::KeySecret, uses::EXACTNESS,
+    warnings::Warnings,
 };
 
 /// Asks the store what a key stands for.
+#[cfg_attr(feature = "imported", derive(Clone))]
 pub(crate) struct StoreLookup {
     pub(crate) store: Arc<dyn KeyStore>,
     pub(crate) peppers: Peppers,
     pub(crate) issuer: Box<str>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) form: KeyForm,
-    pub(crate) warnings: Warnings,
+    pub(crate) warnings: Arc<Warnings>,
     #[cfg(feature = "attenuation")]
-    pub(crate) nursery: Nursery,
+    pub(crate) nursery: Arc<Nursery>,
 }
 
 /// A key that was presented.
@@ -164,7 +166,7 @@ impl StoreLookup {
     }
 
     /// Nobody waits for it: if it fails, or somebody else changed the record, there is a next time.
-    fn write(&self, record: KeyRecord) {
+    pub(crate) fn write(&self, record: KeyRecord) {
         let store = Arc::clone(&self.store);
         // Looks run in tasks, on a runtime with a timer.
         tokio::spawn(async move { timeout(PATIENCE, store.replace(record)).await });
@@ -195,7 +197,10 @@ impl StoreLookup {
             Some(false) => return Err("the key's secret is wrong"),
             None => {
                 self.peppers.verify_nothing(*id, secret);
-                return Err("the key was hashed under a pepper that is not here");
+                return Err(match record.hash {
+                    SecretHash::Hmac { .. } => "the key was hashed under a pepper that is not here",
+                    _ => "the id is that of a key of another form",
+                });
             }
         }
         self.check_standing(record, environment)?;
@@ -216,6 +221,13 @@ impl StoreLookup {
             Standing::Expired => Err("the key has expired"),
             Standing::Revoked => Err("the key is revoked"),
         }
+    }
+
+    /// What a key stands for whose text tells no environment.
+    #[cfg(feature = "imported")]
+    pub(crate) fn stand(&self, record: &KeyRecord) -> Result<GoodKey, Fault> {
+        self.check_standing(record, &record.grant.environment)?;
+        self.good(record, Narrower::default())
     }
 
     pub(crate) fn good(&self, record: &KeyRecord, narrower: Narrower) -> Result<GoodKey, Fault> {
@@ -279,11 +291,7 @@ impl Lookup for StoreLookup {
     type Question = Question;
     type Found = GoodKey;
 
-    fn look_up<'a>(
-        &'a self,
-        question: &'a Question,
-        _: &'a Interest,
-    ) -> Looking<'a, GoodKey> {
+    fn look_up<'a>(&'a self, question: &'a Question, _: &'a Interest) -> Looking<'a, GoodKey> {
         Box::pin(self.ask(question))
     }
 }
@@ -307,7 +315,7 @@ fn bytes(issuer: &str, grant: &KeyGrant) -> usize {
     LEAST_BYTES + texts + networks + names.iter().sum::<usize>()
 }
 
-fn trouble(error: &StoreError) -> Trouble {
+pub(crate) fn trouble(error: &StoreError) -> Trouble {
     let trouble = Trouble::new(chain(error));
     match error {
         // The store answered. Whoever has the key must not keep others from theirs.

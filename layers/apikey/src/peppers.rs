@@ -41,6 +41,10 @@ const PURPOSE: &[u8] = b"apikey1";
 #[cfg(feature = "attenuation")]
 const PURPOSE_OF_PUBLIC: &[u8] = b"public key of an apikey 1";
 
+/// The same for secrets that another system made: as long, so that neither is the beginning of the other.
+#[cfg(feature = "imported")]
+const IMPORTED: &[u8] = b"apikeyi";
+
 impl Peppers {
     /// A ring of one. Its number is written into records, and is never used again for another one.
     ///
@@ -72,26 +76,52 @@ impl Peppers {
 
     /// The hash of a new key's secret.
     pub(crate) fn hash(&self, id: KeyId, secret: &KeySecret) -> SecretHash {
-        let Pepper { number, .. } = self.current();
-        let mac = self.current().over(id, secret).finalize().into_bytes();
-        SecretHash::Hmac {
-            pepper: *number,
-            mac: mac.into(),
-        }
+        self.current().hash(PURPOSE, id, secret.expose())
+    }
+
+    /// The hash of a secret that another system made.
+    #[cfg(feature = "imported")]
+    pub(crate) fn hash_imported(&self, id: KeyId, secret: &[u8]) -> SecretHash {
+        self.current().hash(IMPORTED, id, secret)
     }
 
     /// Whether the hash is that of the secret: in time that tells nothing of either. `None` if its
     /// pepper is not here.
     pub(crate) fn verify(&self, id: KeyId, secret: &KeySecret, hash: &SecretHash) -> Option<bool> {
-        let SecretHash::Hmac { pepper, mac } = hash;
+        self.verify_for(PURPOSE, id, secret.expose(), hash)
+    }
+
+    /// [`verify`](Self::verify), for a secret that another system made.
+    #[cfg(feature = "imported")]
+    pub(crate) fn verify_imported(
+        &self,
+        id: KeyId,
+        secret: &[u8],
+        hash: &SecretHash,
+    ) -> Option<bool> {
+        self.verify_for(IMPORTED, id, secret, hash)
+    }
+
+    fn verify_for(
+        &self,
+        purpose: &[u8],
+        id: KeyId,
+        secret: &[u8],
+        hash: &SecretHash,
+    ) -> Option<bool> {
+        let SecretHash::Hmac { pepper, mac } = hash else {
+            return None;
+        };
         let pepper = self.find(*pepper)?;
-        Some(pepper.over(id, secret).verify_slice(mac).is_ok())
+        let state = pepper.over(purpose, id, secret);
+        Some(state.verify_slice(mac).is_ok())
     }
 
     /// Takes as long as [`verify`](Self::verify), for a key that there is not.
     pub(crate) fn verify_nothing(&self, id: KeyId, secret: &KeySecret) {
         let decoy = [0; SecretHash::BYTES];
-        let verdict = self.current().over(id, secret).verify_slice(&decoy);
+        let verdict = self.current().over(PURPOSE, id, secret.expose());
+        let verdict = verdict.verify_slice(&decoy);
         std::hint::black_box(verdict.is_ok());
     }
 
@@ -127,8 +157,7 @@ impl Peppers {
 
     /// Whether a key is to be hashed anew when its secret is at hand.
     pub(crate) fn is_current(&self, hash: &SecretHash) -> bool {
-        let SecretHash::Hmac { pepper, .. } = hash;
-        *pepper == self.current().number
+        matches!(hash, SecretHash::Hmac { pepper, .. } if *pepper == self.current().number)
     }
 
     fn find(&self, number: u32) -> Option<&Pepper> {
@@ -165,12 +194,23 @@ impl Pepper {
         state
     }
 
+    fn hash(&self, purpose: &[u8], id: KeyId, secret: &[u8]) -> SecretHash {
+        SecretHash::Hmac {
+            pepper: self.number,
+            mac: self
+                .over(purpose, id, secret)
+                .finalize()
+                .into_bytes()
+                .into(),
+        }
+    }
+
     /// The id is hashed too: a hash that was put under another id verifies nothing.
-    fn over(&self, id: KeyId, secret: &KeySecret) -> Hmac<Sha256> {
+    fn over(&self, purpose: &[u8], id: KeyId, secret: &[u8]) -> Hmac<Sha256> {
         let mut state = self.state.clone();
-        state.update(PURPOSE);
+        state.update(purpose);
         state.update(id.as_bytes());
-        state.update(secret.expose());
+        state.update(secret);
         state
     }
 }

@@ -5,7 +5,7 @@ use bartizan_core::{
     auth::{CredentialPlace, Credentials, Identified, Verification},
     note,
 };
-use bartizan_lookup::{Found as _, Judgement, Lookups, Refusal, Verdict};
+use bartizan_lookup::{Found as _, Judgement, Lookups, Refusal, Verdict, Waiter};
 use http::{HeaderName, HeaderValue};
 
 use crate::{
@@ -35,6 +35,25 @@ pub(crate) struct Judge {
     pub(crate) headers: Vec<HeaderName>,
     /// Where there is no other authenticator, and the second alone where there are.
     pub(crate) challenges: [HeaderValue; 2],
+    #[cfg(feature = "imported")]
+    pub(crate) imports: Option<Arc<crate::imports::Imports>>,
+}
+
+/// What is known of a key without waiting.
+enum Judged {
+    Done(Verdict<GoodKey>),
+    Wait(Waiter<GoodKey>),
+    #[cfg(feature = "imported")]
+    WaitForImported(Waiter<GoodKey>),
+}
+
+impl From<Judgement<GoodKey>> for Judged {
+    fn from(judgement: Judgement<GoodKey>) -> Self {
+        match judgement {
+            Judgement::Done(verdict) => Self::Done(verdict),
+            Judgement::Wait(waiter) => Self::Wait(waiter),
+        }
+    }
 }
 
 /// When a key that ends soon does so, on the answer to it: a time of RFC 3339.
@@ -104,10 +123,7 @@ impl ApiKeyVerifier {
     /// The [`Denial`] that a request with this key from this address would be answered with.
     pub async fn verify(&self, key: &str, from: Option<IpAddr>) -> Result<Principal, Denial> {
         let judge = &self.judge;
-        let verdict = match judge.judge(key, from) {
-            Judgement::Done(verdict) => verdict,
-            Judgement::Wait(waiter) => judge.lookups.settled(waiter).await,
-        };
+        let verdict = judge.settled(judge.judge(key, from)).await;
         let key = judge.check(verdict, from);
         let key = key.map_err(|refusal| self.denial(refusal))?;
         Ok(key.principal().clone())
@@ -115,25 +131,34 @@ impl ApiKeyVerifier {
 }
 
 impl Judge {
-    fn judge(&self, text: &str, from: Option<IpAddr>) -> Judgement<GoodKey> {
+    fn judge(&self, text: &str, from: Option<IpAddr>) -> Judged {
+        #[cfg(feature = "imported")]
+        if let Some(imports) = &self.imports
+            && let Some(form) = imports.form_of(text)
+        {
+            return match imports.judge(form, text, from) {
+                Judgement::Done(verdict) => Judged::Done(verdict),
+                Judgement::Wait(waiter) => Judged::WaitForImported(waiter),
+            };
+        }
         #[cfg(feature = "attenuation")]
         let presented = self.form.read_any(text);
         #[cfg(not(feature = "attenuation"))]
         let presented = self.form.read(text);
         let presented = match presented {
             Ok(presented) => presented,
-            Err(problem) => return Judgement::Done(Err(Refusal::Fault(problem.reason()))),
+            Err(problem) => return Judged::Done(Err(Refusal::Fault(problem.reason()))),
         };
         #[cfg(feature = "attenuation")]
         if let Some(chain) = presented.chain {
-            return self.judge_child(text, chain, presented, from);
+            return self.judge_child(text, chain, presented, from).into();
         }
         let question = || Question {
             id: presented.id,
             environment: presented.environment.to_owned(),
             proof: Proof::Secret(presented.secret),
         };
-        self.lookups.judge(text, question, from)
+        self.lookups.judge(text, question, from).into()
     }
 
     /// What the text itself tells is judged before anybody is asked, and costs no part of a budget.
@@ -165,6 +190,29 @@ impl Judge {
         self.lookups.judge(text, question, from)
     }
 
+    async fn settled(&self, judged: Judged) -> Verdict<GoodKey> {
+        match judged {
+            Judged::Done(verdict) => verdict,
+            Judged::Wait(waiter) => self.lookups.settled(waiter).await,
+            #[cfg(feature = "imported")]
+            Judged::WaitForImported(waiter) => match &self.imports {
+                Some(imports) => imports.lookups.settled(waiter).await,
+                None => Err(Refusal::Fault("no keys of other systems are taken")),
+            },
+        }
+    }
+
+    /// Whether a bearer token is a key of ours.
+    fn begins(&self, text: &str) -> bool {
+        #[cfg(feature = "imported")]
+        if let Some(imports) = &self.imports
+            && imports.form_of(text).is_some()
+        {
+            return true;
+        }
+        self.form.begins(text)
+    }
+
     /// What depends on the request, and not on the key alone.
     fn check(&self, verdict: Verdict<GoodKey>, from: Option<IpAddr>) -> Verdict<GoodKey> {
         let key = verdict?;
@@ -187,7 +235,7 @@ impl Judge {
         if let Some(authorization) = credentials.authorization() {
             let text = authorization.value();
             let is_ours = authorization.is_scheme("ApiKey")
-                || (authorization.is_scheme("Bearer") && self.form.begins(text));
+                || (authorization.is_scheme("Bearer") && self.begins(text));
             return is_ours.then_some((text, CredentialPlace::Authorization));
         }
         let field = |name: &HeaderName| {
@@ -220,11 +268,11 @@ impl Authenticator for ApiKeyVerifier {
             .presented(credentials)
             .map_or("", |(text, _)| text);
         match self.judge.judge(text, from) {
-            Judgement::Done(verdict) => self.conclude(verdict, from, context).into(),
-            Judgement::Wait(waiter) => {
+            Judged::Done(verdict) => self.conclude(verdict, from, context).into(),
+            waiting => {
                 let (verifier, context) = (self.clone(), context.clone());
                 Verification::Pending(Box::pin(async move {
-                    let verdict = verifier.judge.lookups.settled(waiter).await;
+                    let verdict = verifier.judge.settled(waiting).await;
                     verifier.conclude(verdict, from, &context)
                 }))
             }

@@ -17,6 +17,9 @@ mod counting;
 #[cfg(feature = "sqlite")]
 #[path = "apikey/crashes.rs"]
 mod crashes;
+#[cfg(feature = "imported")]
+#[path = "apikey/imports.rs"]
+mod imports;
 #[path = "apikey/laws.rs"]
 mod laws;
 #[path = "apikey/life.rs"]
@@ -33,6 +36,9 @@ mod races;
 mod records;
 #[path = "apikey/requests.rs"]
 mod requests;
+#[cfg(feature = "imported")]
+#[path = "apikey/slow.rs"]
+mod slow;
 #[cfg(feature = "sqlite")]
 #[path = "apikey/sqlite.rs"]
 mod sqlite;
