@@ -14,7 +14,8 @@ pub enum KeyError {
     NoKey,
     /// The text is a child of this key. To end it before its time, revoke the key.
     Child(KeyId),
-    /// The key is revoked, has expired, or another one took its place already.
+    /// The key is revoked, has expired, or another one took its place already; to be rotated again, it
+    /// must have one that nobody used.
     NotRotated,
     /// There is no room at the moment to verify a key of another system; see `ImportConfig`.
     Busy,
@@ -44,9 +45,9 @@ impl fmt::Display for KeyError {
             Self::Grant(error) => error.fmt(f),
             Self::NoKey => f.write_str("this is no key"),
             Self::Child(id) => write!(f, "this is a child of key `{id}`, and ends with that"),
-            Self::NotRotated => {
-                f.write_str("the key is revoked, has expired, or has a successor already")
-            }
+            Self::NotRotated => f.write_str(
+                "the key is revoked, has expired, or has a successor; to be rotated again, it needs one that nobody used",
+            ),
             Self::Busy => f.write_str("there is no room to verify the key at the moment"),
             Self::NoRandomness => f.write_str("the system gave no random bytes"),
             Self::NotDistrusted(_) => {

@@ -39,7 +39,7 @@ pub(crate) struct Inner {
 /// A key that was just made. Its text is shown this once: nothing that is kept tells it again.
 pub struct IssuedKey {
     text: Zeroizing<String>,
-    record: KeyRecord,
+    pub(crate) record: KeyRecord,
 }
 
 /// How long a key is good unless it is said otherwise.
@@ -112,7 +112,7 @@ impl ApiKeys {
     /// The deadline is the old record's [`expires_at`](KeyRecord::expires_at). The old key is remembered up to
     /// [`key_age_seconds`](crate::ApiKeyConfig::key_age_seconds) longer, and while the store can't be asked
     /// [`stale_age_seconds`](crate::ApiKeyConfig::stale_age_seconds) more; [`revoke`](Self::revoke) a key that
-    /// leaked. If the store's answer is lost, the new key's text is too: issue another one.
+    /// leaked. If the store's answer is lost, the new key's text is too: [`rotate_again`](Self::rotate_again).
     ///
     /// # Errors
     ///
@@ -334,7 +334,7 @@ impl ApiKeys {
         revocations.revoke_credential(issuer, &id.to_string(), Duration::MAX)
     }
 
-    fn now(&self) -> u64 {
+    pub(crate) fn now(&self) -> u64 {
         self.0.clock.wall().as_secs()
     }
 

@@ -6,6 +6,8 @@ mod children;
 #[cfg(feature = "sqlite")]
 mod columns;
 mod config;
+#[cfg(test)]
+mod equal_work;
 mod form;
 mod grant;
 mod hash;
@@ -32,6 +34,7 @@ mod patience;
 mod peppers;
 mod record;
 mod records;
+mod rotated_again;
 mod secret;
 mod slow_hash;
 #[cfg(feature = "imported")]

@@ -1,7 +1,11 @@
-//! What a key that is remembered takes from the heap above a layer that knows its caller anyway: nothing.
+//! What keys take from the heap: one that is remembered nothing above a layer that knows its caller anyway, and any number
+//! that are none a bounded part.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 #[path = "apikey/bare.rs"]
 mod bare;
+#[path = "apikey/made_up.rs"]
+mod made_up;
 
 use bartizan_apikey::{ApiKeyLayer, ApiKeys, KeyForm, KeyGrant, MemoryStore, Peppers};
 use bartizan_core::{AuthLayer, Secret};
@@ -11,15 +15,11 @@ use http_body_util::Full;
 use tower::{Layer, Service};
 
 use bare::{Bare, Inner, send};
+use made_up::made_up;
 
 #[test]
 fn a_warm_key_takes_nothing_from_the_heap_above_a_bare_layer() {
-    let runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = { runtime }.enable_all().build().expect("a runtime");
-    let form = KeyForm::new("acme", ["live"]).expect("a form");
-    let peppers = Peppers::new(1, Secret::from(vec![7; 32])).expect("a pepper");
-    let keys = ApiKeys::builder(form, peppers, MemoryStore::new());
-    let keys = keys.build().expect("keys");
+    let (runtime, keys) = (runtime(), keys());
     let grant = KeyGrant::service("ci", "live").roles(["developer"]);
     let key = runtime.block_on(keys.issue(grant)).expect("a key");
     let principal = runtime.block_on(keys.verifier().verify(key.text(), None));
@@ -38,6 +38,40 @@ fn a_warm_key_takes_nothing_from_the_heap_above_a_bare_layer() {
         let with_none = allocations(&runtime, &bare, || request("x-api-key"));
         assert_eq!(with_key, with_none, "{name}");
     }
+}
+
+#[test]
+fn a_hundred_thousand_keys_that_are_none_take_a_bounded_part() {
+    let (runtime, keys) = (runtime(), keys());
+    let verify = |from: u64, to: u64| {
+        let measured = allocation_counter::measure(|| {
+            runtime.block_on(async {
+                for n in from..to {
+                    let address = [10, (n >> 16) as u8, (n >> 8) as u8, n as u8];
+                    let address = Some(address.into());
+                    assert!(keys.verifier().verify(&made_up(n), address).await.is_err());
+                }
+            });
+        });
+        measured.bytes_current
+    };
+    let all = verify(0, 100_000);
+    // Those refused and remembered, and when networks may ask again.
+    assert!(all < 1_000_000, "{all} bytes");
+    let more = verify(100_000, 130_000);
+    assert!(more < 100_000, "{more} bytes more");
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().build().unwrap()
+}
+
+fn keys() -> ApiKeys {
+    let form = KeyForm::new("acme", ["live"]).unwrap();
+    let peppers = Peppers::new(1, Secret::from(vec![7; 32])).unwrap();
+    let keys = ApiKeys::builder(form, peppers, MemoryStore::new());
+    keys.build().unwrap()
 }
 
 /// Of the second request.

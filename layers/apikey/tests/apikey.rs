@@ -24,6 +24,8 @@ mod imports;
 mod laws;
 #[path = "apikey/life.rs"]
 mod life;
+#[path = "apikey/made_up.rs"]
+mod made_up;
 #[path = "apikey/meanwhile.rs"]
 mod meanwhile;
 #[path = "apikey/mishaps.rs"]
@@ -36,6 +38,8 @@ mod races;
 mod records;
 #[path = "apikey/requests.rs"]
 mod requests;
+#[path = "apikey/rotations.rs"]
+mod rotations;
 #[cfg(feature = "imported")]
 #[path = "apikey/slow.rs"]
 mod slow;

@@ -106,6 +106,34 @@ async fn ac_6_two_keys_are_none() {
 }
 
 #[tokio::test]
+async fn a_field_that_is_not_ascii_is_a_key_and_none_that_is_good() {
+    let (keys, store) = keys(&clock());
+    let key = issue(&keys).await;
+    for bytes in [
+        &b"\xff\xfe"[..],
+        "schl\u{fc}ssel".as_bytes(),
+        &[key.text().as_bytes(), b"\xe9"].concat(),
+    ] {
+        let mut request = with("accept", "*/*");
+        let value = HeaderValue::from_bytes(bytes).unwrap();
+        request.headers_mut().insert("x-api-key", value);
+        let response = send(&keys, request).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        assert_ne!(reason(&response), "no credential");
+        let first = response.headers().get("www-authenticate").unwrap();
+        assert_eq!(first, "Bearer realm=\"acme\"", "AC-12, AC-15");
+    }
+    assert_eq!(store.reads(), 0);
+    let none = send(&keys, with("accept", "*/*")).await;
+    let lines = none.headers().get_all("www-authenticate");
+    assert!(
+        lines
+            .iter()
+            .eq(["Bearer realm=\"acme\"", "ApiKey realm=\"acme\""])
+    );
+}
+
+#[tokio::test]
 async fn ac_8_a_key_in_the_query_is_none() {
     let (keys, _) = keys(&clock());
     let key = issue(&keys).await;

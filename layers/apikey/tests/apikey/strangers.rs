@@ -5,6 +5,7 @@ use bartizan_core::DenialKind;
 
 use super::{
     counting::Counting,
+    made_up::made_up,
     support::{builder, clock, issue, keys, verify},
 };
 
@@ -38,23 +39,49 @@ async fn keys_that_were_made_up_with_a_right_checksum_are_throttled_and_harm_nob
     let (known, new) = (issue(&keys).await, issue(&keys).await);
     let from = |last: u8| IpAddr::from([192, 0, 2, last]);
     assert_eq!(kind(&keys, known.text(), from(1)).await, None);
-    let (others, _) = super::support::keys(&clock);
     let before = store.reads();
     let mut refused = 0;
-    for _ in 0..5_000 {
-        let made_up = issue(&others).await;
-        match kind(&keys, made_up.text(), from(66)).await.unwrap() {
+    for n in 0..100_000 {
+        match kind(&keys, &made_up(n), from(66)).await.unwrap() {
             DenialKind::Unavailable => refused += 1,
             kind => assert_eq!(kind, DenialKind::CredentialsInvalid),
         }
+        // Somebody who is known is none the worse for it.
+        if n % 1000 == 0 {
+            assert_eq!(kind(&keys, known.text(), from(66)).await, None);
+        }
     }
     let asked = store.reads() - before;
-    assert_eq!(asked + refused, 5_000);
+    assert_eq!(asked + refused, 100_000);
     assert!((500..1_000).contains(&asked), "{asked}");
     // A key that was good is looked up again, and one that nobody saw is from elsewhere.
     clock.advance(Duration::from_secs(30));
     assert_eq!(kind(&keys, known.text(), from(66)).await, None);
     assert_eq!(kind(&keys, new.text(), from(2)).await, None);
+}
+
+#[tokio::test]
+async fn strangers_everywhere_have_one_budget_and_leave_known_keys_alone() {
+    let clock = clock();
+    let (keys, store) = keys(&clock);
+    let known = issue(&keys).await;
+    let here = IpAddr::from([192, 0, 2, 1]);
+    assert_eq!(kind(&keys, known.text(), here).await, None);
+    let before = store.reads();
+    for n in 0..100_000_u64 {
+        let from = IpAddr::from([198, 18, (n % 16) as u8, (n / 16 % 256) as u8]);
+        assert!(kind(&keys, &made_up(n), from).await.is_some());
+    }
+    // What ten minutes permit, of which the last few are for networks that took none yet.
+    let asked = store.reads() - before;
+    assert!((5_900..=6_000).contains(&asked), "{asked}");
+    clock.advance(Duration::from_secs(30));
+    assert_eq!(
+        kind(&keys, known.text(), here).await,
+        None,
+        "looked up again"
+    );
+    assert_eq!(store.reads() - before, asked + 1);
 }
 
 #[tokio::test]
