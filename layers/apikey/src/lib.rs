@@ -8,6 +8,8 @@ mod columns;
 mod config;
 #[cfg(test)]
 mod equal_work;
+#[cfg(all(unix, feature = "file"))]
+mod file;
 mod form;
 mod grant;
 mod hash;
@@ -54,6 +56,8 @@ pub use builder::ApiKeysBuilder;
 #[cfg(feature = "attenuation")]
 pub use children::{Attenuation, AttenuationError, BlockId, HeldKey};
 pub use config::ApiKeyConfig;
+#[cfg(all(unix, feature = "file"))]
+pub use file::{FileStore, KeyFileError};
 pub use form::KeyForm;
 pub use hash::{NoSecretHash, SecretHash};
 #[cfg(feature = "imported")]

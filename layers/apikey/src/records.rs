@@ -19,6 +19,16 @@ impl Records {
         self.0.get(&id)
     }
 
+    #[cfg(all(unix, feature = "file"))]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &KeyRecord> {
+        self.0.values()
+    }
+
+    #[cfg(all(unix, feature = "file"))]
+    pub(crate) fn add(&mut self, record: KeyRecord) {
+        self.0.insert(record.id, record);
+    }
+
     pub(crate) fn page(&self, after: Option<KeyId>, at_most: usize) -> Vec<KeyRecord> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let page = self.0.range((from, Bound::Unbounded)).take(at_most);

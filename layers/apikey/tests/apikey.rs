@@ -14,9 +14,12 @@ mod children;
 mod contract;
 #[path = "apikey/counting.rs"]
 mod counting;
-#[cfg(feature = "sqlite")]
+#[cfg(all(unix, any(feature = "file", feature = "sqlite")))]
 #[path = "apikey/crashes.rs"]
 mod crashes;
+#[cfg(all(unix, feature = "file"))]
+#[path = "apikey/file.rs"]
+mod file;
 #[cfg(feature = "imported")]
 #[path = "apikey/imports.rs"]
 mod imports;

@@ -12,6 +12,8 @@ mod decided;
 mod denial;
 mod disguise;
 mod events;
+#[cfg(feature = "file")]
+mod file;
 mod future;
 mod gathered;
 mod macros;
@@ -49,6 +51,8 @@ pub use decided::Decided;
 pub use denial::{Denial, DenialKind};
 pub use disguise::Disguise;
 pub use events::{Event, Events, Severity};
+#[cfg(feature = "file")]
+pub use file::{FileProblem, WholeFile};
 pub use future::GuardFuture;
 pub use gathered::Gathered;
 pub use media::Media;

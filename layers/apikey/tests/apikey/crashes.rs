@@ -7,11 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bartizan_apikey::{ApiKeys, KeyId, KeyStore, SqliteStore};
+use bartizan_apikey::{ApiKeys, KeyId, KeyStore};
 use bartizan_core::SystemClock;
 
 use super::{
-    places::{InFile, Place as _},
+    places::Place,
     support::{form, grant, peppers, verify},
 };
 
@@ -66,7 +66,13 @@ fn a_victim() {
 
 async fn open(store: &str) -> ApiKeys {
     match store.split_once(' ').unwrap() {
-        ("sqlite", path) => keys(SqliteStore::open(path).unwrap()),
+        #[cfg(feature = "sqlite")]
+        ("sqlite", path) => keys(bartizan_apikey::SqliteStore::open(path).unwrap()),
+        #[cfg(feature = "file")]
+        ("file", path) => {
+            let events = bartizan_core::Events::default();
+            keys(bartizan_apikey::FileStore::open(path, events).unwrap())
+        }
         _ => panic!("{store}"),
     }
 }
@@ -182,12 +188,33 @@ fn try_killing(store: &str) {
     );
 }
 
-#[test]
-fn a_process_that_is_killed_while_it_rotates_leaves_a_key_alive_and_no_revoked_one_in_a_file() {
+/// Made by this process.
+fn made<P: Place>(place: impl Future<Output = Option<P>>) -> P {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
-    let place = runtime.block_on(InFile::new()).unwrap();
+    let place = runtime.block_on(place).unwrap();
     drop(runtime.block_on(place.open()));
+    place
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn a_process_that_is_killed_while_it_rotates_leaves_a_key_alive_and_no_revoked_one_in_a_file() {
+    let place = made(super::places::InFile::new());
     try_killing(&format!("sqlite {}", place.path().display()));
+}
+
+#[cfg(feature = "file")]
+#[test]
+fn a_process_that_is_killed_while_it_rotates_leaves_a_file_of_json_whole() {
+    let place = made(super::places::InText::new());
+    try_killing(&format!("file {}", place.path().display()));
+    // What it was killed over lies beside it, is nobody's key, and goes with time.
+    let beside = std::fs::read_dir(place.folder()).unwrap();
+    let names = beside.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    for name in names {
+        let is_ours = name == "keys.json" || name.starts_with(".keys.json.");
+        assert!(is_ours, "{name}");
+    }
 }

@@ -231,6 +231,9 @@ macro_rules! laws {
 
 laws!(memory: InMemory::new());
 
+#[cfg(all(unix, feature = "file"))]
+laws!(file: super::super::places::InText::new());
+
 #[cfg(feature = "sqlite")]
 laws!(sqlite: super::super::places::InFile::new());
 

@@ -26,41 +26,63 @@ impl Place for InMemory {
     }
 }
 
+#[cfg(all(unix, feature = "file"))]
+pub(crate) use file::InText;
 #[cfg(feature = "sqlite")]
 pub(crate) use sqlite::InFile;
 
-#[cfg(feature = "sqlite")]
-mod sqlite {
+#[cfg(all(unix, any(feature = "file", feature = "sqlite")))]
+mod folder {
     use std::{
         fs::{DirBuilder, remove_dir_all},
         os::unix::fs::DirBuilderExt as _,
-        path::{Path, PathBuf},
+        path::PathBuf,
         sync::atomic::{AtomicU32, Ordering},
     };
 
-    use bartizan_apikey::SqliteStore;
+    /// A new folder that is nobody else's. It goes with the value.
+    pub(crate) struct Folder(pub(crate) PathBuf);
 
-    use super::Place;
-
-    /// A file of SQLite in a folder of its own.
-    pub(crate) struct InFile(PathBuf);
-
-    impl InFile {
-        pub(crate) async fn new() -> Option<Self> {
+    impl Folder {
+        pub(crate) fn new() -> Self {
             static COUNT: AtomicU32 = AtomicU32::new(0);
             let count = COUNT.fetch_add(1, Ordering::Relaxed);
             let name = format!("bartizan-keys-{}-{count}", std::process::id());
             let folder = std::env::temp_dir().join(name);
             DirBuilder::new().mode(0o700).create(&folder).unwrap();
-            Some(Self(folder))
+            Self(folder)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = remove_dir_all(&self.0);
+        }
+    }
+}
+
+#[cfg(feature = "sqlite")]
+mod sqlite {
+    use std::path::{Path, PathBuf};
+
+    use bartizan_apikey::SqliteStore;
+
+    use super::{Place, folder::Folder};
+
+    /// A file of SQLite in a folder of its own.
+    pub(crate) struct InFile(Folder);
+
+    impl InFile {
+        pub(crate) async fn new() -> Option<Self> {
+            Some(Self(Folder::new()))
         }
 
         pub(crate) fn folder(&self) -> &Path {
-            &self.0
+            &self.0.0
         }
 
         pub(crate) fn path(&self) -> PathBuf {
-            self.0.join("keys.db")
+            self.folder().join("keys.db")
         }
     }
 
@@ -71,10 +93,45 @@ mod sqlite {
             SqliteStore::open(self.path()).unwrap()
         }
     }
+}
 
-    impl Drop for InFile {
-        fn drop(&mut self) {
-            let _ = remove_dir_all(&self.0);
+#[cfg(all(unix, feature = "file"))]
+mod file {
+    use std::path::{Path, PathBuf};
+
+    use bartizan_apikey::FileStore;
+    use bartizan_core::Events;
+
+    use super::{Place, folder::Folder};
+
+    /// A file of JSON in a folder of its own.
+    pub(crate) struct InText(Folder);
+
+    impl InText {
+        pub(crate) async fn new() -> Option<Self> {
+            Some(Self::of_none())
+        }
+
+        pub(crate) fn of_none() -> Self {
+            let place = Self(Folder::new());
+            FileStore::create(place.path(), Events::default()).unwrap();
+            place
+        }
+
+        pub(crate) fn folder(&self) -> &Path {
+            &self.0.0
+        }
+
+        pub(crate) fn path(&self) -> PathBuf {
+            self.folder().join("keys.json")
+        }
+    }
+
+    impl Place for InText {
+        type Store = FileStore;
+
+        async fn open(&self) -> FileStore {
+            FileStore::open(self.path(), Events::default()).unwrap()
         }
     }
 }

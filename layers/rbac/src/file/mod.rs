@@ -3,7 +3,6 @@
 mod error;
 mod places;
 mod reload;
-mod source;
 mod watch;
 
 pub use error::PolicyFileError;
@@ -11,6 +10,9 @@ use places::Format;
 pub use watch::PolicyWatch;
 
 use crate::{RbacConfig, RbacLayer};
+
+/// Largest file, in bytes.
+const MOST_BYTES: u64 = 8 << 20;
 
 impl RbacConfig {
     /// Reads a policy from TOML and checks all of it, so that what comes back builds.

@@ -1,8 +1,8 @@
 use std::{path::Path, sync::Arc};
 
-use bartizan_core::Severity;
+use bartizan_core::{FileProblem, Severity, WholeFile};
 
-use super::{PolicyFileError, source};
+use super::{MOST_BYTES, PolicyFileError};
 use crate::{Policy, PolicyHandle, RbacConfig, config::policies_of, handle::Swapped};
 
 impl PolicyHandle {
@@ -43,14 +43,15 @@ impl PolicyHandle {
     /// read, is no regular file, is larger than 8 MiB or not UTF-8, or changes while it is read.
     pub fn reload_file(&self, path: impl AsRef<Path>) -> Result<Arc<Policy>, PolicyFileError> {
         let path = path.as_ref();
-        self.reload(|handle| handle.exchange_read(path, source::read(path)))
+        let read = || WholeFile::read(path, MOST_BYTES);
+        self.reload(|handle| handle.exchange_read(path, read()))
     }
 
     /// The same of what was read already.
     pub(super) fn reload_read(
         &self,
         path: &Path,
-        read: Result<String, String>,
+        read: Result<WholeFile, FileProblem>,
     ) -> Result<Arc<Policy>, PolicyFileError> {
         self.reload(|handle| handle.exchange_read(path, read))
     }
@@ -58,13 +59,17 @@ impl PolicyHandle {
     fn exchange_read(
         &self,
         path: &Path,
-        read: Result<String, String>,
+        read: Result<WholeFile, FileProblem>,
     ) -> Result<Swapped, PolicyFileError> {
         let extension = path.extension().and_then(|extension| extension.to_str());
         match (extension, read) {
-            (Some("toml"), Ok(text)) => self.exchange(RbacConfig::from_toml(&text), &text),
-            (Some("json"), Ok(text)) => self.exchange(RbacConfig::from_json(&text), &text),
-            (_, Err(problem)) => Err(of_file(path, &problem)),
+            (Some("toml"), Ok(WholeFile { text, .. })) => {
+                self.exchange(RbacConfig::from_toml(&text), &text)
+            }
+            (Some("json"), Ok(WholeFile { text, .. })) => {
+                self.exchange(RbacConfig::from_json(&text), &text)
+            }
+            (_, Err(problem)) => Err(of_file(path, &problem.to_string())),
             (_, Ok(_)) => Err(of_file(path, "is named neither .toml nor .json")),
         }
     }

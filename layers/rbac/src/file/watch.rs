@@ -8,13 +8,14 @@ use std::{
     time::Duration,
 };
 
+use bartizan_core::WholeFile;
 use sha2::{Digest, Sha256};
 use tokio::{
     task::spawn_blocking,
     time::{MissedTickBehavior, interval},
 };
 
-use super::source;
+use super::MOST_BYTES;
 use crate::{PolicyHandle, RbacConfigError, handle::WeakHandle};
 
 /// Looks at a policy's file now and then; made by [`PolicyHandle::watch_file`].
@@ -117,10 +118,10 @@ impl Watched {
     }
 
     fn look(&mut self, handle: &PolicyHandle) {
-        let read = source::read(&self.path);
+        let read = WholeFile::read(&self.path, MOST_BYTES);
         let found = Some(match &read {
-            Ok(text) => Found::Text(Sha256::digest(text).into()),
-            Err(problem) => Found::Problem(problem.clone()),
+            Ok(file) => Found::Text(Sha256::digest(&file.text).into()),
+            Err(problem) => Found::Problem(problem.to_string()),
         });
         if found != self.found {
             self.found = found;

@@ -1,0 +1,14 @@
+//! Records in one file that several processes share.
+
+mod content;
+mod error;
+mod kept;
+mod place;
+mod seen;
+mod store;
+
+pub use error::KeyFileError;
+pub use store::FileStore;
+
+/// Largest file, in bytes.
+const MOST_BYTES: u64 = 64 << 20;
