@@ -35,12 +35,21 @@ command -v jq >/dev/null || missing+=(jq)
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
 command -v valgrind >/dev/null || missing+=(valgrind)
 command -v redis-server >/dev/null || missing+=(redis-server)
+# The server's programs alone, and no server that runs: the tests start their own. Debian keeps them out of the path.
+compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || command -v postgres >/dev/null || missing+=(postgresql)
 has_node || missing+=(nodejs npm)
 if [ "${#missing[@]}" -gt 0 ]; then
   command -v apt-get >/dev/null || die "no apt-get here; please install: ${missing[*]}"
   say "installing ${missing[*]}"
   as_root apt-get update -qq
+  # Debian's PostgreSQL makes a cluster and starts it, unless it is told not to.
+  readonly NO_CLUSTER=/etc/postgresql-common/createcluster.d/bartizan.conf
+  if [[ " ${missing[*]} " == *" postgresql "* ]]; then
+    as_root mkdir -p "${NO_CLUSTER%/*}"
+    echo 'create_main_cluster = false' | as_root tee "$NO_CLUSTER" >/dev/null
+  fi
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+  as_root rm -f "$NO_CLUSTER"
 fi
 
 has_node || die "needs Node.js $NODE_MAJOR or later with npm, and the system's packages have none; please install it"

@@ -3,7 +3,7 @@
 mod builder;
 #[cfg(feature = "attenuation")]
 mod children;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod columns;
 mod config;
 #[cfg(test)]
@@ -30,10 +30,12 @@ mod layer;
 mod letters;
 mod lookup;
 mod memory;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod open_error;
 mod patience;
 mod peppers;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod record;
 mod records;
 mod rotated_again;
@@ -69,9 +71,11 @@ pub use key_id::{KeyId, NoKeyId};
 pub use keys::{ApiKeys, IssuedKey, USUAL_LIFE};
 pub use layer::ApiKeyLayer;
 pub use memory::MemoryStore;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use open_error::OpenError;
 pub use peppers::Peppers;
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresBuilder, PostgresStore};
 pub use record::{KeyGrant, KeyLimits, KeyRate, KeyRecord, OwnerKind, Revoked, Standing};
 pub use slow_hash::{Argon2idCost, Argon2idHash, BcryptHash};
 #[cfg(feature = "sqlite")]

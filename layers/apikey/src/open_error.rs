@@ -10,6 +10,9 @@ pub enum OpenError {
     Foreign,
     /// A later version of this crate has changed the tables: their version, and the latest that is known here.
     Newer(i64, i64),
+    /// The tables are of an earlier version, and were to be left as they are: their version, and the one that is
+    /// needed.
+    Older(i64, i64),
     /// A setting can't be: which, and why.
     Setting(String),
     /// The database did not do it.
@@ -30,6 +33,10 @@ impl fmt::Display for OpenError {
             Self::Newer(found, known) => write!(
                 f,
                 "the database's tables are of version {found}, and the latest known here is {known}"
+            ),
+            Self::Older(found, needed) => write!(
+                f,
+                "the database's tables are of version {found}, and {needed} is needed"
             ),
             Self::Setting(what) => f.write_str(what),
             Self::Database(_) => f.write_str("the database can't be opened"),

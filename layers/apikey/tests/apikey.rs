@@ -14,7 +14,7 @@ mod children;
 mod contract;
 #[path = "apikey/counting.rs"]
 mod counting;
-#[cfg(all(unix, any(feature = "file", feature = "sqlite")))]
+#[cfg(all(unix, any(feature = "file", feature = "sqlite", feature = "postgres")))]
 #[path = "apikey/crashes.rs"]
 mod crashes;
 #[cfg(all(unix, feature = "file"))]
@@ -35,6 +35,9 @@ mod meanwhile;
 mod mishaps;
 #[path = "apikey/places.rs"]
 mod places;
+#[cfg(feature = "postgres")]
+#[path = "apikey/postgres.rs"]
+mod postgres;
 #[path = "apikey/races.rs"]
 mod races;
 #[path = "apikey/records.rs"]

@@ -68,6 +68,12 @@ async fn open(store: &str) -> ApiKeys {
     match store.split_once(' ').unwrap() {
         #[cfg(feature = "sqlite")]
         ("sqlite", path) => keys(bartizan_apikey::SqliteStore::open(path).unwrap()),
+        #[cfg(feature = "postgres")]
+        ("postgres", at) => {
+            let (schema, url) = at.split_once(' ').unwrap();
+            let store = bartizan_apikey::PostgresStore::builder(url).schema(schema);
+            keys(store.open().await.unwrap())
+        }
         #[cfg(feature = "file")]
         ("file", path) => {
             let events = bartizan_core::Events::default();
@@ -189,26 +195,25 @@ fn try_killing(store: &str) {
 }
 
 /// Made by this process.
-fn made<P: Place>(place: impl Future<Output = Option<P>>) -> P {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    let place = runtime.block_on(place).unwrap();
+fn made<P: Place>(place: impl Future<Output = Option<P>>) -> Option<P> {
+    let runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = { runtime }.enable_all().build().unwrap();
+    let place = runtime.block_on(place)?;
     drop(runtime.block_on(place.open()));
-    place
+    Some(place)
 }
 
 #[cfg(feature = "sqlite")]
 #[test]
 fn a_process_that_is_killed_while_it_rotates_leaves_a_key_alive_and_no_revoked_one_in_a_file() {
-    let place = made(super::places::InFile::new());
+    let place = made(super::places::InFile::new()).unwrap();
     try_killing(&format!("sqlite {}", place.path().display()));
 }
 
 #[cfg(feature = "file")]
 #[test]
 fn a_process_that_is_killed_while_it_rotates_leaves_a_file_of_json_whole() {
-    let place = made(super::places::InText::new());
+    let place = made(super::places::InText::new()).unwrap();
     try_killing(&format!("file {}", place.path().display()));
     // What it was killed over lies beside it, is nobody's key, and goes with time.
     let beside = std::fs::read_dir(place.folder()).unwrap();
@@ -216,5 +221,13 @@ fn a_process_that_is_killed_while_it_rotates_leaves_a_file_of_json_whole() {
     for name in names {
         let is_ours = name == "keys.json" || name.starts_with(".keys.json.");
         assert!(is_ours, "{name}");
+    }
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn a_process_that_is_killed_while_it_rotates_leaves_a_key_alive_and_no_revoked_one_in_a_database() {
+    if let Some(place) = made(super::places::InDatabase::new()) {
+        try_killing(&format!("postgres {} {}", place.schema(), place.url()));
     }
 }

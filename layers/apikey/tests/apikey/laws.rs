@@ -237,6 +237,9 @@ laws!(file: super::super::places::InText::new());
 #[cfg(feature = "sqlite")]
 laws!(sqlite: super::super::places::InFile::new());
 
+#[cfg(feature = "postgres")]
+laws!(postgres: super::super::places::InDatabase::new());
+
 #[tokio::test]
 async fn a_full_memory_takes_no_more_and_drops_nothing() {
     let store = MemoryStore::with_capacity(1);

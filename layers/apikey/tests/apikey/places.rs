@@ -135,3 +135,71 @@ mod file {
         }
     }
 }
+
+#[cfg(feature = "postgres")]
+pub(crate) use postgres::InDatabase;
+
+#[cfg(feature = "postgres")]
+mod postgres {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    };
+
+    use bartizan_apikey::PostgresStore;
+    use bartizan_kit::PostgresServer;
+    use tokio_postgres::{Client, NoTls};
+
+    use super::Place;
+
+    /// A schema of a PostgreSQL that tests share.
+    pub(crate) struct InDatabase {
+        server: Arc<PostgresServer>,
+        schema: String,
+    }
+
+    impl InDatabase {
+        pub(crate) async fn new() -> Option<Self> {
+            static COUNT: AtomicU32 = AtomicU32::new(0);
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            let place = Self {
+                server: PostgresServer::shared()?,
+                schema: format!("keys_{count}"),
+            };
+            let make = format!("CREATE SCHEMA {}", place.schema);
+            let client = connect(&place.url()).await;
+            client.batch_execute(&make).await.unwrap();
+            Some(place)
+        }
+
+        pub(crate) fn url(&self) -> String {
+            self.server.url()
+        }
+
+        pub(crate) fn schema(&self) -> &str {
+            &self.schema
+        }
+
+        /// Does something behind the store's back.
+        pub(crate) async fn change(&self, sql: &str) {
+            let sql = format!("SET search_path = {}; {sql}", self.schema);
+            let client = connect(&self.url()).await;
+            client.batch_execute(&sql).await.unwrap();
+        }
+    }
+
+    async fn connect(url: &str) -> Client {
+        let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
+    impl Place for InDatabase {
+        type Store = PostgresStore;
+
+        async fn open(&self) -> PostgresStore {
+            let store = PostgresStore::builder(&self.url()).schema(&self.schema);
+            store.open().await.unwrap()
+        }
+    }
+}
