@@ -8,6 +8,7 @@ mod answer;
 mod call_body;
 mod call_headers;
 mod challenge;
+mod child;
 mod claims;
 mod event_stream;
 mod forwarded;
@@ -30,6 +31,7 @@ pub use answer::answer;
 pub use call_body::call_body;
 pub use call_headers::call_headers;
 pub use challenge::challenge;
+pub use child::child;
 pub use claims::claims;
 pub use event_stream::event_stream;
 pub use forwarded::forwarded;
@@ -53,6 +55,7 @@ pub const TARGETS: &[(&str, Oracle)] = &[
     ("call_body", call_body),
     ("call_headers", call_headers),
     ("challenge", challenge),
+    ("child", child),
     ("claims", claims),
     ("event_stream", event_stream),
     ("forwarded", forwarded),

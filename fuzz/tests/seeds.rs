@@ -195,8 +195,8 @@ macro_rules! hold {
 }
 
 hold! {
-    answer call_body call_headers challenge claims event_stream forwarded header host jwks list origin
-    proof proof_header session_id sse token
+    answer call_body call_headers challenge child claims event_stream forwarded header host jwks list
+    origin proof proof_header session_id sse token
 }
 
 /// An oracle that fails is found out, and its input made small.
