@@ -21,6 +21,8 @@ use std::hint::black_box;
 use bartizan_apikey::{
     ApiKeyConfig, ApiKeyLayer, ApiKeys, KeyForm, KeyGrant, MemoryStore, Peppers,
 };
+#[cfg(feature = "attenuation")]
+use bartizan_apikey::{Attenuation, HeldKey};
 use bartizan_core::{AuthLayer, Secret};
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
@@ -104,5 +106,43 @@ fn strangers(c: &mut Criterion) {
     case(c, &runtime, "unknown", service, &unknown, 401);
 }
 
+/// Of one link and of four: remembered, and seen for the first time. The latter are as many as are measured, and each
+/// is looked up in a task of its own.
+#[cfg(feature = "attenuation")]
+fn children(c: &mut Criterion) {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let mut config = ApiKeyConfig::default();
+    config.new_keys_per_minute = 1_000_000;
+    let keys = keys(config);
+    let form = KeyForm::new("acme", ["live"]).unwrap();
+    let held = HeldKey::parse(&form, &issue(&runtime, &keys)).unwrap();
+    let narrower = |held: &HeldKey| {
+        let roles = Attenuation::new().label("a build").only_roles(["developer"]);
+        held.attenuate(roles).unwrap()
+    };
+    let service = ApiKeyLayer::new(keys.verifier()).layer(Inner);
+    for depth in [1, 4] {
+        let parent = (1..depth).fold(held.clone(), |held, _| narrower(&held));
+        let child = narrower(&parent);
+        let name = format!(
+            "warm child of depth {depth}, {} characters",
+            child.text().len()
+        );
+        case(c, &runtime, &name, service.clone(), child.text(), 200);
+        let _inside = runtime.enter();
+        c.bench_function(&format!("cold child of depth {depth}"), |b| {
+            b.iter_batched(
+                || request(narrower(&parent).text()),
+                |r| black_box(runtime.block_on(send(&service, r)).status()),
+                BatchSize::SmallInput,
+            );
+        });
+    }
+    c.bench_function("derive a child", |b| b.iter(|| narrower(&held)));
+}
+
+#[cfg(feature = "attenuation")]
+criterion_group!(benches, remembered, strangers, children);
+#[cfg(not(feature = "attenuation"))]
 criterion_group!(benches, remembered, strangers);
 criterion_main!(benches);

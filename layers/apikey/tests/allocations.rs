@@ -8,6 +8,8 @@ mod bare;
 mod made_up;
 
 use bartizan_apikey::{ApiKeyLayer, ApiKeys, KeyForm, KeyGrant, MemoryStore, Peppers};
+#[cfg(feature = "attenuation")]
+use bartizan_apikey::{Attenuation, HeldKey};
 use bartizan_core::{AuthLayer, Secret};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -25,10 +27,14 @@ fn a_warm_key_takes_nothing_from_the_heap_above_a_bare_layer() {
     let principal = runtime.block_on(keys.verifier().verify(key.text(), None));
     let bare = AuthLayer::new(Bare::new(principal.expect("good"))).layer(Inner);
     let keys = ApiKeyLayer::new(keys.verifier()).layer(Inner);
-    for name in ["x-api-key", "authorization"] {
+    let texts = [vec![key.text().to_owned()], children(key.text())].concat();
+    for (text, name) in texts
+        .iter()
+        .flat_map(|text| [(text, "x-api-key"), (text, "authorization")])
+    {
         let value = match name {
-            "authorization" => format!("Bearer {}", key.text()),
-            _ => key.text().to_owned(),
+            "authorization" => format!("Bearer {text}"),
+            _ => text.clone(),
         };
         let request = |name: &str| {
             let request = Request::post("/mcp").header(name, &value);
@@ -36,7 +42,7 @@ fn a_warm_key_takes_nothing_from_the_heap_above_a_bare_layer() {
         };
         let with_key = allocations(&runtime, &keys, || request(name));
         let with_none = allocations(&runtime, &bare, || request("x-api-key"));
-        assert_eq!(with_key, with_none, "{name}");
+        assert_eq!(with_key, with_none, "{name}, {} characters", text.len());
     }
 }
 
@@ -67,11 +73,30 @@ fn runtime() -> tokio::runtime::Runtime {
     runtime.enable_all().build().unwrap()
 }
 
+fn form() -> KeyForm {
+    KeyForm::new("acme", ["live"]).unwrap()
+}
+
 fn keys() -> ApiKeys {
-    let form = KeyForm::new("acme", ["live"]).unwrap();
     let peppers = Peppers::new(1, Secret::from(vec![7; 32])).unwrap();
-    let keys = ApiKeys::builder(form, peppers, MemoryStore::new());
+    let keys = ApiKeys::builder(form(), peppers, MemoryStore::new());
     keys.build().unwrap()
+}
+
+#[cfg(feature = "attenuation")]
+fn children(key: &str) -> Vec<String> {
+    let held = HeldKey::parse(&form(), key).expect("a key");
+    let label = Attenuation::new().label("nightly build");
+    let child = held.attenuate(label).expect("a child");
+    let grandchild = child.attenuate(Attenuation::new()).expect("a child");
+    [child, grandchild]
+        .map(|held| held.text().to_owned())
+        .to_vec()
+}
+
+#[cfg(not(feature = "attenuation"))]
+fn children(_: &str) -> Vec<String> {
+    Vec::new()
 }
 
 /// Of the second request.
