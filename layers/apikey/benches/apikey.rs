@@ -117,7 +117,9 @@ fn children(c: &mut Criterion) {
     let form = KeyForm::new("acme", ["live"]).unwrap();
     let held = HeldKey::parse(&form, &issue(&runtime, &keys)).unwrap();
     let narrower = |held: &HeldKey| {
-        let roles = Attenuation::new().label("a build").only_roles(["developer"]);
+        let roles = Attenuation::new()
+            .label("a build")
+            .only_roles(["developer"]);
         held.attenuate(roles).unwrap()
     };
     let service = ApiKeyLayer::new(keys.verifier()).layer(Inner);

@@ -85,10 +85,10 @@ fn keys() -> ApiKeys {
 
 #[cfg(feature = "attenuation")]
 fn children(key: &str) -> Vec<String> {
-    let held = HeldKey::parse(&form(), key).expect("a key");
+    let held = HeldKey::parse(&form(), key).unwrap();
     let label = Attenuation::new().label("nightly build");
-    let child = held.attenuate(label).expect("a child");
-    let grandchild = child.attenuate(Attenuation::new()).expect("a child");
+    let child = held.attenuate(label).unwrap();
+    let grandchild = child.attenuate(Attenuation::new()).unwrap();
     [child, grandchild]
         .map(|held| held.text().to_owned())
         .to_vec()
