@@ -14,4 +14,6 @@ mod files;
 mod paths;
 mod statements;
 mod texts;
+#[cfg(feature = "net")]
+mod urls;
 mod vectors;
