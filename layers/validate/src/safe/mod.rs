@@ -11,6 +11,7 @@
 //! | names something in URLs, files, logs | [`Slug`] | `safe` |
 //! | goes to another program | [`SafeArg`], and `SafeCommand` to run it | `safe`, `command` |
 //! | names a column or a table, or is searched for | [`sql`] | `safe` |
+//! | is shown as HTML | `SafeHtml` | `html` |
 //! | is fetched | `SafeUrl`, and `SafeFetch` to fetch it | `net` |
 //! | names a file | [`SafePath`], and `ScopedDir` to open it | `safe`, `files` |
 
@@ -20,6 +21,8 @@ mod characters;
 pub mod command;
 #[cfg(feature = "files")]
 pub mod files;
+#[cfg(feature = "html")]
+pub mod html;
 #[cfg(feature = "net")]
 pub mod net;
 mod path;

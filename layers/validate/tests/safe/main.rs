@@ -11,6 +11,8 @@ mod arguments;
 mod commands;
 #[cfg(feature = "files")]
 mod files;
+#[cfg(feature = "html")]
+mod html;
 mod paths;
 mod statements;
 mod texts;
