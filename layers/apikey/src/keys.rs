@@ -325,7 +325,7 @@ impl ApiKeys {
     }
 
     /// For as long as this process runs: the store may not have taken it, and the wall clock may be set.
-    fn distrust(&self, id: KeyId) -> Result<(), NotRevoked> {
+    pub(crate) fn distrust(&self, id: KeyId) -> Result<(), NotRevoked> {
         let Inner {
             revocations,
             issuer,

@@ -27,6 +27,8 @@ mod key_error;
 mod key_id;
 mod keys;
 mod layer;
+#[cfg(feature = "leaks")]
+mod leaks;
 mod letters;
 mod lookup;
 mod memory;
@@ -70,6 +72,8 @@ pub use key_error::KeyError;
 pub use key_id::{KeyId, NoKeyId};
 pub use keys::{ApiKeys, IssuedKey, USUAL_LIFE};
 pub use layer::ApiKeyLayer;
+#[cfg(feature = "leaks")]
+pub use leaks::{LeakEndpoint, LeakFuture};
 pub use memory::MemoryStore;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use open_error::OpenError;

@@ -51,6 +51,9 @@ pub(crate) enum Proof {
     Chain(Chain, Seed),
 }
 
+/// Told of keys only whose secret was right.
+pub(crate) const EARLY: Fault = "the key is not good yet";
+
 /// What is remembered of a good key.
 #[derive(Clone)]
 pub(crate) struct GoodKey(Arc<Inner>);
@@ -217,7 +220,7 @@ impl StoreLookup {
         }
         match record.standing(self.now()) {
             Standing::Good => Ok(()),
-            Standing::Early => Err("the key is not good yet"),
+            Standing::Early => Err(EARLY),
             Standing::Expired => Err("the key has expired"),
             Standing::Revoked => Err("the key is revoked"),
         }

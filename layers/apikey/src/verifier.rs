@@ -40,7 +40,7 @@ pub(crate) struct Judge {
 }
 
 /// What is known of a key without waiting.
-enum Judged {
+pub(crate) enum Judged {
     Done(Verdict<GoodKey>),
     Wait(Waiter<GoodKey>),
     #[cfg(feature = "imported")]
@@ -131,7 +131,7 @@ impl ApiKeyVerifier {
 }
 
 impl Judge {
-    fn judge(&self, text: &str, from: Option<IpAddr>) -> Judged {
+    pub(crate) fn judge(&self, text: &str, from: Option<IpAddr>) -> Judged {
         #[cfg(feature = "imported")]
         if let Some(imports) = &self.imports
             && let Some(form) = imports.form_of(text)
@@ -190,7 +190,7 @@ impl Judge {
         self.lookups.judge(text, question, from)
     }
 
-    async fn settled(&self, judged: Judged) -> Verdict<GoodKey> {
+    pub(crate) async fn settled(&self, judged: Judged) -> Verdict<GoodKey> {
         match judged {
             Judged::Done(verdict) => verdict,
             Judged::Wait(waiter) => self.lookups.settled(waiter).await,

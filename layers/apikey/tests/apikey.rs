@@ -25,6 +25,9 @@ mod file;
 mod imports;
 #[path = "apikey/laws.rs"]
 mod laws;
+#[cfg(feature = "leaks")]
+#[path = "apikey/leaks.rs"]
+mod leaks;
 #[path = "apikey/life.rs"]
 mod life;
 #[path = "apikey/made_up.rs"]

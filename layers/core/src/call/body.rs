@@ -13,7 +13,7 @@ use tokio::time::Sleep;
 
 use super::{
     CallLimits,
-    read::{check_media, declared_length},
+    read::{check_encoding, check_media, declared_length},
 };
 use crate::{Denial, DenialKind, Gathered};
 
@@ -102,7 +102,7 @@ impl<B: Body> BodyReader<B> {
     }
 }
 
-/// Reads the JSON body of a request that is no call, within limits. What is in it, nobody looked at.
+/// Reads the body of a request that is no call, JSON as a rule, within limits. What is in it, nobody looked at.
 #[must_use = "futures do nothing unless polled"]
 pub struct ReadBody<B>(Pin<Box<BodyReader<B>>>);
 
@@ -115,6 +115,16 @@ impl<B: Body> ReadBody<B> {
     /// the limits have, 413.
     pub fn begin(headers: &HeaderMap, body: B, limits: CallLimits) -> Result<Self, Denial> {
         check_media(headers)?;
+        Self::of_any_type(headers, body, limits)
+    }
+
+    /// The same of a body of which the content type does not matter.
+    ///
+    /// # Errors
+    ///
+    /// The refusal: of a content encoding, 415; of more bytes than the limits have, 413.
+    pub fn of_any_type(headers: &HeaderMap, body: B, limits: CallLimits) -> Result<Self, Denial> {
+        check_encoding(headers)?;
         if declared_length(headers).is_some_and(|length| length > limits.body_bytes() as u64) {
             return Err(too_large());
         }

@@ -207,9 +207,17 @@ pub(super) fn check_media(headers: &HeaderMap) -> Result<(), Denial> {
     if !is_plain && !media.to_str().is_ok_and(is_json) {
         return unsupported("a content type that is not JSON in UTF-8");
     }
+    check_encoding(headers)
+}
+
+/// # Errors
+///
+/// 415, if the body is coded.
+pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), Denial> {
     let is_identity = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
     if !headers.get_all(CONTENT_ENCODING).iter().all(is_identity) {
-        return unsupported("a content encoding that cannot be inspected");
+        let reason = "a content encoding that cannot be inspected";
+        return Err(Denial::new(DenialKind::MediaTypeUnsupported, reason));
     }
     Ok(())
 }
