@@ -21,6 +21,8 @@ pub(crate) struct Document<'j> {
     unescaped: String,
     /// The places of the names of objects with many members, sorted, object by object.
     sorted: Vec<u32>,
+    values: usize,
+    depth: usize,
 }
 
 /// A value, or the name of a member, behind which its value stands.
@@ -49,6 +51,11 @@ enum What {
 }
 
 impl Document<'_> {
+    /// How many values it has, bytes, and levels.
+    pub(crate) fn measures(&self) -> (usize, usize, usize) {
+        (self.values, self.text.len(), self.depth)
+    }
+
     fn slot(&self, at: usize) -> Slot {
         const NONE: Slot = Slot {
             what: What::Null,

@@ -33,12 +33,13 @@ impl<'j> Document<'j> {
         let mut reading = Reading {
             tokens: Tokens::of(text),
             limits,
-            values: 0,
             document: Document {
                 text,
                 slots: Vec::with_capacity(slots_of(text)),
                 unescaped: String::new(),
                 sorted: Vec::new(),
+                values: 0,
+                depth: 0,
             },
         };
         reading.value(0)?;
@@ -79,15 +80,14 @@ fn slots_of(text: &str) -> usize {
 struct Reading<'j, 'l> {
     tokens: Tokens<'j>,
     limits: &'l ArgumentLimits,
-    values: usize,
     document: Document<'j>,
 }
 
 impl Reading<'_, '_> {
     /// Reads the value that comes next, inside of `depth` others.
     fn value(&mut self, depth: usize) -> Result<(), Refused> {
-        self.values += 1;
-        if self.values > self.limits.values {
+        self.document.values += 1;
+        if self.document.values > self.limits.values {
             let most = self.limits.values;
             return Err(self.limit("values", format!("no more than {most} values altogether")));
         }
@@ -163,6 +163,7 @@ impl Reading<'_, '_> {
             let most = self.limits.depth;
             return Err(self.limit("depth", format!("no deeper than {most} levels")));
         }
+        self.document.depth = self.document.depth.max(depth);
         self.tokens.punctuation();
         let place = self.document.slots.len();
         self.push(What::Null, 0, 0);

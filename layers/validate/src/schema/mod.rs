@@ -1,14 +1,18 @@
 //! Schemas of arguments: what is taken for one, and what it says of a document.
 
+mod cost;
 mod error;
+mod graph;
 mod told;
 
 use std::fmt;
 
 use jsonschema::{Draft, PatternOptions, Validator};
+use serde_json::Value;
 
 pub use error::SchemaError;
 
+use self::{cost::Cost, graph::Graph};
 use crate::{
     ArgumentLimits, Violation,
     answer::TOLD,
@@ -28,7 +32,14 @@ use crate::{
 /// ```
 pub struct Schema {
     validator: Validator<Arguments>,
+    cost: Cost,
 }
+
+/// Most steps of judging one document; a part of a schema that is applied to a value is one.
+const STEPS: u64 = 4 << 20;
+
+/// Up to so many steps all that is wrong is looked for, and beyond, the first thing.
+const STEPS_FOR_ALL: u64 = 1 << 16;
 
 /// Largest program of one pattern, in bytes as the engine counts them.
 const PATTERN_BYTES: usize = 64 << 10;
@@ -56,16 +67,18 @@ impl Schema {
     pub fn compile(text: &str) -> Result<Self, SchemaError> {
         let document = Document::read(text, &SCHEMA_LIMITS).map_err(SchemaError::unread)?;
         let value = jsonschema::json::Node::to_value(&document.root()).into_owned();
+        let draft = dialect(&value)?;
+        let cost = Cost::of(&Graph::of(&value)?)?;
         let patterns = PatternOptions::regex()
             .size_limit(PATTERN_BYTES)
             .dfa_size_limit(AUTOMATON_BYTES);
         let validator = jsonschema::options_for::<Arguments>()
-            .with_draft(Draft::Draft202012)
+            .with_draft(draft)
             .with_pattern_options(patterns)
             .offline()
             .build(&value)
             .map_err(|error| SchemaError::uncompiled(&error))?;
-        Ok(Self { validator })
+        Ok(Self { validator, cost })
     }
 
     /// Whether JSON text is what the schema and the limits permit.
@@ -84,14 +97,41 @@ impl Schema {
     }
 
     pub(crate) fn judge(&self, document: &Document<'_>) -> Result<(), Vec<Violation>> {
-        if self.validator.is_valid(document.root()) {
+        let (values, bytes, depth) = document.measures();
+        let steps = self.cost.steps(values, bytes, depth);
+        if steps > STEPS || !self.cost.is_flat(depth) {
+            let problem = "they are too many or too deep to be judged by the tool's schema";
+            return Err(vec![Violation::new(String::new(), "work", problem)]);
+        }
+        let root = document.root();
+        if self.validator.is_valid(root) {
             return Ok(());
         }
-        let errors = self.validator.iter_errors(document.root());
+        if steps > STEPS_FOR_ALL {
+            let first = self.validator.validate(root).err();
+            return Err(first.iter().map(told::violation).collect());
+        }
+        let errors = self.validator.iter_errors(root);
         Err(errors
             .take(TOLD + 1)
             .map(|error| told::violation(&error))
             .collect())
+    }
+}
+
+/// The dialect that a schema is written in; of several years, since generators lag behind.
+fn dialect(schema: &Value) -> Result<Draft, SchemaError> {
+    let named = match schema.get("$schema") {
+        None => return Ok(Draft::Draft202012),
+        Some(named) => named.as_str().unwrap_or_default(),
+    };
+    match named.strip_suffix('#').unwrap_or(named) {
+        "https://json-schema.org/draft/2020-12/schema" => Ok(Draft::Draft202012),
+        "https://json-schema.org/draft/2019-09/schema" => Ok(Draft::Draft201909),
+        "http://json-schema.org/draft-07/schema" => Ok(Draft::Draft7),
+        _ => Err(SchemaError::new(format!(
+            "the dialect `{named}` is not known"
+        ))),
     }
 }
 
