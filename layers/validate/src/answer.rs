@@ -31,6 +31,24 @@ pub(crate) fn refused(call: &Call, violations: &[Violation]) -> Denial {
     denial.disguised(result(call, &text))
 }
 
+/// The refusal of a tool whose schema nobody knows: what servers say of tools that they do not have.
+pub(crate) fn unknown(call: &Call) -> Denial {
+    let denial = Denial::new(
+        DenialKind::ParamsInvalid,
+        "a tool whose schema nobody knows",
+    );
+    let message = "unknown tool";
+    if call.kind() != CallKind::Request {
+        return denial.with_message(message);
+    }
+    let body = body(call, |body| {
+        body.push_str(r#""error":{"code":-32602,"message":"#);
+        write_json_string(body, message);
+        body.push('}');
+    });
+    denial.with_message(message).disguised(answer(body))
+}
+
 /// For the operator: rules only, since what they were broken by is the caller's.
 fn reason(violations: &[Violation]) -> String {
     let rules = violations.iter().take(TOLD).map(Violation::rule);
@@ -39,21 +57,33 @@ fn reason(violations: &[Violation]) -> String {
 }
 
 fn result(call: &Call, text: &str) -> Disguise {
-    let mut body = String::with_capacity(160 + text.len());
+    answer(body(call, |body| {
+        body.push_str(r#""result":{"content":[{"type":"text","text":"#);
+        write_json_string(body, text);
+        body.push_str(r#"}],"isError":true"#);
+        // N-20
+        if call.revision().is_some_and(Revision::is_modern) {
+            body.push_str(r#","resultType":"complete""#);
+        }
+        body.push('}');
+    }))
+}
+
+/// A response to the call's id.
+fn body(call: &Call, write: impl FnOnce(&mut String)) -> String {
+    let mut body = String::with_capacity(256);
     body.push_str(r#"{"jsonrpc":"2.0","#);
     if let Some(id) = call.id() {
         body.push_str(r#""id":"#);
         body.push_str(id);
         body.push(',');
     }
-    body.push_str(r#""result":{"content":[{"type":"text","text":"#);
-    write_json_string(&mut body, text);
-    body.push_str(r#"}],"isError":true"#);
-    // N-20
-    if call.revision().is_some_and(Revision::is_modern) {
-        body.push_str(r#","resultType":"complete""#);
-    }
-    body.push_str("}}");
+    write(&mut body);
+    body.push('}');
+    body
+}
+
+fn answer(body: String) -> Disguise {
     Disguise {
         status: StatusCode::OK,
         headers: vec![

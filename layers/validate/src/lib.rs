@@ -3,17 +3,27 @@
 #[cfg(feature = "layer")]
 mod answer;
 #[cfg(feature = "layer")]
+mod body;
+#[cfg(feature = "layer")]
 mod characters;
+#[cfg(feature = "layer")]
+mod check;
 #[cfg(feature = "layer")]
 mod document;
 #[cfg(feature = "layer")]
 mod error;
 #[cfg(feature = "layer")]
+mod fingerprint;
+#[cfg(feature = "layer")]
 mod layer;
+#[cfg(feature = "layer")]
+mod learn;
 #[cfg(feature = "layer")]
 mod limits;
 #[cfg(feature = "safe")]
 pub mod safe;
+#[cfg(feature = "layer")]
+mod rules;
 #[cfg(feature = "layer")]
 mod schema;
 #[cfg(feature = "layer")]
@@ -23,11 +33,15 @@ mod violation;
 
 #[cfg(feature = "layer")]
 pub use self::{
+    body::CheckBody,
     characters::Characters,
+    check::{Check, CheckFuture},
     error::ValidateConfigError,
+    fingerprint::Fingerprint,
     layer::ValidateLayer,
+    learn::{Learning, OnChange, Pins},
     limits::ArgumentLimits,
     schema::{Schema, SchemaError},
-    service::{ResponseFuture, Validate, ValidateRules},
+    service::{Reading, ResponseFuture, Validate},
     violation::Violation,
 };

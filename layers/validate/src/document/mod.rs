@@ -7,7 +7,7 @@ mod unique;
 
 use std::fmt;
 
-pub(crate) use json::Arguments;
+pub(crate) use json::{Arguments, Part};
 pub(crate) use number::Number;
 pub(crate) use read::Refused;
 
@@ -54,6 +54,26 @@ impl Document<'_> {
     /// How many values it has, bytes, and levels.
     pub(crate) fn measures(&self) -> (usize, usize, usize) {
         (self.values, self.text.len(), self.depth)
+    }
+
+    /// Whether an object has two members of one name: of what was not read strictly before.
+    pub(crate) fn repeats_a_member(&self) -> bool {
+        let mut names = Vec::new();
+        self.slots.iter().enumerate().any(|(place, slot)| {
+            let What::Object(count) = slot.what else {
+                return false;
+            };
+            names.clear();
+            let mut at = place + 1;
+            for _ in 0..count {
+                names.push(self.string(self.slot(at)));
+                at = self.behind(at + 1);
+            }
+            names.sort_unstable();
+            names
+                .windows(2)
+                .any(|pair| matches!(pair, [a, b] if a == b))
+        })
     }
 
     fn slot(&self, at: usize) -> Slot {

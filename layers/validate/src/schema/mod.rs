@@ -66,9 +66,17 @@ impl Schema {
     /// which is never fetched (IV-4).
     pub fn compile(text: &str) -> Result<Self, SchemaError> {
         let document = Document::read(text, &SCHEMA_LIMITS).map_err(SchemaError::unread)?;
-        let value = jsonschema::json::Node::to_value(&document.root()).into_owned();
-        let draft = dialect(&value)?;
-        let cost = Cost::of(&Graph::of(&value)?)?;
+        if document.repeats_a_member() {
+            return Err(SchemaError::new("it has a member twice"));
+        }
+        let value = jsonschema::json::Node::to_value(&document.root());
+        Self::compile_value(&value)
+    }
+
+    /// The same of a value that was read.
+    pub(crate) fn compile_value(value: &Value) -> Result<Self, SchemaError> {
+        let draft = dialect(value)?;
+        let cost = Cost::of(&Graph::of(value)?)?;
         let patterns = PatternOptions::regex()
             .size_limit(PATTERN_BYTES)
             .dfa_size_limit(AUTOMATON_BYTES);
@@ -76,7 +84,7 @@ impl Schema {
             .with_draft(draft)
             .with_pattern_options(patterns)
             .offline()
-            .build(&value)
+            .build(value)
             .map_err(|error| SchemaError::uncompiled(&error))?;
         Ok(Self { validator, cost })
     }

@@ -33,6 +33,13 @@ impl Answer {
     }
 }
 
+/// A layer that judges by limits alone.
+pub(crate) fn open() -> ValidateLayer {
+    ValidateLayer::new()
+        .without_learning()
+        .danger_unknown_tools()
+}
+
 /// Sends a request through the layer.
 pub(crate) async fn ask(layer: &ValidateLayer, request: McpRequest) -> Answer {
     let echo = Echo::new();

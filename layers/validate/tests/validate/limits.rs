@@ -1,9 +1,9 @@
 use bartizan_core::DenialKind;
 use bartizan_kit::{Revision, call_tool, post};
-use bartizan_validate::{ArgumentLimits, Characters, ValidateLayer};
+use bartizan_validate::{ArgumentLimits, Characters};
 use serde_json::json;
 
-use crate::common::{ask, call, written};
+use crate::common::{ask, call, open, written};
 
 #[tokio::test]
 async fn iv_6_what_exceeds_a_limit_is_told_with_its_place_and_without_its_value() {
@@ -16,7 +16,7 @@ async fn iv_6_what_exceeds_a_limit_is_told_with_its_place_and_without_its_value(
         .and_then(|limits| limits.with_name_bytes(3))
         .and_then(|limits| limits.with_numbers(-5.0, 1e9))
         .unwrap();
-    let layer = ValidateLayer::new().limits(limits.with_safe_integers());
+    let layer = open().limits(limits.with_safe_integers());
     for (arguments, told) in [
         (r#"{"a":[[]]}"#, None),
         (
@@ -88,7 +88,7 @@ async fn iv_6_what_exceeds_a_limit_is_told_with_its_place_and_without_its_value(
 #[tokio::test]
 async fn a_pointer_escapes_what_stands_in_names() {
     let limits = ArgumentLimits::new().with_string_bytes(1).unwrap();
-    let layer = ValidateLayer::new().limits(limits);
+    let layer = open().limits(limits);
     let answer = call(&layer, "t", r#"{"a~b":{"c/d":["xx"]}}"#).await;
     assert!(
         answer.told().contains("`/a~0b/c~1d/0`:"),
@@ -99,7 +99,7 @@ async fn a_pointer_escapes_what_stands_in_names() {
 
 #[tokio::test]
 async fn iv_12_numbers_that_readers_take_for_different_ones_are_refused() {
-    let layer = ValidateLayer::new();
+    let layer = open();
     for (arguments, passes) in [
         (r#"{"n":1e400}"#, false),
         (r#"{"n":-1e400}"#, false),
@@ -114,7 +114,7 @@ async fn iv_12_numbers_that_readers_take_for_different_ones_are_refused() {
             "{arguments}"
         );
     }
-    let safe = ValidateLayer::new().limits(ArgumentLimits::new().with_safe_integers());
+    let safe = open().limits(ArgumentLimits::new().with_safe_integers());
     let answer = call(&safe, "t", r#"{"n":9007199254740993}"#).await;
     assert!(answer.told().contains("`/n`: no integer beyond"));
 }
@@ -122,7 +122,7 @@ async fn iv_12_numbers_that_readers_take_for_different_ones_are_refused() {
 #[tokio::test]
 async fn iv_2_the_refusal_is_the_result_of_a_tool_that_failed() {
     let limits = ArgumentLimits::new().with_string_bytes(3).unwrap();
-    let layer = ValidateLayer::new().limits(limits);
+    let layer = open().limits(limits);
     for revision in Revision::ALL {
         let request = call_tool(revision, "t", json!({"a": "abcd"})).id("seven");
         let answer = ask(&layer, request).await;
@@ -145,7 +145,7 @@ async fn iv_12_what_passes_goes_on_byte_for_byte() {
     let odd = r#"{ "n" : 1.50e+0 , "s":"\u0061\/" ,"o":{}, "b":[ true,null ] }"#;
     let request = written("t", odd);
     let sent = request.bytes();
-    let answer = ask(&ValidateLayer::new(), request).await;
+    let answer = ask(&open(), request).await;
     assert_eq!(answer.echo.only().body, sent);
 }
 
@@ -153,9 +153,7 @@ async fn iv_12_what_passes_goes_on_byte_for_byte() {
 async fn limits_are_those_of_the_tool_and_of_nothing_but_tools() {
     let strict = ArgumentLimits::new().with_string_bytes(1).unwrap();
     let wide = ArgumentLimits::new().with_characters(Characters::any());
-    let layer = ValidateLayer::new()
-        .limits(strict)
-        .tool_limits("write", wide);
+    let layer = open().limits(strict).tool_limits("write", wide);
     assert!(!call(&layer, "t", r#"{"a":"bb"}"#).await.ran());
     assert!(call(&layer, "write", r#"{"a":"b\u0000b"}"#).await.ran());
     let list = post(

@@ -7,5 +7,9 @@
 )]
 
 mod common;
+mod contract;
+mod learned;
 mod limits;
+mod pinned;
 mod schemas;
+mod server;

@@ -1,0 +1,190 @@
+use std::{collections::HashMap, sync::Arc};
+
+use bartizan_core::{Call, CallLimits, Denial, DenialKind, Events, SecurityContext, admit};
+
+use crate::{
+    ArgumentLimits, Fingerprint, Learning, OnChange, Pins, Schema, Violation, answer,
+    document::{Document, Refused},
+    learn::{Found, Known, Outcome},
+};
+
+/// What a layer judges by.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
+    pub(crate) call_limits: CallLimits,
+    pub(crate) limits: ArgumentLimits,
+    pub(crate) tools: HashMap<Box<str>, ToolRules>,
+    /// Whether tools pass whose schema nobody knows.
+    pub(crate) admits_unknown: bool,
+    pub(crate) learning: Option<Learning>,
+    pub(crate) pins: Pins,
+    pub(crate) on_change: OnChange,
+    pub(crate) events: Events,
+}
+
+/// What is set for one tool.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ToolRules {
+    pub(crate) limits: Option<ArgumentLimits>,
+    pub(crate) schema: Option<Arc<Schema>>,
+    pub(crate) needs_no_schema: bool,
+}
+
+/// What becomes of a call.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    Pass,
+    Refuse(Denial),
+    /// The server has to be asked first.
+    Ask,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            call_limits: CallLimits::new(),
+            limits: ArgumentLimits::new(),
+            tools: HashMap::new(),
+            admits_unknown: false,
+            learning: Some(Learning::new()),
+            pins: Pins::new(),
+            on_change: OnChange::Report,
+            events: Events::default(),
+        }
+    }
+}
+
+impl Rules {
+    /// Judges a call by what is known now.
+    pub(crate) fn judge(
+        &self,
+        known: Option<&Known>,
+        call: &Call,
+        context: &SecurityContext,
+    ) -> Verdict {
+        if call.method() != "tools/call" {
+            admit!("validate", context, "no_tool");
+            return Verdict::Pass;
+        }
+        let tool = call.name().unwrap_or_default();
+        let own = self.tools.get(tool);
+        if let Some(schema) = own.and_then(|own| own.schema.as_deref()) {
+            return self.fits(Some((schema, None)), call, context);
+        }
+        match known.filter(|_| !own.is_some_and(|own| own.needs_no_schema)) {
+            Some(known) => match known.find(tool) {
+                Found::Ask => Verdict::Ask,
+                found => self.judge_found(known, found, call, context),
+            },
+            None if self.admits_unknown || own.is_some_and(|own| own.needs_no_schema) => {
+                self.fits(None, call, context)
+            }
+            None => Verdict::Refuse(answer::unknown(call)),
+        }
+    }
+
+    /// Judges a call by what the server said.
+    pub(crate) fn judge_learned(
+        &self,
+        known: &Known,
+        outcome: Outcome,
+        call: &Call,
+        context: &SecurityContext,
+    ) -> Verdict {
+        match outcome {
+            Outcome::Found(found) => self.judge_found(known, found, call, context),
+            Outcome::Failed(_) if self.admits_unknown => self.fits(None, call, context),
+            Outcome::Failed(why) => {
+                let reason = format!("the list of tools {}", why.0);
+                Verdict::Refuse(Denial::new(DenialKind::Unavailable, reason))
+            }
+        }
+    }
+
+    fn judge_found(
+        &self,
+        known: &Known,
+        found: Found,
+        call: &Call,
+        context: &SecurityContext,
+    ) -> Verdict {
+        let refuse = |message, reason: String| {
+            let denial = Denial::new(DenialKind::Forbidden, reason);
+            Verdict::Refuse(denial.with_message(message))
+        };
+        match found {
+            Found::Tool(tool) => match tool.schema() {
+                Ok(schema) => self.fits(Some((schema, Some(tool.fingerprint))), call, context),
+                Err(error) => {
+                    if tool.tell_once() {
+                        known.tell_bad_schema(call.name().unwrap_or_default(), error);
+                    }
+                    refuse("the tool's schema is not supported", error.to_string())
+                }
+            },
+            Found::Changed => {
+                let reason = "the tool is not what it was pinned to".to_owned();
+                refuse("the tool changed, and waits to be looked at", reason)
+            }
+            Found::None | Found::Ask if self.admits_unknown => self.fits(None, call, context),
+            Found::None | Found::Ask => Verdict::Refuse(answer::unknown(call)),
+        }
+    }
+
+    /// Judges the arguments.
+    fn fits(
+        &self,
+        schema: Option<(&Schema, Option<Fingerprint>)>,
+        call: &Call,
+        context: &SecurityContext,
+    ) -> Verdict {
+        let own = call
+            .name()
+            .and_then(|tool| self.tools.get(tool)?.limits.as_ref());
+        let limits = own.unwrap_or(&self.limits);
+        // Servers take `null` for no arguments, and none for an empty object.
+        let text = call
+            .arguments()
+            .filter(|text| *text != "null")
+            .unwrap_or("{}");
+        if !text.starts_with('{') {
+            let reason = "the arguments are no object";
+            let denial = Denial::new(DenialKind::ParamsInvalid, reason);
+            return Verdict::Refuse(denial.with_message(reason));
+        }
+        match judged(text, limits, schema.map(|(schema, _)| schema)) {
+            Ok(()) => {
+                admit!("validate", context, "arguments_fit", shown(schema));
+                Verdict::Pass
+            }
+            Err(Ok(violations)) => Verdict::Refuse(answer::refused(call, &violations)),
+            // The call was read strictly before.
+            Err(Err(reason)) => Verdict::Refuse(Denial::new(DenialKind::Internal, reason)),
+        }
+    }
+}
+
+fn judged(
+    text: &str,
+    limits: &ArgumentLimits,
+    schema: Option<&Schema>,
+) -> Result<(), Result<Vec<Violation>, &'static str>> {
+    let document = match Document::read(text, limits) {
+        Ok(document) => document,
+        Err(Refused::Limit(violation)) => return Err(Ok(vec![*violation])),
+        Err(Refused::Broken) => return Err(Err("arguments that were read are no JSON")),
+    };
+    match schema {
+        Some(schema) => schema.judge(&document).map_err(Ok),
+        None => Ok(()),
+    }
+}
+
+/// By what the arguments fit, for the record.
+fn shown(schema: Option<(&Schema, Option<Fingerprint>)>) -> String {
+    match schema {
+        None => "within limits".to_owned(),
+        Some((_, None)) => "a given schema".to_owned(),
+        Some((_, Some(fingerprint))) => format!("tool {fingerprint}"),
+    }
+}
