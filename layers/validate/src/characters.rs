@@ -65,6 +65,14 @@ impl Characters {
         self
     }
 
+    /// The same for names, which have no line breaks unless they may have controls.
+    pub(crate) const fn of_names(self) -> Self {
+        Self {
+            line_breaks: self.controls && self.line_breaks,
+            ..self
+        }
+    }
+
     /// Whether a text has only what it may have.
     pub fn admit(self, text: &str) -> bool {
         self.offence(text).is_none()

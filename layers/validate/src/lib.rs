@@ -8,6 +8,8 @@ mod body;
 mod characters;
 #[cfg(feature = "layer")]
 mod check;
+#[cfg(feature = "serde")]
+mod config;
 #[cfg(feature = "layer")]
 mod document;
 #[cfg(feature = "layer")]
@@ -20,10 +22,10 @@ mod layer;
 mod learn;
 #[cfg(feature = "layer")]
 mod limits;
-#[cfg(feature = "safe")]
-pub mod safe;
 #[cfg(feature = "layer")]
 mod rules;
+#[cfg(feature = "safe")]
+pub mod safe;
 #[cfg(feature = "layer")]
 mod schema;
 #[cfg(feature = "layer")]
@@ -45,3 +47,6 @@ pub use self::{
     service::{Reading, ResponseFuture, Validate},
     violation::Violation,
 };
+
+#[cfg(feature = "serde")]
+pub use self::config::{LearningConfig, LimitsConfig, OnChangeConfig, ToolConfig, ValidateConfig};

@@ -198,7 +198,7 @@ impl Reading<'_, '_> {
         }
         let place = self.document.slots.len();
         let most = self.limits.name_bytes;
-        let characters = self.limits.characters.without_line_breaks();
+        let characters = self.limits.characters.of_names();
         let offence = self.string(|name| match name.len() > most {
             true => Some(("name_bytes", format!("a name has more than {most} bytes"))),
             false => characters

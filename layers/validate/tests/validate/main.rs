@@ -13,3 +13,4 @@ mod limits;
 mod pinned;
 mod schemas;
 mod server;
+mod suite;
