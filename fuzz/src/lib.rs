@@ -22,6 +22,12 @@ mod list;
 mod origin;
 mod proof;
 mod proof_header;
+mod safe_arg;
+mod safe_html;
+mod safe_path;
+mod safe_sql;
+mod safe_text;
+mod safe_url;
 mod send;
 mod session_id;
 mod sse;
@@ -42,6 +48,12 @@ pub use list::list;
 pub use origin::origin;
 pub use proof::proof;
 pub use proof_header::proof_header;
+pub use safe_arg::safe_arg;
+pub use safe_html::safe_html;
+pub use safe_path::safe_path;
+pub use safe_sql::safe_sql;
+pub use safe_text::safe_text;
+pub use safe_url::safe_url;
 pub use session_id::session_id;
 pub use sse::sse;
 pub use token::token;
@@ -66,6 +78,12 @@ pub const TARGETS: &[(&str, Oracle)] = &[
     ("origin", origin),
     ("proof", proof),
     ("proof_header", proof_header),
+    ("safe_arg", safe_arg),
+    ("safe_html", safe_html),
+    ("safe_path", safe_path),
+    ("safe_sql", safe_sql),
+    ("safe_text", safe_text),
+    ("safe_url", safe_url),
     ("session_id", session_id),
     ("sse", sse),
     ("token", token),

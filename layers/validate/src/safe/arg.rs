@@ -91,6 +91,8 @@ fn is_dash(c: char) -> bool {
         '-' | '\u{AD}' | '\u{58A}' | '\u{2010}'
             ..='\u{2015}'
                 | '\u{2043}'
+                | '\u{207B}'
+                | '\u{208B}'
                 | '\u{2212}'
                 | '\u{2796}'
                 | '\u{2E3A}'
@@ -109,7 +111,7 @@ text_type! {
         "minLength": 1,
         "maxLength": SafeArg::MAX,
         "pattern": concat!(
-            r"^[^\u0000-\u001F@\-\u058A\u2010-\u2015\u2043\u2212\u2796\u2E3A\u2E3B\uFE31\uFE32\uFE58\uFE63\uFE6B\uFF0D\uFF20",
+            r"^[^\u0000-\u001F@\-\u058A\u2010-\u2015\u2043\u207B\u208B\u2212\u2796\u2E3A\u2E3B\uFE31\uFE32\uFE58\uFE63\uFE6B\uFF0D\uFF20",
             super::characters::hidden_class!(),
             r"][^\u0000-\u001F", super::characters::hidden_class!(), r"]*$",
         ),

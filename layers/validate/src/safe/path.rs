@@ -1,3 +1,5 @@
+use unicode_normalization::char::decompose_compatible;
+
 use super::{
     Refused,
     characters::{hidden, is_joiner, is_selector},
@@ -108,29 +110,28 @@ fn rule_broken_by_character(c: char) -> Option<&'static str> {
         '<' | '>' | ':' | '"' | '|' | '?' | '*' => {
             Some("has a character that file systems reserve")
         }
-        // Compatibility forms and best fits of dots, slashes and colons.
-        '\u{2024}'..='\u{2026}'
-        | '\u{2044}'
-        | '\u{2215}'
-        | '\u{2216}'
-        | '\u{2236}'
-        | '\u{29F5}'
-        | '\u{29F8}'
-        | '\u{29F9}'
-        | '\u{FE13}'
-        | '\u{FE19}'
-        | '\u{FE30}'
-        | '\u{FE52}'
-        | '\u{FE55}'
-        | '\u{FE68}'
-        | '\u{FF0E}'
-        | '\u{FF0F}'
-        | '\u{FF1A}'
-        | '\u{FF3C}' => Some("has a character that is read as a dot or separator elsewhere"),
+        // What conversions between character sets make slashes, backslashes and colons of.
+        '\u{2044}' | '\u{2215}' | '\u{2216}' | '\u{2236}' | '\u{29F5}' | '\u{29F8}'
+        | '\u{29F9}' => Some(IS_READ_OTHERWISE),
+        _ if !c.is_ascii() && folds_to_reserved(c) => Some(IS_READ_OTHERWISE),
         // Some file systems drop them, so that two names are one.
         _ if is_joiner(c) || is_selector(c) => Some("has a character that is not seen"),
         _ => hidden(c),
     }
+}
+
+const IS_READ_OTHERWISE: &str = "has a character that is read as a dot or separator elsewhere";
+
+/// Whether the compatible form of a character holds one that means something in paths: `．`, `／`, `℅`.
+fn folds_to_reserved(c: char) -> bool {
+    let mut folds = false;
+    decompose_compatible(c, |part| {
+        folds |= matches!(
+            part,
+            '.' | '/' | '\\' | ':' | '<' | '>' | '"' | '|' | '?' | '*' | '%'
+        );
+    });
+    folds
 }
 
 /// Whether what follows a percent sign makes an escape of it: `2e`, `u002e`.
