@@ -147,6 +147,8 @@ fn rule_broken_by_part(part: &str) -> Option<&'static str> {
     match part {
         "" => Some("has an empty part"),
         "." | ".." => Some("has a part that is `.` or `..`"),
+        // `..;` and `..#` are `..` to those who cut off what follows.
+        _ if part.starts_with("..") => Some("has a part that begins with `..`"),
         _ if part.len() > SafePath::MAX_PART => Some("has a part that is too long"),
         _ if part.starts_with(char::is_whitespace) => Some("has a part that begins with a space"),
         _ if part.ends_with(|c: char| c == '.' || c.is_whitespace()) => {

@@ -158,6 +158,16 @@ fn clean(text: &str) -> String {
     CLEANER.clean(text).to_string()
 }
 
+/// Whether a link says itself where it leads: browsers read others too, with line breaks in the scheme.
+fn is_plain_link(link: &str) -> bool {
+    let is_of = |scheme| {
+        link.strip_prefix(scheme)
+            .is_some_and(|rest| !rest.is_empty())
+    };
+    let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && c != '\\';
+    ["https://", "http://", "mailto:"].into_iter().any(is_of) && link.chars().all(is_plain)
+}
+
 static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     let set = |words: &'static str| words.split(' ').collect::<HashSet<&str>>();
     let mut builder = Builder::empty();
@@ -176,6 +186,10 @@ static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
         .generic_attributes(set("lang title"))
         .url_schemes(set("http https mailto"))
         .url_relative(UrlRelative::Deny)
+        .attribute_filter(|_, name, value| {
+            let is_kept = name != "href" || is_plain_link(value);
+            is_kept.then_some(value.into())
+        })
         .link_rel(None)
         .strip_comments(true);
     builder
