@@ -128,10 +128,10 @@ async fn seed_r1_the_limits_of_the_samples_run_and_count() {
     let expected = [[200; 5].as_slice(), &[429], &[200; 4], &[200, 429, 429]].concat();
     assert_eq!(statuses, expected);
     let mut statistics = limits.statistics();
-    statistics.retain(|tier| tier.tier != "discovery");
+    statistics.retain(|tier| !["discovery", "ping"].contains(&&*tier.tier));
     let counts = statistics.iter().map(|tier| {
         let counts = (tier.total_requests, tier.rejected_requests);
-        (tier.tier, tier.burst_size, counts, tier.current_tokens)
+        (&*tier.tier, tier.burst_size, counts, tier.current_tokens)
     });
     let counted = [
         ("account", 5, (11, 1), None),

@@ -1,16 +1,9 @@
-use std::cell::Cell;
-
-use governor::{
-    RateLimiter,
-    clock::Clock,
-    middleware::StateInformationMiddleware,
-    nanos::Nanos,
-    state::{NotKeyed, StateStore},
-};
-
 use crate::Quota;
 
 /// What a bucket says of one request, computed and not yet charged.
+///
+/// A bucket is the time at which it is full again (GCRA): full is what was never asked, and what it
+/// lacks is the time until then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Charge {
     /// The cell's value if the request is charged: the time at which the bucket will be full.
@@ -19,52 +12,55 @@ pub(crate) struct Charge {
     pub(crate) remaining: u32,
 }
 
-/// How long until the bucket has one request, in nanoseconds.
+/// Why a bucket does not admit a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Wait(pub(crate) u64);
+pub(crate) struct Wait {
+    /// How long until it does, in nanoseconds.
+    pub(crate) nanos: u64,
+    /// Requests of cost 1 that are left.
+    pub(crate) remaining: u32,
+}
 
-/// Asks governor's arithmetic about one request at a time, in nanoseconds since an origin.
+/// Asks a bucket about one request, in nanoseconds since an origin.
 ///
-/// governor's limiter reads a store and a clock. Here both live on the stack for one decision:
-/// the store holds the cell's value and takes the new one without writing it anywhere, so that
-/// several tiers can be asked before any is charged.
+/// What costs more than the bucket holds is admitted by a full one, and leaves a debt: whoever sends
+/// large bodies is slowed to the rate, and not for ever.
 #[inline]
-pub(crate) fn judge(quota: Quota, cell: Option<u64>, now: u64) -> Result<Charge, Wait> {
-    let slot = Slot {
-        value: cell.map(Nanos::new),
-        next: Cell::new(None),
-    };
-    // The limiter counts from its making, which is the origin.
-    let origin = At(Cell::new(0));
-    let limiter: RateLimiter<_, _, _, StateInformationMiddleware> =
-        RateLimiter::new(quota.governor(), slot, origin);
-    limiter.clock().0.set(now);
-    match limiter.check() {
-        Ok(snapshot) => Ok(Charge {
-            next: limiter
-                .into_state_store()
-                .next
-                .get()
-                .map_or(now, Nanos::as_u64),
-            remaining: snapshot.remaining_burst_capacity(),
-        }),
-        Err(refusal) => {
-            let wait = refusal.wait_time_from(Nanos::new(now));
-            Err(Wait(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX)))
-        }
+pub(crate) fn judge(quota: Quota, cost: u32, owed: u64, now: u64) -> Result<Charge, Wait> {
+    let (interval, full) = (quota.interval(), quota.full());
+    let needed = interval.saturating_mul(u64::from(cost.min(quota.burst_size())));
+    let room = full.saturating_sub(needed);
+    if owed > room {
+        return Err(Wait {
+            nanos: owed - room,
+            remaining: left(quota, owed),
+        });
     }
+    let owed = owed.saturating_add(interval.saturating_mul(u64::from(cost)));
+    Ok(Charge {
+        next: now.saturating_add(owed),
+        remaining: left(quota, owed),
+    })
+}
+
+/// What a bucket lacks: nanoseconds until it is full, and never more than `most`, which its rules can
+/// leave. One that other rules left behind is brought down to that.
+#[inline]
+pub(crate) fn owed(cell: Option<u64>, most: u64, now: u64) -> u64 {
+    cell.map_or(0, |full_at| full_at.saturating_sub(now).min(most))
 }
 
 /// Charges a request that was not asked for: beyond the burst it becomes a debt, of at most
 /// another burst.
-pub(crate) fn charge_anyway(quota: Quota, cell: Option<u64>, now: u64) -> u64 {
-    let interval = quota.interval();
-    let burst = interval.saturating_mul(u64::from(quota.burst_size()));
-    let most = now.saturating_add(burst.saturating_mul(2));
-    cell.unwrap_or(now)
-        .max(now)
-        .saturating_add(interval)
-        .min(most)
+pub(crate) fn charge_anyway(quota: Quota, owed: u64, now: u64) -> u64 {
+    let most = quota.full().saturating_mul(2);
+    now.saturating_add(owed.saturating_add(quota.interval()).min(most))
+}
+
+#[inline]
+fn left(quota: Quota, owed: u64) -> u32 {
+    let left = quota.full().saturating_sub(owed) / quota.interval().max(1);
+    u32::try_from(left).unwrap_or(u32::MAX)
 }
 
 impl Charge {
@@ -73,6 +69,10 @@ impl Charge {
     pub(crate) fn until_more(&self, quota: Quota, now: u64) -> u64 {
         let interval = quota.interval();
         let owed = self.next.saturating_sub(now);
+        // A debt is paid first.
+        if owed > quota.full() {
+            return owed - quota.full() + interval;
+        }
         match owed.checked_rem(interval) {
             Some(0) | None => interval.min(owed),
             Some(part) => part,
@@ -80,102 +80,92 @@ impl Charge {
     }
 }
 
-struct Slot {
-    value: Option<Nanos>,
-    next: Cell<Option<Nanos>>,
-}
-
-impl StateStore for Slot {
-    type Key = NotKeyed;
-
-    fn measure_and_replace<T, F, E>(&self, _: &NotKeyed, f: F) -> Result<T, E>
-    where
-        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
-    {
-        let (outcome, next) = f(self.value)?;
-        self.next.set(Some(next));
-        Ok(outcome)
-    }
-}
-
-struct At(Cell<u64>);
-
-impl Clock for At {
-    type Instant = Nanos;
-
-    fn now(&self) -> Nanos {
-        Nanos::new(self.0.get())
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{num::NonZeroU32, time::Duration};
 
-    use governor::clock::FakeRelativeClock;
+    use governor::{RateLimiter, clock::FakeRelativeClock, middleware::StateInformationMiddleware};
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
 
-    /// A token bucket in whole numbers: one token is `interval` parts, one part per nanosecond.
+    const ENDLESS: u64 = u64::MAX;
+
+    /// A token bucket in whole numbers: one token is `interval` parts, one part per nanosecond. It may
+    /// hold less than nothing.
     struct Bucket {
-        parts: u128,
-        full: u128,
-        cost: u128,
+        parts: i128,
+        full: i128,
+        token: i128,
         at: u64,
     }
 
     impl Bucket {
-        fn take(&mut self, now: u64) -> Result<u128, u128> {
-            self.parts = self.full.min(self.parts + u128::from(now - self.at));
+        fn take(&mut self, cost: u32, now: u64) -> Result<i128, i128> {
+            self.parts = self.full.min(self.parts + i128::from(now - self.at));
             self.at = now;
-            if self.parts >= self.cost {
-                self.parts -= self.cost;
-                Ok(self.parts / self.cost)
+            let cost = self.token * i128::from(cost);
+            let needed = cost.min(self.full);
+            if self.parts >= needed {
+                self.parts -= cost;
+                Ok((self.parts / self.token).max(0))
             } else {
-                Err(self.cost - self.parts)
+                Err(needed - self.parts)
             }
         }
     }
 
     proptest! {
         #[test]
-        fn it_agrees_with_a_slow_token_bucket_and_with_governors_own_limiter(
+        fn it_agrees_with_a_slow_token_bucket_and_with_governors_limiter(
             rate in 1_u32..5000,
             burst in 1_u32..50,
-            steps in vec(0_u64..3_000_000_000, 1..200),
+            steps in vec((0_u64..3_000_000_000, 1_u32..9), 1..200),
         ) {
             let quota = Quota::per_minute(rate).unwrap().burst(burst).unwrap();
-            let cost = u128::from(quota.interval());
-            let full = cost * u128::from(burst);
-            let mut bucket = Bucket { parts: full, full, cost, at: 0 };
+            let token = i128::from(quota.interval());
+            let full = token * i128::from(burst);
+            let mut bucket = Bucket { parts: full, full, token, at: 0 };
             let clock = FakeRelativeClock::default();
-            let governors = RateLimiter::direct_with_clock(quota.governor(), clock.clone())
+            let theirs = governor::Quota::with_period(Duration::from_nanos(quota.interval()));
+            let theirs = theirs.unwrap().allow_burst(NonZeroU32::new(burst).unwrap());
+            let theirs = RateLimiter::direct_with_clock(theirs, clock.clone())
                 .with_middleware::<StateInformationMiddleware>();
+            // governor admits nothing that costs more than the burst, and has no debts.
+            let mut is_comparable = true;
             let (mut cell, mut now) = (None, 0);
-            for step in steps {
-                // Half of the steps are none, so that bursts happen.
+            for (step, cost) in steps {
+                // Half of the steps are none, so that bursts happen; half of the costs are 1.
                 let step = if step % 2 == 0 { 0 } else { step };
+                let cost = if cost > 4 { 1 } else { cost };
                 now += step;
                 clock.advance(Duration::from_nanos(step));
-                let judged = judge(quota, cell, now);
-                let slow = bucket.take(now);
-                let theirs = governors.check();
+                let judged = judge(quota, cost, owed(cell, ENDLESS, now), now);
+                let slow = bucket.take(cost, now);
+                is_comparable &= cost <= burst;
+                let theirs = theirs.check_n(NonZeroU32::new(cost).unwrap());
+                if is_comparable {
+                    let left = theirs.unwrap().map(|s| s.remaining_burst_capacity());
+                    prop_assert_eq!(left.ok(), judged.ok().map(|charge| charge.remaining));
+                }
                 match judged {
                     Ok(charge) => {
                         cell = Some(charge.next);
-                        prop_assert_eq!(Ok(u128::from(charge.remaining)), slow);
-                        let theirs = theirs.map(|s| s.remaining_burst_capacity());
-                        prop_assert_eq!(theirs.ok(), Some(charge.remaining));
-                        prop_assert!(charge.until_more(quota, now) > 0);
-                        prop_assert!(charge.until_more(quota, now) <= quota.interval());
+                        prop_assert_eq!(Ok(i128::from(charge.remaining)), slow);
+                        let more = charge.until_more(quota, now);
+                        prop_assert!(more > 0);
+                        let later = owed(cell, ENDLESS, now + more);
+                        prop_assert_eq!(left(quota, later), charge.remaining + 1);
+                        let before = owed(cell, ENDLESS, now + more - 1);
+                        prop_assert_eq!(left(quota, before), charge.remaining);
                     }
-                    Err(Wait(wait)) => {
-                        prop_assert_eq!(Err(u128::from(wait)), slow);
-                        prop_assert!(theirs.is_err());
+                    Err(Wait { nanos, remaining }) => {
+                        prop_assert_eq!(Err(i128::from(nanos)), slow);
+                        prop_assert_eq!(i128::from(remaining), (bucket.parts / token).max(0));
                         // Exact: a nanosecond earlier it is refused, and then not.
-                        prop_assert!(judge(quota, cell, now + wait - 1).is_err());
-                        prop_assert!(judge(quota, cell, now + wait).is_ok());
+                        let at = |now| judge(quota, cost, owed(cell, ENDLESS, now), now);
+                        prop_assert!(at(now + nanos - 1).is_err());
+                        prop_assert!(at(now + nanos).is_ok());
                     }
                 }
             }
@@ -187,23 +177,24 @@ mod tests {
         let quota = Quota::per_hour(1).unwrap().burst(1_000_000).unwrap();
         let hour = quota.interval();
         let now = crate::limiter::LATEST;
-        let mut cell = None;
         for left in (0..1_000_000).rev().step_by(99_999) {
-            cell = Some(now + hour * u64::from(1_000_000 - left - 1));
-            let charge = judge(quota, cell, now).unwrap();
+            let cell = Some(now + hour * u64::from(1_000_000 - left - 1));
+            let charge = judge(quota, 1, owed(cell, ENDLESS, now), now).unwrap();
             assert_eq!(
                 (charge.remaining, charge.until_more(quota, now)),
                 (left, hour)
             );
         }
+        let mut cell = None;
         for _ in 0..3_000_000 {
-            cell = Some(charge_anyway(quota, cell, now));
+            cell = Some(charge_anyway(quota, owed(cell, ENDLESS, now), now));
         }
-        assert_eq!(judge(quota, cell, now), Err(Wait(hour * 1_000_001)));
-        assert_eq!(
-            judge(quota, Some(u64::MAX), 0),
-            Err(Wait(u64::MAX - hour * 999_999))
-        );
+        let wait = judge(quota, 1, owed(cell, ENDLESS, now), now).unwrap_err();
+        assert_eq!((wait.nanos, wait.remaining), (hour * 1_000_001, 0));
+        let wait = judge(quota, 1, owed(Some(u64::MAX), ENDLESS, 0), 0).unwrap_err();
+        assert_eq!(wait.nanos, u64::MAX - hour * 999_999);
+        let most = judge(quota, 1_000_000, 0, now).unwrap();
+        assert_eq!(most.next, now + hour * 1_000_000);
     }
 
     #[test]
@@ -211,9 +202,23 @@ mod tests {
         let quota = Quota::per_minute(60).unwrap().burst(2).unwrap();
         let mut cell = None;
         for _ in 0..1000 {
-            cell = Some(charge_anyway(quota, cell, 0));
+            cell = Some(charge_anyway(quota, owed(cell, ENDLESS, 0), 0));
         }
-        assert_eq!(judge(quota, cell, 0), Err(Wait(3_000_000_000)));
-        assert!(judge(quota, cell, 3_000_000_000).is_ok());
+        let at = |now| judge(quota, 1, owed(cell, ENDLESS, now), now);
+        assert_eq!(at(0).unwrap_err().nanos, 3_000_000_000);
+        assert!(at(3_000_000_000).is_ok());
+    }
+
+    #[test]
+    fn what_costs_more_than_the_burst_needs_a_full_bucket_and_is_paid_for_whole() {
+        let quota = Quota::per_minute(60).unwrap().burst(3).unwrap();
+        let second = 1_000_000_000;
+        assert!(judge(quota, 10, 1, 0).is_err());
+        let charge = judge(quota, 10, 0, 0).unwrap();
+        assert_eq!((charge.next, charge.remaining), (10 * second, 0));
+        assert_eq!(charge.until_more(quota, 0), 8 * second);
+        let at = |now| judge(quota, 1, owed(Some(charge.next), ENDLESS, now), now);
+        assert_eq!(at(0).unwrap_err().nanos, 8 * second);
+        assert!(at(8 * second).is_ok());
     }
 }

@@ -1,7 +1,7 @@
 use bartizan_core::Denial;
 use http::{HeaderMap, HeaderName, HeaderValue, header::RETRY_AFTER};
 
-use crate::{Quota, RateLimitConfigError, limiter::Standing};
+use crate::{RateLimitConfigError, limiter::Standing, tier::Limit};
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -24,13 +24,14 @@ pub(crate) struct Telling {
 ///
 /// So the quota of a window is never more than what the bucket lets through at once, and the rate
 /// that both imply is the one that is sustained (RL-5).
-pub(crate) fn policy(
-    name: &'static str,
-    quota: Quota,
-) -> Result<HeaderValue, RateLimitConfigError> {
-    let burst = quota.burst_size();
-    let window = seconds(quota.interval().saturating_mul(u64::from(burst)));
-    let text = format!("\"{name}\";q={burst};w={window}");
+pub(crate) fn policy(name: &str, limit: Limit) -> Result<HeaderValue, RateLimitConfigError> {
+    let text = match limit {
+        Limit::Rate(quota) => {
+            let (burst, window) = (quota.burst_size(), seconds(quota.full()));
+            format!("\"{name}\";q={burst};w={window}")
+        }
+        Limit::Open(most) => format!("\"{name}\";q={most};qu=\"concurrent-requests\""),
+    };
     HeaderValue::try_from(text)
         .map_err(|_| RateLimitConfigError::new("tier", name, "is not a name"))
 }
@@ -40,27 +41,42 @@ pub(crate) fn policy(
 pub(crate) struct Fields {
     policy: HeaderValue,
     limit: HeaderValue,
-    legacy: Option<Box<[HeaderValue; 3]>>,
+    legacy: Option<Box<Legacy>>,
+}
+
+/// Of the form before the draft, which holds one number each.
+#[derive(Debug)]
+struct Legacy {
+    remaining: u32,
+    values: [HeaderValue; 3],
 }
 
 impl Fields {
     /// What the tier that is nearest to its end says (RL-3, RL-4).
     pub(crate) fn of(standing: &Standing<'_>, telling: Telling) -> Option<Self> {
-        let tier = standing.tier;
+        let rule = standing.rule;
+        let own = rule.policy.as_ref()?;
+        let policy = match standing.limit == rule.limit {
+            true => own.clone(),
+            false => policy(&rule.name, standing.limit).ok()?,
+        };
+        let most = match standing.limit {
+            Limit::Rate(quota) => quota.burst_size(),
+            Limit::Open(most) => most,
+        };
         let legacy = telling.legacy.then(|| {
-            Box::new([
-                standing.quota.burst_size().into(),
-                standing.remaining.into(),
-                seconds(standing.until_full).into(),
-            ])
+            Box::new(Legacy {
+                remaining: standing.remaining,
+                values: [
+                    most.into(),
+                    standing.remaining.into(),
+                    seconds(standing.until_full).into(),
+                ],
+            })
         });
         Some(Self {
-            policy: if standing.quota == tier.quota {
-                tier.policy.clone()?
-            } else {
-                policy(tier.name, standing.quota).ok()?
-            },
-            limit: limit(tier.name, standing)?,
+            policy,
+            limit: limit(&rule.name, standing)?,
             legacy,
         })
     }
@@ -69,54 +85,63 @@ impl Fields {
     pub(crate) fn on(self, denial: Denial) -> Denial {
         let denial = denial.with_header(RATE_LIMIT_POLICY, self.policy);
         let denial = denial.with_header(RATE_LIMIT, self.limit);
-        let legacy = LEGACY
-            .into_iter()
-            .zip(self.legacy.into_iter().flat_map(|values| *values));
+        let values = self.legacy.into_iter().flat_map(|legacy| legacy.values);
+        let legacy = LEGACY.into_iter().zip(values);
         legacy.fold(denial, |denial, (name, value)| {
             denial.with_header(name, value)
         })
     }
 
-    /// Adds them to what an inner layer says. One that tells when to come back is left alone: its
-    /// answer speaks of its own limit (RL-12). An answer whose header map is full keeps what it has.
+    /// Adds them to what an inner layer says: lists get one member more, and of single numbers those of the limit
+    /// that is nearer to its end stay. An answer whose header map is full keeps what it has.
     pub(crate) fn amend(self, headers: &mut HeaderMap) {
-        if headers.contains_key(RETRY_AFTER) {
-            return;
-        }
         // At once what this layer and those outside of it will add.
         let _ = headers.try_reserve(16);
         let _ = headers.try_append(RATE_LIMIT_POLICY, self.policy);
         let _ = headers.try_append(RATE_LIMIT, self.limit);
-        for (name, value) in LEGACY
-            .into_iter()
-            .zip(self.legacy.into_iter().flat_map(|values| *values))
-        {
-            // These hold one number each; an inner limit is the nearer one.
-            if !headers.contains_key(&name) {
-                let _ = headers.try_append(name, value);
+        let Some(legacy) = self.legacy else { return };
+        let [_, remaining, _] = &LEGACY;
+        if number(headers, remaining).is_none_or(|theirs| u64::from(legacy.remaining) < theirs) {
+            for (name, value) in LEGACY.into_iter().zip(legacy.values) {
+                let _ = headers.try_insert(name, value);
             }
         }
     }
 }
 
+/// Lets a refusal from inside tell nobody to come back before this place admits as well (RL-12).
+pub(crate) fn prolong(headers: &mut HeaderMap, wait: u64) {
+    let wait = seconds(wait);
+    if number(headers, &RETRY_AFTER).is_some_and(|theirs| theirs < wait) {
+        headers.insert(RETRY_AFTER, wait.into());
+    }
+}
+
+/// The whole number that a field holds; dates are left to whoever sent them.
+fn number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
+    headers.get(name)?.to_str().ok()?.trim().parse().ok()
+}
+
 /// The `RateLimit` member of a tier.
 fn limit(name: &str, standing: &Standing<'_>) -> Option<HeaderValue> {
     let mut text = Text {
-        bytes: [0; 64],
+        bytes: [0; 96],
         length: 0,
     };
     text.push("\"")?;
     text.push(name)?;
     text.push("\";r=")?;
     text.push(itoa::Buffer::new().format(standing.remaining))?;
-    text.push(";t=")?;
-    text.push(itoa::Buffer::new().format(seconds(standing.until_more)))?;
+    if let Some(more) = standing.until_more {
+        text.push(";t=")?;
+        text.push(itoa::Buffer::new().format(seconds(more)))?;
+    }
     HeaderValue::from_bytes(text.bytes.get(..text.length)?).ok()
 }
 
 /// Room for our longest name and the largest numbers; a heap allocation less.
 struct Text {
-    bytes: [u8; 64],
+    bytes: [u8; 96],
     length: usize,
 }
 

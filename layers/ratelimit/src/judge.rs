@@ -1,20 +1,19 @@
 use std::sync::Arc;
 
 use bartizan_core::{
-    Call, CallLimits, CallRate, CredentialLimits, Denial, DenialKind, Principal, ResponseBody,
-    SecurityContext, admit,
-    call::{CallGuard, JudgeCall, Pass, Subject},
-    refuse,
+    Call, CallLimits, Denial, DenialKind, ResponseBody, SecurityContext, admit,
+    call::{CallGuard, JudgeCall, Pass},
+    note, refuse,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use http::{HeaderMap, Response, StatusCode};
 
 use crate::{
-    fields::{Fields, Telling},
-    keys::{Owner, Sort},
-    limiter::{Asked, Exhausted},
-    limits::Limits,
-    party::Party,
-    table::{Cell, Place},
+    fields::{self, Fields, Telling},
+    limiter::{Exhausted, Permit},
+    methods::is_apart,
+    parties::Parties,
+    shared::Shared,
+    tier::Limit,
 };
 
 /// The service of [`RateLimitLayer`](crate::RateLimitLayer).
@@ -23,24 +22,22 @@ pub type RateLimit<S> = CallGuard<S, RateLimitRules>;
 /// What [`RateLimitLayer`](crate::RateLimitLayer) judges by.
 #[derive(Debug, Clone)]
 pub struct RateLimitRules {
-    limits: Arc<Limits>,
+    shared: Arc<Shared>,
 }
 
-/// What an admitted request's answer tells of its limits.
+/// What an admitted request's answer tells of its limits. While it is there, or the answer that it was given to, the
+/// request counts as open.
 #[derive(Debug)]
-pub struct Told(Option<Fields>);
-
-/// Buckets of one credential: its own, and one for each step of a chain that was made from it.
-const MOST_RATES: usize = 5;
-
-const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
-
-/// The methods by which a client finds out what the server speaks (RL-10).
-pub(crate) const DISCOVERY: [&str; 2] = ["server/discover", "initialize"];
+pub struct Told {
+    fields: Option<Fields>,
+    /// Nanoseconds for which the next such request would be refused.
+    wait: u64,
+    permit: Option<Box<Permit>>,
+}
 
 impl RateLimitRules {
-    pub(crate) fn new(limits: Arc<Limits>) -> Self {
-        Self { limits }
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
     }
 }
 
@@ -48,7 +45,7 @@ impl JudgeCall for RateLimitRules {
     type Pass = Told;
 
     fn limits(&self) -> CallLimits {
-        self.limits.call_limits
+        self.shared.call_limits()
     }
 
     fn judge(
@@ -57,17 +54,33 @@ impl JudgeCall for RateLimitRules {
         headers: &HeaderMap,
         context: &SecurityContext,
     ) -> Result<Told, Denial> {
-        let limits = &*self.limits;
-        let mut asked = Asked::new();
-        limits.ask(&mut asked, call, headers, context);
-        match limits.limiter.decide(&mut asked) {
-            Ok(standing) => {
-                admit!("ratelimit", context, "within_limits");
-                let told = standing.filter(|_| !limits.telling.quiet);
-                Ok(Told(told.and_then(|s| Fields::of(&s, limits.telling))))
-            }
-            Err(exhausted) => Err(refused(&exhausted, limits.telling)),
+        let limits = &**self.shared.current();
+        let parties = Parties::new(
+            self.shared.keys(),
+            limits.prefixes,
+            Some(call),
+            headers,
+            context,
+        );
+        let mut asked = limits.ask(limits.plans.of(call), &parties, call.body().len());
+        if let Some(principal) = context.principal().filter(|who| who.rate().is_some()) {
+            context.judge_rate();
+            limits.ask_credential(&mut asked, &parties, principal, is_apart(call.method()));
         }
+        let (admitted, permit) = match self.shared.decide(limits, &mut asked) {
+            Ok(admitted) => admitted,
+            Err(exhausted) => return Err(refused(&exhausted, limits.telling)),
+        };
+        if let Some(rule) = admitted.would_refuse {
+            note!("ratelimit", context, "would_refuse", rule.reason.clone());
+        }
+        admit!("ratelimit", context, "within_limits");
+        let told = admitted.nearest.filter(|_| !limits.telling.quiet);
+        Ok(Told {
+            fields: told.and_then(|s| Fields::of(&s, limits.telling)),
+            wait: admitted.wait,
+            permit: permit.map(Box::new),
+        })
     }
 
     fn refuse<B>(&self, context: &SecurityContext, denial: Denial) -> Response<ResponseBody<B>> {
@@ -76,124 +89,66 @@ impl JudgeCall for RateLimitRules {
 }
 
 impl Pass for Told {
+    /// An answer that tells when to come back is left alone but for that: it speaks of its own limit.
     fn amend(self, headers: &mut HeaderMap) {
-        if let Some(fields) = self.0 {
+        if headers.contains_key(http::header::RETRY_AFTER) {
+            if self.wait > 0 {
+                fields::prolong(headers, self.wait);
+            }
+        } else if let Some(fields) = self.fields {
             fields.amend(headers);
         }
     }
-}
 
-impl Limits {
-    /// Names the cells that a call takes from.
-    fn ask(&self, asked: &mut Asked, call: &Call, headers: &HeaderMap, context: &SecurityContext) {
-        let owner = Party::of(context).owner(&self.limiter.keys);
-        let rated = context.principal().filter(|who| who.rate().is_some());
-        if rated.is_some() {
-            context.judge_rate();
+    fn complete<B>(mut self, answer: &mut Response<ResponseBody<B>>) {
+        if let Some(permit) = self.permit.take() {
+            let body = std::mem::take(answer.body_mut());
+            *answer.body_mut() = body.keeping(permit);
         }
-        if DISCOVERY.contains(&call.method()) {
-            let rated = rated.map(|_| self.rated_discovery);
-            if let Some(tier) = self.discovery.or(rated) {
-                asked.take(self.limiter.cell(tier, &owner));
-            }
-            return;
+        let is_refusal = matches!(
+            answer.status(),
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+        );
+        if is_refusal {
+            self.fields = None;
         }
-        let tool = match (call.subject(), call.name()) {
-            (Some(Subject::Tool), Some(name)) => self.tools.get(name).copied().or(self.other_tools),
-            _ => None,
-        };
-        for tier in [self.account, tool].into_iter().flatten() {
-            asked.take(self.limiter.cell(tier, &owner));
-        }
-        if let Some(cell) = self.api_key_cell(context, &owner) {
-            asked.take(cell);
-        }
-        if let Some(principal) = rated {
-            self.ask_credential(asked, principal, &owner);
-        }
-        if let Some(cell) = self.session_cell(headers, &owner) {
-            asked.take(cell);
-        }
-        if let Some(tier) = self.global {
-            asked.take((tier, Place::Single));
-        }
-    }
-
-    /// The bucket of the key; of the account, if its authenticator names no key.
-    fn api_key_cell(&self, context: &SecurityContext, owner: &Owner) -> Option<Cell> {
-        let tier = self.api_key?;
-        let is_key = |principal: &&Principal| principal.method() == "apikey";
-        let principal = context.principal().filter(is_key)?;
-        let of_key = self.credential(principal);
-        Some(self.limiter.cell(tier, of_key.as_ref().unwrap_or(owner)))
-    }
-
-    /// What the credential says of itself. One that was made from another takes from its buckets too, and has one
-    /// of its own if its rate is lower: as many as are made of one rate have one together.
-    fn ask_credential(&self, asked: &mut Asked, principal: &Principal, account: &Owner) {
-        let credential = self.credential(principal);
-        let credential = credential.as_ref().unwrap_or(account);
-        let mut rate: Option<CallRate> = None;
-        let mut rates = [[0; 4]; 2 * MOST_RATES];
-        let mut said = 0;
-        for next in principal.limits().iter().filter_map(CredentialLimits::rate) {
-            let together = rate.map_or(next, |rate| rate.and(next));
-            if rate == Some(together) {
-                continue;
-            }
-            // Of a longer chain the last bucket is that of all that follow.
-            let is_last = said + 2 >= rates.len();
-            let together = principal.rate().filter(|_| is_last).unwrap_or(together);
-            rate = Some(together);
-            for number in [together.per_minute(), together.burst()] {
-                if let Some(place) = rates.get_mut(said) {
-                    *place = number.to_le_bytes();
-                    said += 1;
-                }
-            }
-            let parts = rates.iter().take(said).map(<[u8; 4]>::as_slice);
-            let chain = self.limiter.keys.within(credential, Sort::Chain, parts);
-            let cell = self.limiter.cell(self.credential_tier, &chain);
-            asked.take_by(cell, together.into());
-        }
-    }
-
-    /// Whose the buckets of a credential are; `None` if its authenticator names none.
-    fn credential(&self, principal: &Principal) -> Option<Owner> {
-        let id = principal.credential_id()?;
-        let parts = [principal.issuer(), id].map(str::as_bytes);
-        Some(self.limiter.keys.owner(Sort::ApiKey, parts))
-    }
-
-    fn session_cell(&self, headers: &HeaderMap, owner: &Owner) -> Option<Cell> {
-        let tier = self.session?;
-        let mut ids = headers.get_all(SESSION_ID).iter().peekable();
-        ids.peek()?;
-        let ids = ids.map(HeaderValue::as_bytes);
-        let session = self.limiter.keys.within(owner, Sort::Session, ids);
-        Some(self.limiter.cell(tier, &session))
+        self.amend(answer.headers_mut());
     }
 }
 
 /// The refusal, which names the tier to the operator.
 pub(crate) fn refused(exhausted: &Exhausted<'_>, telling: Telling) -> Denial {
-    let denial = Denial::new(DenialKind::RateLimited, exhausted.tier.reason.clone())
-        .with_retry_after(exhausted.wait);
+    let rule = exhausted.rule;
+    let kind = match rule.limit {
+        // Nobody in particular has too many.
+        Limit::Open(_) if rule.is_single() => DenialKind::Saturated,
+        _ => DenialKind::RateLimited,
+    };
+    let denial = Denial::new(kind, rule.reason.clone()).with_retry_after(exhausted.wait);
     let Some(told) = exhausted.told else {
         return denial;
     };
-    let denial = denial.with_violated_policy(told.tier.name);
+    let denial = denial.with_violated_policy(told.rule.name.to_string());
     match Fields::of(&told, telling) {
         Some(fields) => fields.on(denial),
         None => denial,
     }
 }
 
+/// What a refused or admitted request is judged by, outside of any layer.
+pub(crate) fn check(
+    shared: &Arc<Shared>,
+    call: &Call,
+    headers: &HeaderMap,
+    context: &SecurityContext,
+) -> Result<Told, Denial> {
+    RateLimitRules::new(Arc::clone(shared)).judge(call, headers, context)
+}
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
 
-    use bartizan_core::identify;
+    use bartizan_core::{Principal, identify};
     use bytes::Bytes;
     use http::Request;
     use http_body_util::Full;
@@ -222,7 +177,7 @@ mod tests {
             Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
         }));
         assert_eq!(service.oneshot(request).await.unwrap().status(), 200);
-        limits.0.limiter.table.ids()
+        limits.0.ids()
     }
 
     #[tokio::test]

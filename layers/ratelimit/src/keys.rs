@@ -10,8 +10,17 @@ use crate::RateLimitConfigError;
 pub(crate) struct Owner {
     digest: [u64; 2],
     home: u64,
-    /// Whose digest it is minted under.
-    minter: Option<[u64; 2]>,
+    minted: Minted,
+}
+
+/// Whether a party makes as many of these as it likes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Minted {
+    No,
+    /// Nobody knows which party.
+    Yes,
+    /// Within what has this digest.
+    Within([u64; 2]),
 }
 
 /// What sort of owner.
@@ -23,7 +32,13 @@ pub(crate) enum Sort {
     Nobody,
     /// A credential, be it an API key or another one that is limited itself.
     ApiKey,
-    /// Within one of the above.
+    Tenant,
+    Method,
+    Tool,
+    /// Two of the others.
+    Both,
+    /// What a closure says.
+    Said,
     Session,
     /// Within a credential, by the rates that it says.
     Chain,
@@ -35,8 +50,9 @@ pub(crate) struct Key {
     /// The same for all buckets of an owner, and of what is within it: they are kept together.
     pub(crate) home: u64,
     pub(crate) id: Id,
-    /// Of what its owner makes as many of as it likes: the bucket that those share for which there
-    /// is no room.
+    /// Whether its owner makes as many of these as it likes.
+    pub(crate) is_minted: bool,
+    /// The bucket that those of them share for which there is no room.
     pub(crate) shared: Option<Id>,
 }
 
@@ -48,28 +64,47 @@ pub(crate) struct Id(pub(crate) [u64; 2]);
 #[derive(Clone)]
 pub(crate) struct KeyMaker {
     owners: SipHasher13,
-    /// As secret and as random as the digests, so that no two owners meet in different tiers either.
-    masks: Box<[[u64; 2]]>,
+    masks: SipHasher13,
 }
 
+/// What tells the buckets of one tier from those of another: as secret and as random as the digests,
+/// so that no two owners meet in different tiers either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mask([u64; 2]);
+
 impl KeyMaker {
-    pub(crate) fn new(tiers: usize) -> Result<Self, RateLimitConfigError> {
-        let (owners, masks) = (hasher()?, hasher()?);
-        let mask = |tier: usize| halves(masks.hash(&tier.to_le_bytes()));
+    pub(crate) fn new() -> Result<Self, RateLimitConfigError> {
         Ok(Self {
-            owners,
-            masks: (0..tiers).map(mask).collect(),
+            owners: hasher()?,
+            masks: hasher()?,
         })
+    }
+
+    /// The mask of the tier that has this number.
+    pub(crate) fn mask(&self, tier: u64) -> Mask {
+        Mask(halves(self.masks.hash(&tier.to_le_bytes())))
     }
 
     /// The owner that is made of parts. Owners of different sorts never meet.
     pub(crate) fn owner<'p>(&self, sort: Sort, parts: impl IntoIterator<Item = &'p [u8]>) -> Owner {
-        Owner::of(digest_of(self.start(sort), parts))
+        Owner::of(digest_of(self.start(sort), parts), Minted::No)
     }
 
     /// The owner that is a number: of one sort either all are numbers or none is.
     pub(crate) fn numbered(&self, sort: Sort, number: u128) -> Owner {
-        Owner::of(halves(self.start(sort).hash(&number.to_le_bytes())))
+        Owner::of(
+            halves(self.start(sort).hash(&number.to_le_bytes())),
+            Minted::No,
+        )
+    }
+
+    /// What somebody can mint, and nobody knows who.
+    pub(crate) fn minted<'p>(
+        &self,
+        sort: Sort,
+        parts: impl IntoIterator<Item = &'p [u8]>,
+    ) -> Owner {
+        Owner::of(digest_of(self.start(sort), parts), Minted::Yes)
     }
 
     /// What its owner can mint, and is at home where that is.
@@ -86,7 +121,23 @@ impl KeyMaker {
         Owner {
             digest: digest_of(hasher, parts),
             home: owner.home,
-            minter: Some(owner.digest),
+            // Of what was minted there is one share, whatever is minted within it.
+            minted: match owner.minted {
+                Minted::No => Minted::Within(owner.digest),
+                minted => minted,
+            },
+        }
+    }
+
+    /// Both together, at home where the first is.
+    pub(crate) fn both(&self, owner: &Owner, other: &Owner) -> Owner {
+        let mut hasher = self.start(Sort::Both);
+        for half in owner.digest.into_iter().chain(other.digest) {
+            hasher.write_u64(half);
+        }
+        Owner {
+            digest: halves(hasher.finish128()),
+            ..*owner
         }
     }
 
@@ -95,27 +146,39 @@ impl KeyMaker {
         hasher.write_u64(sort as u64);
         hasher
     }
+}
 
-    /// The owner's bucket of a tier.
+impl Mask {
+    /// The owner's bucket of the tier.
     #[inline]
-    pub(crate) fn key(&self, tier: usize, owner: &Owner) -> Key {
-        let [mask, other] = self.masks.get(tier).copied().unwrap_or_default();
+    pub(crate) fn key(self, owner: &Owner) -> Key {
+        let Self([mask, other]) = self;
         let id = |[front, back]: [u64; 2]| Id([front ^ mask, back ^ other]);
         Key {
             home: owner.home,
             id: id(owner.digest),
-            shared: owner.minter.map(id),
+            is_minted: owner.minted != Minted::No,
+            shared: match owner.minted {
+                Minted::Within(digest) => Some(id(digest)),
+                _ => None,
+            },
         }
+    }
+
+    /// The tier's only bucket, or the one that new keys share.
+    #[inline]
+    pub(crate) fn fixed(self) -> Id {
+        Id(self.0)
     }
 }
 
 impl Owner {
-    fn of(digest: [u64; 2]) -> Self {
+    fn of(digest: [u64; 2], minted: Minted) -> Self {
         let [home, _] = digest;
         Self {
             digest,
             home,
-            minter: None,
+            minted,
         }
     }
 }
@@ -157,35 +220,38 @@ mod tests {
 
     #[test]
     fn owners_sorts_parts_and_processes_have_hashes_of_their_own() {
-        let maker = KeyMaker::new(2).unwrap();
+        let maker = KeyMaker::new().unwrap();
         let of = |sort, parts: &[&str]| owner(&maker, sort, parts);
         assert_eq!(of(Sort::User, &["ab", "c"]), of(Sort::User, &["ab", "c"]));
         assert_ne!(of(Sort::User, &["ab", "c"]), of(Sort::User, &["a", "bc"]));
         assert_ne!(of(Sort::User, &["ab"]), of(Sort::User, &["ab", ""]));
         assert_ne!(of(Sort::User, &["ab"]), of(Sort::Service, &["ab"]));
-        let elsewhere = owner(&KeyMaker::new(2).unwrap(), Sort::User, &["ab"]);
+        let elsewhere = owner(&KeyMaker::new().unwrap(), Sort::User, &["ab"]);
         assert_ne!(of(Sort::User, &["ab"]), elsewhere);
         assert_eq!(format!("{maker:?}"), "KeyMaker(..)");
     }
 
     #[test]
     fn an_owner_has_a_bucket_of_each_tier_and_all_of_them_at_home() {
-        let maker = KeyMaker::new(2).unwrap();
+        let maker = KeyMaker::new().unwrap();
         let [ann, bob] = ["ann", "bob"].map(|name| owner(&maker, Sort::User, &[name]));
+        let [first, second] = [0, 1].map(|tier| maker.mask(tier));
         let session = |owner, id: &str| maker.within(owner, Sort::Session, [id.as_bytes()]);
         let keys = [
-            maker.key(0, &ann),
-            maker.key(1, &ann),
-            maker.key(0, &session(&ann, "one")),
-            maker.key(0, &session(&ann, "two")),
-            maker.key(0, &bob),
-            maker.key(0, &session(&bob, "one")),
+            first.key(&ann),
+            second.key(&ann),
+            first.key(&session(&ann, "one")),
+            first.key(&session(&ann, "two")),
+            first.key(&maker.both(&ann, &bob)),
+            first.key(&bob),
+            first.key(&maker.both(&bob, &ann)),
+            first.key(&session(&bob, "one")),
         ];
         for (n, key) in keys.iter().enumerate() {
             assert!(keys[..n].iter().all(|other| other.id != key.id), "{n}");
         }
-        assert!(keys[..4].iter().all(|key| key.home == ann.home));
-        assert!(keys[4..].iter().all(|key| key.home == bob.home));
+        assert!(keys[..5].iter().all(|key| key.home == ann.home));
+        assert!(keys[5..].iter().all(|key| key.home == bob.home));
         assert_ne!(ann.home, bob.home);
     }
 }

@@ -2,8 +2,11 @@
 
 mod address;
 mod arithmetic;
+mod asked;
+mod by;
 #[cfg(feature = "serde")]
 mod config;
+mod cost;
 mod error;
 mod fields;
 mod judge;
@@ -11,9 +14,15 @@ mod keys;
 mod layer;
 mod limiter;
 mod limits;
-mod party;
+mod methods;
+#[cfg(test)]
+mod model;
+mod parties;
+mod plans;
 mod quota;
+mod rule;
 mod shard;
+mod shared;
 mod statistics;
 mod table;
 mod tier;
@@ -21,11 +30,17 @@ mod tier;
 pub use address::{
     AddressLimit, AddressLimitLayer, AddressLimits, AddressLimitsBuilder, ResponseFuture,
 };
+pub use by::{Asking, By};
 #[cfg(feature = "serde")]
-pub use config::{AddressLimitConfig, QuotaConfig, RateLimitConfig};
+pub use config::{
+    AddressLimitConfig, ByConfig, CostConfig, PrefixConfig, QuotaConfig, RateLimitConfig,
+    TierConfig,
+};
+pub use cost::Cost;
 pub use error::RateLimitConfigError;
 pub use judge::{RateLimit, RateLimitRules, Told};
 pub use layer::RateLimitLayer;
 pub use limits::{RateLimits, RateLimitsBuilder};
 pub use quota::Quota;
-pub use statistics::TierStatistics;
+pub use statistics::{LimitsSnapshot, TierStatistics};
+pub use tier::Tier;

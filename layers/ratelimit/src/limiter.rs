@@ -1,222 +1,238 @@
-use std::{cmp::Ordering, sync::Arc, time::Duration};
+use std::{cmp::Ordering, fmt, sync::Arc, time::Duration};
 
-use bartizan_core::Clock;
+use smallvec::SmallVec;
 
 use crate::{
-    Quota, RateLimitConfigError, TierStatistics,
+    Quota,
     arithmetic::{self, Charge, Wait},
-    keys::{KeyMaker, Owner},
-    table::{Ask, Cell, MOST_CELLS, Place, Table},
-    tier::Tier,
+    asked::{Ask, Asked, OpenAsk, Place},
+    rule::{Counters, Rule},
+    shard::{Lock, Shard},
+    table::Table,
+    tier::Limit,
 };
-
-/// Tiers that are decided together.
-#[derive(Debug)]
-pub(crate) struct Limiter {
-    pub(crate) tiers: Tiers,
-    pub(crate) keys: KeyMaker,
-    pub(crate) table: Table,
-    clock: Arc<dyn Clock>,
-}
-
-pub(crate) type Tiers = Vec<Tier>;
 
 /// A clock that shows more, some 146 years, stands still for us: sums with the slowest and largest
 /// quota stay inside 64 bits, and no bucket is refilled by mistake.
 pub(crate) const LATEST: u64 = 1 << 62;
 
-/// How an admitted request stands with the tier that is nearest to its end.
+/// How soon to come back where nobody can know when a request ends.
+const SHORTLY: u64 = 1_000_000_000;
+
+/// How a request stands with a tier.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Standing<'t> {
-    pub(crate) tier: &'t Tier,
+pub(crate) struct Standing<'r> {
+    pub(crate) rule: &'r Rule,
     /// The tier's, unless the credential says its own.
-    pub(crate) quota: Quota,
+    pub(crate) limit: Limit,
     /// Requests that are left.
     pub(crate) remaining: u32,
-    /// Nanoseconds until there is one more.
-    pub(crate) until_more: u64,
+    /// Nanoseconds until there is one more; `None` if nobody knows.
+    pub(crate) until_more: Option<u64>,
     /// Nanoseconds until the bucket is full.
     pub(crate) until_full: u64,
 }
 
+/// What is told of an admitted request.
+#[derive(Debug)]
+pub(crate) struct Admitted<'r> {
+    /// The tier that is nearest to its end, of those that are told about.
+    pub(crate) nearest: Option<Standing<'r>>,
+    /// Nanoseconds for which the next such request would be refused; 0 if it would not.
+    pub(crate) wait: u64,
+    /// A tier in shadow that would have refused it.
+    pub(crate) would_refuse: Option<&'r Rule>,
+}
+
 /// Why a request was refused.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Exhausted<'t> {
+pub(crate) struct Exhausted<'r> {
     /// The tier that is waited for longest.
-    pub(crate) tier: &'t Tier,
+    pub(crate) rule: &'r Rule,
     /// The same, of those that are told about.
-    pub(crate) told: Option<Standing<'t>>,
+    pub(crate) told: Option<Standing<'r>>,
     /// After this long every tier admits.
     pub(crate) wait: Duration,
 }
 
-/// The cells that a request takes from, at most [`MOST_CELLS`].
-#[derive(Debug)]
-pub(crate) struct Asked {
-    asks: [Ask; MOST_CELLS],
-    count: usize,
-}
-
-impl Asked {
-    pub(crate) fn new() -> Self {
-        Self {
-            asks: [Ask::new((usize::MAX, Place::Single), false); MOST_CELLS],
-            count: 0,
+/// Asks every bucket and count, and charges all of them or none.
+///
+/// Whatever keeps the buckets: this needs them held from when they are read until they are written, and
+/// nothing else.
+pub(crate) fn decide<'r, L: Lock>(
+    table: &Table<L>,
+    rules: &'r [Rule],
+    asked: &mut Asked,
+    now: u64,
+) -> Result<Admitted<'r>, Exhausted<'r>> {
+    let (rates, open) = (asked.rates.as_mut_slice(), asked.open.as_mut_slice());
+    let mut held = table.hold(rates, open, now);
+    let mut admitted = Admitted {
+        nearest: None,
+        wait: 0,
+        would_refuse: None,
+    };
+    let mut nearest: Option<Near<'_>> = None;
+    let mut exhausted: Option<Exhausted<'_>> = None;
+    for ask in &mut *rates {
+        let Some(rule) = rules.get(ask.tier) else {
+            continue;
+        };
+        let owed = arithmetic::owed(ask.value, ask.most_owed, now);
+        if owed == ask.most_owed {
+            ask.lowered = Some(now.saturating_add(owed));
         }
-    }
-
-    #[inline]
-    pub(crate) fn take(&mut self, cell: Cell) {
-        self.add(Ask::new(cell, true));
-    }
-
-    /// The same by another quota than the tier's.
-    pub(crate) fn take_by(&mut self, cell: Cell, quota: Quota) {
-        self.add(Ask::new(cell, true).by(quota));
-    }
-
-    /// Only asks whether there is a request left.
-    pub(crate) fn look(&mut self, cell: Cell) {
-        self.add(Ask::new(cell, false));
-    }
-
-    #[inline]
-    fn add(&mut self, ask: Ask) {
-        if let Some(place) = self.asks.get_mut(self.count) {
-            *place = ask;
-            self.count += 1;
-        }
-    }
-
-    fn asks(&mut self) -> &mut [Ask] {
-        self.asks.get_mut(..self.count).unwrap_or_default()
-    }
-}
-
-impl Limiter {
-    pub(crate) fn new(
-        tiers: Tiers,
-        max_keys: usize,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, RateLimitConfigError> {
-        Ok(Self {
-            table: Table::new(tiers.len(), max_keys),
-            keys: KeyMaker::new(tiers.len())?,
-            tiers,
-            clock,
-        })
-    }
-
-    /// The owner's bucket of a tier.
-    #[inline]
-    pub(crate) fn cell(&self, tier: usize, owner: &Owner) -> Cell {
-        (tier, Place::Keyed(self.keys.key(tier, owner)))
-    }
-
-    /// Asks every cell, and charges all of them or none.
-    pub(crate) fn decide(&self, asked: &mut Asked) -> Result<Option<Standing<'_>>, Exhausted<'_>> {
-        let now = self.now();
-        let asks = asked.asks();
-        let mut held = self.table.hold(asks, now);
-        let mut nearest: Option<Near<'_>> = None;
-        let mut exhausted: Option<Exhausted<'_>> = None;
-        for ask in &mut *asks {
-            let Some(tier) = self.tiers.get(ask.cell.0) else {
-                continue;
-            };
-            let quota = ask.quota.unwrap_or(tier.quota);
-            match arithmetic::judge(quota, ask.value, now) {
-                Ok(charge) if ask.is_charged => {
-                    ask.value = Some(charge.next);
-                    let near = Near {
-                        tier,
-                        quota,
-                        charge,
-                    };
-                    if tier.policy.is_some()
-                        && nearest.is_none_or(|other| near.is_before(other, now))
-                    {
-                        nearest = Some(near);
-                    }
+        match arithmetic::judge(ask.quota, ask.cost.max(1), owed, now) {
+            Ok(charge) if ask.cost > 0 => {
+                ask.value = Some(charge.next);
+                let quota = ask.quota;
+                let near = Near {
+                    rule,
+                    quota,
+                    charge,
+                };
+                if ask.is_shadow {
+                    continue;
                 }
-                Ok(_) => {}
-                Err(Wait(nanos)) => {
-                    tier.count(true);
-                    let more = Exhausted::of(tier, quota, ask, nanos, now);
+                if charge.remaining == 0 {
+                    admitted.wait = admitted.wait.max(near.until_more(now));
+                }
+                if rule.policy.is_some() && nearest.is_none_or(|other| near.is_before(other, now)) {
+                    nearest = Some(near);
+                }
+            }
+            Ok(_) => {}
+            Err(wait) => {
+                rule.counters.count(true);
+                if ask.is_shadow {
+                    ask.is_refused = true;
+                    admitted.would_refuse.get_or_insert(rule);
+                } else {
+                    let more = Exhausted::of(rule, ask, wait, owed);
                     exhausted = Some(exhausted.map_or(more, |first| first.or(more)));
                 }
             }
         }
-        if let Some(exhausted) = exhausted {
-            return Err(exhausted);
-        }
-        for ask in asks.iter().filter(|ask| ask.is_charged) {
-            held.write(ask);
-        }
-        drop(held);
-        for tier in asks.iter().filter_map(|ask| self.tiers.get(ask.cell.0)) {
-            tier.count(false);
-        }
-        Ok(nearest.map(|near| near.standing(now)))
     }
+    admitted.nearest = nearest.map(|near| near.standing(now));
+    if exhausted.is_none() {
+        exhausted = ask_open(rules, open, &mut admitted);
+    }
+    for ask in &mut *rates {
+        let is_charged = exhausted.is_none() && ask.cost > 0 && !ask.is_refused;
+        if !is_charged {
+            // What other rules left behind is brought down once, or it would never be paid back.
+            let Some(lowered) = ask.lowered else { continue };
+            ask.value = Some(lowered);
+        }
+        held.write(ask);
+    }
+    if let Some(exhausted) = exhausted {
+        return Err(exhausted);
+    }
+    for ask in open.iter().filter(|ask| !ask.is_refused) {
+        held.enter(&ask.place);
+    }
+    drop(held);
+    let of_rates = rates
+        .iter()
+        .filter(|ask| !ask.is_refused)
+        .map(|ask| ask.tier);
+    let of_open = open
+        .iter()
+        .filter(|ask| !ask.is_refused)
+        .map(|ask| ask.tier);
+    for rule in of_rates.chain(of_open).filter_map(|tier| rules.get(tier)) {
+        rule.counters.count(false);
+    }
+    Ok(admitted)
+}
 
-    /// Charges a cell for what turned out later, whatever is left in it.
-    pub(crate) fn charge_anyway(&self, cell: Cell) {
-        let Some(tier) = self.tiers.get(cell.0) else {
-            return;
+/// The first that has as many open as it may.
+fn ask_open<'r>(
+    rules: &'r [Rule],
+    open: &mut [OpenAsk],
+    admitted: &mut Admitted<'r>,
+) -> Option<Exhausted<'r>> {
+    let mut exhausted = None;
+    for ask in open.iter_mut().filter(|ask| ask.count >= ask.most) {
+        let Some(rule) = rules.get(ask.tier) else {
+            continue;
         };
-        let now = self.now();
-        let mut asked = [Ask::new(cell, true)];
-        let mut held = self.table.hold(&mut asked, now);
-        for ask in &mut asked {
-            ask.value = Some(arithmetic::charge_anyway(tier.quota, ask.value, now));
-            held.write(ask);
+        rule.counters.count(true);
+        if ask.is_shadow {
+            ask.is_refused = true;
+            admitted.would_refuse.get_or_insert(rule);
+        } else {
+            exhausted.get_or_insert(Exhausted::of_open(rule));
         }
     }
+    exhausted
+}
 
-    pub(crate) fn statistics(&self) -> Vec<TierStatistics> {
-        let now = self.now();
-        let tiers = self.tiers.iter().enumerate();
-        tiers
-            .map(|(index, tier)| (index, tier, tier.counts()))
-            .filter(|(_, tier, (total, _))| !tier.is_implied || *total > 0)
-            .map(|(index, tier, (total, rejected))| {
-                let left = || match arithmetic::judge(tier.quota, self.table.single(index), now) {
-                    Ok(charge) => charge.remaining + 1,
-                    Err(_) => 0,
-                };
-                TierStatistics {
-                    tier: tier.name,
-                    tool: tier.tool.as_deref().map(str::to_owned),
-                    requests_per_minute: 60e9 / tier.quota.interval() as f64,
-                    burst_size: tier.quota.burst_size(),
-                    current_tokens: tier.is_single.then(left),
-                    total_requests: total,
-                    rejected_requests: rejected,
-                    success_rate: match total {
-                        0 => 100.0,
-                        _ => 100.0 * (total - rejected) as f64 / total as f64,
-                    },
-                }
-            })
-            .collect()
+/// Charges a bucket for what turned out later, whatever is left in it.
+pub(crate) fn charge_anyway<L: Lock>(table: &Table<L>, mut ask: Ask, now: u64) {
+    let asked = std::slice::from_mut(&mut ask);
+    let mut held = table.hold(asked, &mut [], now);
+    for ask in asked {
+        let owed = arithmetic::owed(ask.value, ask.most_owed, now);
+        ask.value = Some(arithmetic::charge_anyway(ask.quota, owed, now));
+        held.write(ask);
     }
+}
 
-    fn now(&self) -> u64 {
-        let nanos = self.clock.monotonic().as_nanos();
-        u64::try_from(nanos).unwrap_or(u64::MAX).min(LATEST)
+/// A request that counts as open until this is dropped.
+pub(crate) struct Permit<L: Lock = std::sync::Mutex<Shard>> {
+    table: Arc<Table<L>>,
+    held: SmallVec<[(Place, Arc<Counters>); 2]>,
+}
+
+impl<L: Lock> Permit<L> {
+    /// What an admitted request entered; `None` if it is counted nowhere.
+    pub(crate) fn of(table: &Arc<Table<L>>, rules: &[Rule], asked: &Asked) -> Option<Self> {
+        let entered = asked.open.iter().filter(|ask| !ask.is_refused);
+        let held: SmallVec<_> = entered
+            .filter_map(|ask| {
+                let counters = &rules.get(ask.tier)?.counters;
+                counters.enter();
+                Some((ask.place, Arc::clone(counters)))
+            })
+            .collect();
+        (!held.is_empty()).then(|| Self {
+            table: Arc::clone(table),
+            held,
+        })
+    }
+}
+
+impl<L: Lock> Drop for Permit<L> {
+    fn drop(&mut self) {
+        // What all share first: otherwise the next of this party, which comes in as soon as its own count permits, and
+        // this one would both be counted in all, and take the place of another.
+        let is_of_all = |(place, _): &&(Place, _)| matches!(place, Place::Single(_));
+        let own = self.held.iter().filter(|held| !is_of_all(held));
+        for (place, counters) in self.held.iter().filter(is_of_all).chain(own) {
+            self.table.leave(place);
+            counters.leave();
+        }
+    }
+}
+
+impl<L: Lock> fmt::Debug for Permit<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").finish_non_exhaustive()
     }
 }
 
 /// What an admitted request would leave in a tier.
 #[derive(Clone, Copy)]
-struct Near<'t> {
-    tier: &'t Tier,
+struct Near<'r> {
+    rule: &'r Rule,
     quota: Quota,
     charge: Charge,
 }
 
-impl<'t> Near<'t> {
+impl<'r> Near<'r> {
     /// Whether fewer requests are left in it than in the other, or for longer.
     fn is_before(self, other: Self, now: u64) -> bool {
         match self.charge.remaining.cmp(&other.charge.remaining) {
@@ -225,34 +241,49 @@ impl<'t> Near<'t> {
         }
     }
 
-    fn until_more(self, now: u64) -> u64 {
+    fn until_more(&self, now: u64) -> u64 {
         self.charge.until_more(self.quota, now)
     }
 
-    fn standing(self, now: u64) -> Standing<'t> {
+    fn standing(self, now: u64) -> Standing<'r> {
         Standing {
-            tier: self.tier,
-            quota: self.quota,
+            rule: self.rule,
+            limit: Limit::Rate(self.quota),
             remaining: self.charge.remaining,
-            until_more: self.until_more(now),
+            until_more: Some(self.until_more(now)),
             until_full: self.charge.next.saturating_sub(now),
         }
     }
 }
 
-impl<'t> Exhausted<'t> {
-    fn of(tier: &'t Tier, quota: Quota, ask: &Ask, nanos: u64, now: u64) -> Self {
+impl<'r> Exhausted<'r> {
+    fn of(rule: &'r Rule, ask: &Ask, wait: Wait, owed: u64) -> Self {
         let standing = Standing {
-            tier,
-            quota,
-            remaining: 0,
-            until_more: nanos,
-            until_full: ask.value.unwrap_or(now).saturating_sub(now),
+            rule,
+            limit: Limit::Rate(ask.quota),
+            remaining: wait.remaining,
+            until_more: Some(wait.nanos),
+            until_full: owed,
         };
         Self {
-            tier,
-            told: tier.policy.is_some().then_some(standing),
-            wait: Duration::from_nanos(nanos),
+            rule,
+            told: rule.policy.is_some().then_some(standing),
+            wait: Duration::from_nanos(wait.nanos),
+        }
+    }
+
+    fn of_open(rule: &'r Rule) -> Self {
+        let standing = Standing {
+            rule,
+            limit: rule.limit,
+            remaining: 0,
+            until_more: None,
+            until_full: SHORTLY,
+        };
+        Self {
+            rule,
+            told: rule.policy.is_some().then_some(standing),
+            wait: Duration::from_nanos(SHORTLY),
         }
     }
 

@@ -1,35 +1,25 @@
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-use bartizan_core::{CallLimits, Clock, SystemClock};
+use bartizan_core::{Call, CallLimits, Clock, Denial, Events, SecurityContext, SystemClock};
+use http::HeaderMap;
 
 use crate::{
-    Quota, RateLimitConfigError, TierStatistics, fields::Telling, limiter::Limiter, tier::Tier,
+    By, LimitsSnapshot, Quota, RateLimitConfigError, Tier, TierStatistics, Told,
+    by::Prefixes,
+    fields::Telling,
+    judge,
+    methods::{DISCOVERY, PING},
+    plans::{LowPriority, is_of_process},
+    shared::{Draft, Shared, default_discovery},
+    tier::{Concerns, Limit, check_tools},
 };
 
-/// The limits of a [`RateLimitLayer`](crate::RateLimitLayer). Clones share their buckets.
+/// The limits of a [`RateLimitLayer`](crate::RateLimitLayer). Clones share their buckets, and what is in force.
 #[derive(Debug, Clone)]
-pub struct RateLimits(pub(crate) Arc<Limits>);
-
-#[derive(Debug)]
-pub(crate) struct Limits {
-    pub(crate) limiter: Limiter,
-    pub(crate) global: Option<usize>,
-    pub(crate) account: Option<usize>,
-    pub(crate) api_key: Option<usize>,
-    pub(crate) session: Option<usize>,
-    pub(crate) tools: HashMap<Box<str>, usize>,
-    pub(crate) other_tools: Option<usize>,
-    pub(crate) discovery: Option<usize>,
-    /// By the rates that credentials say themselves.
-    pub(crate) credential_tier: usize,
-    /// Where no other is configured, of those whose credentials say a rate.
-    pub(crate) rated_discovery: usize,
-    pub(crate) telling: Telling,
-    pub(crate) call_limits: CallLimits,
-}
+pub struct RateLimits(pub(crate) Arc<Shared>);
 
 impl RateLimits {
     /// Starts limits; at least one tier is required.
@@ -37,9 +27,52 @@ impl RateLimits {
         RateLimitsBuilder::default()
     }
 
+    /// Puts other limits in force, of which each request is decided by one: the one that was in force when this layer
+    /// saw it. Nobody waits for it.
+    ///
+    /// A tier that goes on under its name, counting by the same for the same calls, keeps its buckets and what it
+    /// has counted: one whose rate, burst or cost is another does too, and a bucket that lacked more than the new
+    /// rules can leave is empty by them. All others start full. The clock is the first limits'.
+    ///
+    /// # Errors
+    ///
+    /// As for [`build`](RateLimitsBuilder::build), or if [`max_keys`](RateLimitsBuilder::max_keys) or
+    /// [`call_limits`](RateLimitsBuilder::call_limits) are others than before; the limits in force stay.
+    ///
+    /// ```
+    /// use bartizan_ratelimit::{Quota, RateLimits};
+    /// let limits = RateLimits::builder().account(Quota::per_minute(60)?).build()?;
+    /// // Later, and elsewhere:
+    /// limits.swap(RateLimits::builder().account(Quota::per_minute(6)?))?;
+    /// assert_eq!(limits.snapshot().version, 2);
+    /// # Ok::<(), bartizan_ratelimit::RateLimitConfigError>(())
+    /// ```
+    pub fn swap(&self, next: RateLimitsBuilder) -> Result<(), RateLimitConfigError> {
+        self.0.swap(next.draft()?)
+    }
+
+    /// Decides a call outside of any layer, for a server that reads its calls itself.
+    ///
+    /// # Errors
+    ///
+    /// The refusal.
+    pub fn check(
+        &self,
+        call: &Call,
+        headers: &HeaderMap,
+        context: &SecurityContext,
+    ) -> Result<Told, Denial> {
+        judge::check(&self.0, call, headers, context)
+    }
+
     /// What each tier has counted.
     pub fn statistics(&self) -> Vec<TierStatistics> {
-        self.0.limiter.statistics()
+        self.0.statistics()
+    }
+
+    /// The same, and what is in force.
+    pub fn snapshot(&self) -> LimitsSnapshot {
+        self.0.snapshot()
     }
 }
 
@@ -56,6 +89,10 @@ pub struct RateLimitsBuilder {
     other_tools: Option<Quota>,
     discovery: Option<Quota>,
     credentials_suffice: bool,
+    tiers: Vec<Tier>,
+    low: LowPriority,
+    prefixes: Prefixes,
+    events: Events,
     max_keys: usize,
     telling: Telling,
     call_limits: CallLimits,
@@ -74,6 +111,13 @@ impl Default for RateLimitsBuilder {
             other_tools: None,
             discovery: None,
             credentials_suffice: false,
+            tiers: Vec::new(),
+            low: LowPriority {
+                tools: BTreeSet::new(),
+                from: 80,
+            },
+            prefixes: Prefixes::DEFAULT,
+            events: Events::default(),
             max_keys: DEFAULT_MAX_KEYS,
             telling: Telling::default(),
             call_limits: CallLimits::new(),
@@ -83,8 +127,7 @@ impl Default for RateLimitsBuilder {
 }
 
 pub(crate) const DEFAULT_MAX_KEYS: usize = 100_000;
-const MOST_TOOLS: usize = 10_000;
-const LONGEST_TOOL: usize = 1024;
+const MOST_TIERS: usize = 10_000;
 
 impl RateLimitsBuilder {
     /// All requests together.
@@ -137,9 +180,52 @@ impl RateLimitsBuilder {
 
     /// `server/discover` and `initialize`, for each account, which take from no other tier: a client
     /// that is refused one of them may take the server for an older one (RL-10). Default 60 a
-    /// minute, 30 at once; none if only tools are limited.
+    /// minute, 30 at once; none if only tools are limited. `ping` has as much beside them.
     pub fn discovery(mut self, quota: Quota) -> Self {
         self.discovery = Some(quota);
+        self
+    }
+
+    /// A tier of your own.
+    pub fn tier(mut self, tier: Tier) -> Self {
+        self.tiers.push(tier);
+        self
+    }
+
+    /// How many requests an account may have open at once, streams included: beyond that it is answered 429 (RL-9).
+    pub fn open_per_account(self, most: u32) -> Self {
+        self.tier(Tier::open("open", most).by(By::account()))
+    }
+
+    /// How many requests may be open in all: beyond that anybody is answered 503.
+    pub fn open_in_all(self, most: u32) -> Self {
+        self.tier(Tier::open("open_in_all", most))
+    }
+
+    /// A tool whose calls can wait: they are answered 503 when what is open in all comes near its most.
+    pub fn low_priority_tool(mut self, name: &str) -> Self {
+        self.low.tools.insert(name.into());
+        self
+    }
+
+    /// From how many per cent of it on, 1 to 100. Default 80.
+    pub fn shed_from(mut self, percent: u8) -> Self {
+        self.low.from = percent;
+        self
+    }
+
+    /// How many bits of an address count for whom nobody vouches: 8 to 32 of IPv4, 16 to 64 of IPv6. Default 32 and 64.
+    pub fn address_prefixes(mut self, v4_bits: u8, v6_bits: u8) -> Self {
+        self.prefixes = Prefixes {
+            v4: v4_bits,
+            v6: v6_bits,
+        };
+        self
+    }
+
+    /// Where to report what is swapped, and what a tier in shadow would have refused: `limits_swapped`, `would_refuse`.
+    pub fn events(mut self, events: Events) -> Self {
+        self.events = events;
         self
     }
 
@@ -178,93 +264,119 @@ impl RateLimitsBuilder {
     /// # Errors
     ///
     /// - no tier besides discovery, unless [`only_credentials`](Self::only_credentials) says that none is needed;
-    /// - a session tier without an account tier: session ids are free to mint;
-    /// - a tool without a name, with one above 1024 bytes, or given twice; more than 10 000;
-    /// - `max_keys` below 1000 or above 100 000 000;
+    /// - a session tier without one that counts accounts: session ids are free to mint;
+    /// - a tool without a name, with one above 1024 bytes, or given twice; a tier given twice, or one that
+    ///   contradicts itself; more than 10 000 tiers, or more than 10 rates or 4 of open requests for one call;
+    /// - tools of low priority without a most of open requests;
+    /// - `max_keys` below 1000 or above 100 000 000, and other numbers out of their range;
     /// - no randomness from the system.
     pub fn build(self) -> Result<RateLimits, RateLimitConfigError> {
+        let clock = Arc::clone(&self.clock);
+        let shared = Shared::new(self.draft()?, clock)?;
+        Ok(RateLimits(Arc::new(shared)))
+    }
+
+    fn draft(self) -> Result<Draft, RateLimitConfigError> {
         self.check()?;
+        let tiers = self.all_tiers()?;
+        check_sessions(&tiers)?;
+        if tiers.len() > MOST_TIERS {
+            let problem = "are more than 10000";
+            return Err(RateLimitConfigError::new("tiers", tiers.len(), problem));
+        }
+        if !self.low.tools.is_empty() && !tiers.iter().any(is_of_process) {
+            let tool = self.low.tools.first().map_or("", |tool| tool);
+            let problem = "is of low priority, and nothing limits what is open in all";
+            return Err(RateLimitConfigError::new("tool", tool, problem));
+        }
+        Ok(Draft {
+            tiers,
+            low: self.low,
+            telling: self.telling,
+            prefixes: self.prefixes,
+            events: self.events,
+            is_outside: false,
+            max_keys: self.max_keys,
+            call_limits: self.call_limits,
+        })
+    }
+
+    /// The presets, and the tiers of one's own.
+    fn all_tiers(&self) -> Result<Vec<Tier>, RateLimitConfigError> {
+        let by_account = |name, quota: Quota| Tier::rate(name, quota).by(By::account());
         let mut tiers = Vec::new();
-        let mut add = |tier: Result<Tier, RateLimitConfigError>| {
-            tiers.push(tier?);
-            Ok(tiers.len() - 1)
-        };
-        let mut keyed = |name, quota: Option<Quota>| {
-            quota.map(|quota| add(Tier::keyed(name, quota))).transpose()
-        };
-        let account = keyed("account", self.account)?;
-        let api_key = keyed("api_key", self.api_key)?;
-        let session = keyed("session", self.session)?;
-        let other_tools = keyed("tool", self.other_tools)?;
+        tiers.extend(self.account.map(|quota| by_account("account", quota)));
+        let api_key = |quota| Tier::rate("api_key", quota).by(By::api_key());
+        tiers.extend(self.api_key.map(api_key));
+        let session = |quota| by_account("session", quota).by(By::session());
+        tiers.extend(self.session.map(session));
+        let others = |quota| by_account("tool", quota).other_tools(self.tools.keys());
+        tiers.extend(self.other_tools.map(others));
         let discovery = match self.discovery {
             // Unless it would otherwise take from one of these, there is nothing to keep it from.
-            None if account.or(api_key).is_some() || self.global.is_some() => {
-                Some(default_discovery()?)
-            }
+            None if self.limits_all() => Some(default_discovery()?),
             chosen => chosen,
         };
-        let discovery = keyed("discovery", discovery)?;
-        let global = self.global.map(|quota| add(Tier::single("global", quota)));
-        let mut tools = HashMap::new();
-        for (name, quota) in self.tools {
-            let tier = add(Tier::keyed("tool", quota).map(|tier| tier.of_tool(&name)))?;
-            tools.insert(name.into_boxed_str(), tier);
+        if let Some(quota) = discovery {
+            tiers.push(by_account("discovery", quota).methods(DISCOVERY));
+            tiers.push(by_account("ping", quota).methods([PING]));
         }
-        let mut implied = |name, quota| add(Tier::keyed(name, quota).map(Tier::implied));
-        // Their quotas are the credentials'; these would do for one that says none.
-        let strictest = Quota::per_minute(1)?.burst(1)?;
-        let credential_tier = implied("credential", strictest)?;
-        let rated_discovery = match discovery {
-            Some(tier) => tier,
-            None => implied("discovery", default_discovery()?)?,
-        };
-        Ok(RateLimits(Arc::new(Limits {
-            credential_tier,
-            rated_discovery,
-            global: global.transpose()?,
-            account,
-            api_key,
-            session,
-            other_tools,
-            discovery,
-            tools,
-            telling: self.telling,
-            call_limits: self.call_limits,
-            limiter: Limiter::new(tiers, self.max_keys, self.clock)?,
-        })))
+        tiers.extend(self.global.map(|quota| Tier::rate("global", quota)));
+        for (name, quota) in &self.tools {
+            tiers.push(by_account("tool", *quota).tools([name]));
+        }
+        tiers.extend(self.tiers.iter().cloned());
+        Ok(tiers)
+    }
+
+    fn limits_all(&self) -> bool {
+        let presets = [self.account, self.api_key, self.global];
+        presets.iter().any(Option::is_some) || self.tiers.iter().any(is_rate_for_all)
     }
 
     fn check(&self) -> Result<(), RateLimitConfigError> {
         let error =
             |setting, value: &str, problem| Err(RateLimitConfigError::new(setting, value, problem));
         let tiers = [self.global, self.account, self.api_key, self.other_tools];
-        let has_tier = tiers.iter().any(Option::is_some) || self.session.is_some();
-        if !has_tier && self.tools.is_empty() && !self.credentials_suffice {
+        let has_tier = tiers.iter().any(Option::is_some)
+            || self.session.is_some()
+            || !self.tools.is_empty()
+            || !self.tiers.is_empty();
+        if !has_tier && !self.credentials_suffice {
             return error("tiers", "", "are none, so that nothing is limited");
-        }
-        if self.session.is_some() && self.account.is_none() {
-            return error(
-                "tier",
-                "session",
-                "needs an account tier, for session ids are free to mint",
-            );
         }
         if let Some(name) = &self.twice {
             return error("tool", name, "is given twice");
         }
-        let fits = |name: &String| (1..=LONGEST_TOOL).contains(&name.len());
-        if let Some(name) = self.tools.keys().find(|name| !fits(name)) {
-            return error("tool", name, "is not a name of 1 to 1024 bytes");
-        }
-        if self.tools.len() > MOST_TOOLS {
-            let count = self.tools.len();
+        check_tools(&self.low.tools)?;
+        if !(1..=100).contains(&self.low.from) {
+            let problem = "is not from 1 to 100 per cent";
             return Err(RateLimitConfigError::new(
-                "tools",
-                count,
-                "are more than 10000",
+                "shed_from",
+                self.low.from,
+                problem,
             ));
         }
         check_max_keys(self.max_keys)
+    }
+}
+
+/// Whether a tier limits how often, whatever is asked for.
+pub(crate) fn is_rate_for_all(tier: &Tier) -> bool {
+    matches!(tier.limit, Limit::Rate(_)) && tier.concerns == Concerns::All && !tier.is_shadow
+}
+
+/// Session ids are free to mint: something must limit how many of them earn a bucket.
+fn check_sessions(tiers: &[Tier]) -> Result<(), RateLimitConfigError> {
+    let is_of_session = |tier: &&Tier| tier.by.contains(&By::session());
+    let holds = |tier: &Tier| tier.by == [By::account()] && is_rate_for_all(tier);
+    match tiers.iter().find(is_of_session) {
+        Some(tier) if !tiers.iter().any(holds) => Err(RateLimitConfigError::new(
+            "tier",
+            &tier.name,
+            "needs an account tier, for session ids are free to mint",
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -274,8 +386,4 @@ pub(crate) fn check_max_keys(keys: usize) -> Result<(), RateLimitConfigError> {
     }
     let problem = "is not from 1000 to 100000000";
     Err(RateLimitConfigError::new("max_keys", keys, problem))
-}
-
-pub(crate) fn default_discovery() -> Result<Quota, RateLimitConfigError> {
-    Quota::per_minute(60)?.burst(30)
 }

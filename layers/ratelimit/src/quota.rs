@@ -1,4 +1,7 @@
-use std::{num::NonZeroU32, time::Duration};
+use std::{
+    num::{NonZeroU32, NonZeroU64},
+    time::Duration,
+};
 
 use bartizan_core::CallRate;
 
@@ -17,9 +20,13 @@ use crate::RateLimitConfigError;
 /// # Ok::<(), bartizan_ratelimit::RateLimitConfigError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Quota(governor::Quota);
+pub struct Quota {
+    burst: NonZeroU32,
+    /// Nanoseconds in which one is earned.
+    interval: NonZeroU64,
+}
 
-const MOST: u32 = 1_000_000;
+pub(crate) const MOST: u32 = 1_000_000;
 
 impl Quota {
     /// So many requests each second.
@@ -58,7 +65,7 @@ impl Quota {
     /// If it is 0 or above 1 000 000.
     pub fn burst(self, requests: u32) -> Result<Self, RateLimitConfigError> {
         let burst = within("burst", requests)?;
-        Ok(Self(self.0.allow_burst(burst)))
+        Ok(Self { burst, ..self })
     }
 
     fn per(
@@ -69,37 +76,42 @@ impl Quota {
         let rate = within(setting, requests)?;
         // Rounded up: what is earned never exceeds the rate.
         let nanos = nanos(period).div_ceil(u64::from(rate.get()));
-        let quota = governor::Quota::with_period(Duration::from_nanos(nanos));
-        let quota =
-            quota.ok_or_else(|| RateLimitConfigError::new(setting, requests, "is too high"))?;
-        let ten_seconds = u32::try_from(nanos_of_ten_seconds() / nanos).unwrap_or(MOST);
-        let burst = NonZeroU32::new(ten_seconds.min(MOST)).unwrap_or(NonZeroU32::MIN);
-        Ok(Self(quota.allow_burst(burst)))
-    }
-
-    pub(crate) fn governor(self) -> governor::Quota {
-        self.0
+        let interval = NonZeroU64::new(nanos).unwrap_or(NonZeroU64::MIN);
+        let ten_seconds = nanos_of_ten_seconds() / interval;
+        let burst = u32::try_from(ten_seconds).unwrap_or(MOST).min(MOST);
+        Ok(Self {
+            burst: NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN),
+            interval,
+        })
     }
 
     /// Requests that a full bucket holds.
+    #[inline]
     pub(crate) fn burst_size(self) -> u32 {
-        self.0.burst_size().get()
+        self.burst.get()
     }
 
     /// The time in which one request is earned, in nanoseconds.
+    #[inline]
     pub(crate) fn interval(self) -> u64 {
-        nanos(self.0.replenish_interval())
+        self.interval.get()
+    }
+
+    /// The time in which an empty bucket is full, in nanoseconds.
+    #[inline]
+    pub(crate) fn full(self) -> u64 {
+        self.interval().saturating_mul(u64::from(self.burst_size()))
     }
 }
 
 impl From<CallRate> for Quota {
     fn from(rate: CallRate) -> Self {
         // A rate is in the same range as a quota is.
-        let count = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-        let interval = MINUTE.div_ceil(u64::from(count(rate.per_minute()).get()));
-        let quota = governor::Quota::with_period(Duration::from_nanos(interval));
-        let quota = quota.unwrap_or(governor::Quota::per_hour(NonZeroU32::MIN));
-        Self(quota.allow_burst(count(rate.burst())))
+        let interval = MINUTE.div_ceil(u64::from(rate.per_minute().max(1)));
+        Self {
+            burst: NonZeroU32::new(rate.burst()).unwrap_or(NonZeroU32::MIN),
+            interval: NonZeroU64::new(interval).unwrap_or(NonZeroU64::MIN),
+        }
     }
 }
 

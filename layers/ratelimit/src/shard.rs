@@ -1,14 +1,21 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasherDefault, Hash, Hasher},
+    ops::DerefMut,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{keys::Id, table::MOST_CELLS};
+use crate::{asked::MOST_CELLS, keys::Id};
 
 /// A part of the table, under one lock.
 #[derive(Default)]
 pub(crate) struct Shard {
+    /// When buckets are full again; one that is not here is full.
     pub(crate) cells: HashMap<Id, u64, BuildHasherDefault<IdHasher>>,
+    /// Requests that are open, where there are any: never more entries than open requests.
+    open: HashMap<Id, u32, BuildHasherDefault<IdHasher>>,
+    /// Whether new keys of this shard ever had to share.
+    pub(crate) has_overflowed: bool,
     /// Before this time nothing is to be won by looking for full buckets.
     sweep_at: u64,
 }
@@ -20,7 +27,69 @@ pub(crate) const SHARD_KEYS: usize = 896;
 /// A shard is not looked through more often, in nanoseconds.
 pub(crate) const SWEEP_INTERVAL: u64 = 10_000_000;
 
+/// The lock of a shard; a model checker puts its own in its place.
+pub(crate) trait Lock: Send + Sync {
+    type Guard<'a>: DerefMut<Target = Shard>
+    where
+        Self: 'a;
+
+    fn around(shard: Shard) -> Self;
+
+    fn hold(&self) -> Self::Guard<'_>;
+}
+
+impl Lock for Mutex<Shard> {
+    type Guard<'a> = MutexGuard<'a, Shard>;
+
+    fn around(shard: Shard) -> Self {
+        Self::new(shard)
+    }
+
+    #[inline]
+    fn hold(&self) -> MutexGuard<'_, Shard> {
+        self.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Shard {
+    /// Sets a cell. One that is there is set in place: `insert` would make room first.
+    #[inline]
+    pub(crate) fn set(&mut self, id: Id, full_at: u64) {
+        match self.cells.get_mut(&id) {
+            Some(cell) => *cell = full_at,
+            None => {
+                self.cells.insert(id, full_at);
+            }
+        }
+    }
+
+    /// Requests that are open under a name.
+    #[inline]
+    pub(crate) fn open(&self, id: Id) -> u32 {
+        self.open.get(&id).copied().unwrap_or(0)
+    }
+
+    /// One more.
+    pub(crate) fn enter(&mut self, id: Id) {
+        let open = self.open.entry(id).or_insert(0);
+        *open = open.saturating_add(1);
+    }
+
+    /// One less.
+    pub(crate) fn leave(&mut self, id: Id) {
+        if let Some(open) = self.open.get_mut(&id) {
+            *open = open.saturating_sub(1);
+            if *open == 0 {
+                self.open.remove(&id);
+            }
+        }
+    }
+
+    /// Forgets the buckets that are full.
+    pub(crate) fn drop_full(&mut self, now: u64) {
+        self.cells.retain(|_, full_at| *full_at > now);
+    }
+
     /// Whether all new keys that one decision may bring fit into a share of the room, once full
     /// buckets were dropped.
     pub(crate) fn has_room(&mut self, room: usize, share: usize, now: u64) -> bool {
@@ -86,11 +155,11 @@ mod tests {
     #[test]
     fn a_full_shard_is_not_looked_through_again_before_something_can_have_changed() {
         let mut shard = Shard::default();
-        let full_at = [(0, 20, 5 * SWEEP_INTERVAL)];
+        let full_at = [(0, 40, 5 * SWEEP_INTERVAL)];
         fill(&mut shard, full_at);
-        assert!(!shard.has_room(20, 20, 0));
+        assert!(!shard.has_room(40, 40, 0));
         assert_eq!(shard.sweep_at, 5 * SWEEP_INTERVAL);
-        assert!(shard.has_room(20, 20, 5 * SWEEP_INTERVAL));
+        assert!(shard.has_room(40, 40, 5 * SWEEP_INTERVAL));
     }
 
     /// The flaw: a bucket that takes an hour to fill made its shard keep all the others for an hour.
@@ -98,24 +167,24 @@ mod tests {
     fn a_slow_bucket_does_not_keep_quick_ones_from_being_dropped() {
         const HOUR: u64 = 3_600_000_000_000;
         let mut shard = Shard::default();
-        fill(&mut shard, [(0, 10, HOUR), (10, 20, SWEEP_INTERVAL)]);
-        assert!(shard.has_room(20, 20, SWEEP_INTERVAL));
-        fill(&mut shard, [(20, 30, 2 * SWEEP_INTERVAL)]);
+        fill(&mut shard, [(0, 20, HOUR), (20, 40, SWEEP_INTERVAL)]);
+        assert!(shard.has_room(40, 40, SWEEP_INTERVAL));
+        fill(&mut shard, [(40, 60, 2 * SWEEP_INTERVAL)]);
         assert!(
-            !shard.has_room(20, 20, SWEEP_INTERVAL + 1),
+            !shard.has_room(40, 40, SWEEP_INTERVAL + 1),
             "just looked through"
         );
-        assert!(shard.has_room(20, 20, 2 * SWEEP_INTERVAL));
+        assert!(shard.has_room(40, 40, 2 * SWEEP_INTERVAL));
     }
 
     #[test]
     fn a_share_that_is_used_up_does_not_put_off_the_looking_for_all_of_the_room() {
         let mut shard = Shard::default();
-        fill(&mut shard, [(0, 5, 9 * SWEEP_INTERVAL)]);
-        assert!(!shard.has_room(20, 10, 0));
-        assert!(shard.has_room(20, 20, 0));
-        fill(&mut shard, [(5, 20, SWEEP_INTERVAL)]);
-        assert!(shard.has_room(20, 20, SWEEP_INTERVAL));
+        fill(&mut shard, [(0, 10, 9 * SWEEP_INTERVAL)]);
+        assert!(!shard.has_room(40, 20, 0));
+        assert!(shard.has_room(40, 40, 0));
+        fill(&mut shard, [(10, 40, SWEEP_INTERVAL)]);
+        assert!(shard.has_room(40, 40, SWEEP_INTERVAL));
     }
 
     /// Cells from one number to another that are full at a time.

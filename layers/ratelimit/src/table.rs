@@ -1,14 +1,11 @@
-use std::{
-    fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::{fmt, sync::Mutex};
 
-#[cfg(test)]
-use crate::keys::Id;
+use smallvec::SmallVec;
+
 use crate::{
-    Quota,
-    keys::Key,
-    shard::{SHARD_KEYS, Shard},
+    asked::{Ask, OpenAsk, Place, Seat},
+    keys::{Id, Key},
+    shard::{Lock, SHARD_KEYS, Shard},
 };
 
 /// The buckets of all tiers that one decision may ask.
@@ -16,198 +13,239 @@ use crate::{
 /// A cell holds the time at which its bucket is full again. One whose time has passed equals one
 /// that was never made, so only those are ever dropped: what is forgotten is never a free refill.
 /// A new key for which there is no room shares the tier's one overflow cell. Keys that one owner
-/// minted share a cell of that owner's before: whoever mints many would use up what all share.
-pub(crate) struct Table {
-    shards: Box<[Mutex<Shard>]>,
-    /// One cell for each tier: the only one that it has, or the one that new keys share.
-    fixed: Mutex<Box<[Option<u64>]>>,
+/// minted share a cell of that owner's before: whoever mints many would use up what all share. A key
+/// that gets a cell of its own later starts with what is left in the one that it may have shared, so
+/// that no key is ever admitted more than its quota.
+pub(crate) struct Table<L = Mutex<Shard>> {
+    shards: Box<[L]>,
+    /// Under each tier's own name: its only cell, or the one that new keys share.
+    fixed: L,
     /// Keys of one shard.
     room: usize,
 }
 
-/// Cells that one decision may ask.
-pub(crate) const MOST_CELLS: usize = 10;
-
-/// A bucket of a tier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// The tier's only one.
-    Single,
-    /// One of many.
-    Keyed(Key),
-}
-
-/// A tier, and which of its buckets.
-pub(crate) type Cell = (usize, Place);
-
-/// A cell that a decision asks.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Ask {
-    pub(crate) cell: Cell,
-    /// Whether it is to be charged, or only asked.
-    pub(crate) is_charged: bool,
-    /// What it is judged by, if not by its tier's.
-    pub(crate) quota: Option<Quota>,
-    /// The time at which the bucket is full; `None` if it is.
-    pub(crate) value: Option<u64>,
-    seat: Seat,
-}
-
-/// Where the value of a cell is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Seat {
-    /// In its shard, under its own name.
-    Own,
-    /// In its shard, under the name that it shares.
-    Shared,
-    /// With its tier.
-    Fixed,
-}
-
 /// The cells of one decision, which no other decision sees or changes meanwhile.
-pub(crate) struct Held<'t> {
-    table: &'t Table,
-    shards: Guards<'t>,
-    fixed: Option<MutexGuard<'t, Box<[Option<u64>]>>>,
+pub(crate) struct Held<'t, L: Lock> {
+    table: &'t Table<L>,
+    shards: Guards<'t, L>,
+    fixed: Option<L::Guard<'t>>,
 }
 
-impl Ask {
-    #[inline]
-    pub(crate) fn new(cell: Cell, is_charged: bool) -> Self {
-        Self {
-            cell,
-            is_charged,
-            quota: None,
-            value: None,
-            seat: Seat::Fixed,
-        }
-    }
+/// The shards of one decision, in the order in which they were locked.
+type Guards<'t, L> = SmallVec<[(usize, <L as Lock>::Guard<'t>); 4]>;
 
-    /// By another quota than the tier's.
-    pub(crate) fn by(self, quota: Quota) -> Self {
-        let quota = Some(quota);
-        Self { quota, ..self }
-    }
-}
-
-impl Table {
-    pub(crate) fn new(tiers: usize, max_keys: usize) -> Self {
+impl<L: Lock> Table<L> {
+    pub(crate) fn new(max_keys: usize) -> Self {
         let shards = max_keys.div_ceil(SHARD_KEYS).next_power_of_two();
+        Self::of(shards, max_keys / shards)
+    }
+
+    /// So many shards of so many keys each.
+    pub(crate) fn of(shards: usize, room: usize) -> Self {
+        let shard = |_| L::around(Shard::default());
         Self {
-            shards: (0..shards).map(|_| Mutex::default()).collect(),
-            fixed: Mutex::new(vec![None; tiers].into()),
-            room: max_keys / shards,
+            shards: (0..shards).map(shard).collect(),
+            fixed: shard(0),
+            room,
         }
     }
 
-    /// Takes hold of cells, at most [`MOST_CELLS`], and shows what they hold.
+    /// Takes hold of cells, and shows what they hold.
     ///
     /// Shards are locked in ascending order, and the fixed cells last, so decisions never wait for
     /// each other in a ring.
-    pub(crate) fn hold(&self, asked: &mut [Ask], now: u64) -> Held<'_> {
-        let mut shards = self.lock_shards(asked);
-        let mut asks_fixed = false;
+    pub(crate) fn hold(&self, asked: &mut [Ask], open: &mut [OpenAsk], now: u64) -> Held<'_, L> {
+        let mut shards = self.lock_shards(asked, open);
+        let mut needs_fixed = open.iter().any(|ask| matches!(ask.place, Place::Single(_)));
         for ask in &mut *asked {
-            if let (_, Place::Keyed(key)) = &ask.cell {
-                (ask.seat, ask.value) = self.seat(key, &mut shards, now);
+            match &ask.place {
+                Place::Single(_) => ask.seat = Seat::Fixed,
+                Place::Keyed(key, _) => {
+                    (ask.seat, ask.value) = self.seat(key, &mut shards, now);
+                }
             }
-            asks_fixed |= ask.seat == Seat::Fixed;
+            needs_fixed |= !matches!(ask.seat, Seat::Own | Seat::Shared);
         }
         // All decisions of all parties would meet at this lock.
-        let fixed = asks_fixed.then(|| lock(&self.fixed));
+        let fixed = needs_fixed.then(|| self.fixed.hold());
         if let Some(fixed) = &fixed {
-            for ask in asked.iter_mut().filter(|ask| ask.seat == Seat::Fixed) {
-                ask.value = fixed.get(ask.cell.0).copied().flatten();
+            for ask in asked.iter_mut() {
+                let cell = || fixed.cells.get(&ask.place.fixed()).copied();
+                match ask.seat {
+                    Seat::Fixed => ask.value = cell(),
+                    // Of what it may have shared.
+                    Seat::New | Seat::NewShared => ask.value = ask.value.max(cell()),
+                    Seat::Own | Seat::Shared => {}
+                }
             }
         }
-        Held {
+        let mut held = Held {
             table: self,
             shards,
             fixed,
+        };
+        for ask in open {
+            ask.count = held.count(&ask.place);
+        }
+        held
+    }
+
+    /// One open request less.
+    pub(crate) fn leave(&self, place: &Place) {
+        match place {
+            Place::Single(id) => self.fixed.hold().leave(*id),
+            Place::Keyed(key, _) => {
+                if let Some(shard) = self.shards.get(self.shard_of(key)) {
+                    shard.hold().leave(key.id);
+                }
+            }
         }
     }
 
-    /// The value of a tier's single cell.
-    pub(crate) fn single(&self, tier: usize) -> Option<u64> {
-        lock(&self.fixed).get(tier).copied().flatten()
+    /// The value of a tier's fixed cell, and what is open there.
+    pub(crate) fn single(&self, id: Id) -> (Option<u64>, u32) {
+        let fixed = self.fixed.hold();
+        (fixed.cells.get(&id).copied(), fixed.open(id))
+    }
+
+    /// Forgets fixed cells that are full: those of tiers that are no more would stay for ever.
+    pub(crate) fn drop_full(&self, now: u64) {
+        self.fixed.hold().drop_full(now);
+    }
+
+    /// Keys that it holds, live or not yet looked through. Locks one part after the other.
+    pub(crate) fn keys(&self) -> usize {
+        let count = |shard: &L| shard.hold().cells.len();
+        self.shards.iter().map(count).sum()
+    }
+
+    /// Keys that it holds at most.
+    pub(crate) fn max_keys(&self) -> usize {
+        self.room * self.shards.len()
     }
 
     /// The names under which buckets are kept.
     #[cfg(test)]
     pub(crate) fn ids(&self) -> Vec<Id> {
-        let of = |shard: &Mutex<Shard>| lock(shard).cells.keys().copied().collect::<Vec<_>>();
+        let of = |shard: &L| shard.hold().cells.keys().copied().collect::<Vec<_>>();
         self.shards.iter().flat_map(of).collect()
     }
 
-    fn lock_shards(&self, asked: &[Ask]) -> Guards<'_> {
-        let mut wanted = asked.iter().filter_map(|ask| match &ask.cell {
-            (_, Place::Keyed(key)) => Some(self.shard_of(key)),
-            (_, Place::Single) => None,
-        });
-        let Some(one) = wanted.next() else {
-            return [None, None];
-        };
-        let guard = |index: usize| Some((index, lock(self.shards.get(index)?)));
-        match wanted.find(|index| *index != one) {
-            None => [guard(one), None],
-            Some(other) => [guard(one.min(other)), guard(one.max(other))],
+    fn lock_shards(&self, asked: &[Ask], open: &[OpenAsk]) -> Guards<'_, L> {
+        let places = asked.iter().map(|ask| &ask.place);
+        let mut wanted = SmallVec::<[usize; 4]>::new();
+        for place in places.chain(open.iter().map(|ask| &ask.place)) {
+            if let Place::Keyed(key, _) = place {
+                let index = self.shard_of(key);
+                if !wanted.contains(&index) {
+                    wanted.push(index);
+                }
+            }
         }
+        wanted.sort_unstable();
+        let guard = |index: usize| Some((index, self.shards.get(index)?.hold()));
+        wanted.into_iter().filter_map(guard).collect()
     }
 
+    #[inline]
     fn shard_of(&self, key: &Key) -> usize {
         // There are 2^n shards.
         key.home as usize & (self.shards.len() - 1)
     }
 
     /// Where a key is kept, and what it holds: in its shard, or where new keys overflow to.
-    fn seat(&self, key: &Key, guards: &mut Guards<'_>, now: u64) -> (Seat, Option<u64>) {
-        let Some(shard) = guard_of(guards, self.shard_of(key)) else {
+    fn seat(&self, key: &Key, guards: &mut Guards<'_, L>, now: u64) -> (Seat, Option<u64>) {
+        let Some(shard) = guard_of::<L>(guards, self.shard_of(key)) else {
             return (Seat::Fixed, None);
+        };
+        if let Some(own) = shard.cells.get(&key.id) {
+            return (Seat::Own, Some(*own));
+        }
+        let shared = key.shared.and_then(|id| shard.cells.get(&id).copied());
+        // Only a key of this shard can have taken from the fixed cell before.
+        let (new, sharing) = match shard.has_overflowed {
+            true => (Seat::New, Seat::NewShared),
+            false => (Seat::Own, Seat::Shared),
         };
         // Those that are minted leave half of the room to the others.
-        let room_of_its_own = key.shared.map_or(self.room, |_| self.room / 2);
-        let own = shard.cells.get(&key.id).copied();
-        if own.is_some() || shard.has_room(self.room, room_of_its_own, now) {
-            return (Seat::Own, own);
-        }
-        let Some(id) = key.shared else {
-            return (Seat::Fixed, None);
+        let room = match key.is_minted {
+            true => self.room / 2,
+            false => self.room,
         };
-        let shared = shard.cells.get(&id).copied();
-        if shared.is_some() || shard.has_room(self.room, self.room, now) {
-            return (Seat::Shared, shared);
+        if shard.has_room(self.room, room, now) {
+            return (new, shared);
         }
-        (Seat::Fixed, None)
+        match key.shared {
+            Some(_) if shared.is_some() || shard.has_room(self.room, self.room, now) => {
+                (sharing, shared)
+            }
+            _ => (Seat::Fixed, None),
+        }
     }
 }
 
-impl Held<'_> {
+impl<L: Lock> Held<'_, L> {
     /// Writes the value that stands in it.
     pub(crate) fn write(&mut self, ask: &Ask) {
         let Some(value) = ask.value else { return };
-        let (tier, place) = &ask.cell;
-        let kept = match (place, ask.seat) {
-            (Place::Keyed(key), Seat::Own) => Some((key, key.id)),
-            (Place::Keyed(key), Seat::Shared) => key.shared.map(|id| (key, id)),
+        let kept = match (&ask.place, ask.seat) {
+            (Place::Keyed(key, _), Seat::Own | Seat::New) => Some((key, key.id)),
+            (Place::Keyed(key, _), Seat::Shared | Seat::NewShared) => {
+                key.shared.map(|id| (key, id))
+            }
             _ => None,
         };
         match kept {
             Some((key, id)) => {
-                if let Some(shard) = guard_of(&mut self.shards, self.table.shard_of(key)) {
-                    shard.cells.insert(id, value);
+                let index = self.table.shard_of(key);
+                if let Some(shard) = guard_of::<L>(&mut self.shards, index) {
+                    shard.set(id, value);
                 }
             }
             None => {
-                let cell = self.fixed.as_mut().and_then(|cells| cells.get_mut(*tier));
-                if let Some(cell) = cell {
-                    *cell = Some(value);
+                if let Some(fixed) = &mut self.fixed {
+                    fixed.set(ask.place.fixed(), value);
                 }
+                if let Place::Keyed(key, _) = &ask.place {
+                    let index = self.table.shard_of(key);
+                    if let Some(shard) = guard_of::<L>(&mut self.shards, index) {
+                        shard.has_overflowed = true;
+                    }
+                }
+            }
+        }
+    }
+
+    /// One open request more.
+    pub(crate) fn enter(&mut self, place: &Place) {
+        match place {
+            Place::Single(id) => {
+                if let Some(fixed) = &mut self.fixed {
+                    fixed.enter(*id);
+                }
+            }
+            Place::Keyed(key, _) => {
+                let index = self.table.shard_of(key);
+                if let Some(shard) = guard_of::<L>(&mut self.shards, index) {
+                    shard.enter(key.id);
+                }
+            }
+        }
+    }
+
+    fn count(&mut self, place: &Place) -> u32 {
+        match place {
+            Place::Single(id) => self.fixed.as_ref().map_or(0, |fixed| fixed.open(*id)),
+            Place::Keyed(key, _) => {
+                let shard = guard_of::<L>(&mut self.shards, self.table.shard_of(key));
+                // A count that nobody can see admits nobody.
+                shard.map_or(u32::MAX, |shard| shard.open(key.id))
             }
         }
     }
 }
 
-impl fmt::Debug for Table {
+impl<L> fmt::Debug for Table<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Table")
             .field("max_keys", &(self.room * self.shards.len()))
@@ -215,39 +253,59 @@ impl fmt::Debug for Table {
     }
 }
 
-/// Those of two owners at most, of which each has one shard. What a third asked for would find none,
-/// and overflow.
-type Guards<'a> = [Option<(usize, MutexGuard<'a, Shard>)>; 2];
-
-fn guard_of<'g>(guards: &'g mut Guards<'_>, index: usize) -> Option<&'g mut Shard> {
+fn guard_of<'g, L: Lock>(guards: &'g mut Guards<'_, L>, index: usize) -> Option<&'g mut Shard> {
     guards
         .iter_mut()
-        .flatten()
         .find(|(shard, _)| *shard == index)
         .map(|(_, guard)| &mut **guard)
 }
 
-fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
+    use proptest::{collection::vec, prelude::*};
+
     use super::*;
     use crate::{
-        keys::{Id, KeyMaker, Sort},
+        Quota, arithmetic,
+        asked::MOST_CELLS,
+        keys::{KeyMaker, Mask, Owner, Sort},
         shard::SWEEP_INTERVAL,
     };
 
-    fn keyed(maker: &KeyMaker, number: u64) -> Cell {
-        let owner = maker.owner(Sort::User, [number.to_le_bytes().as_slice()]);
-        (0, Place::Keyed(maker.key(0, &owner)))
+    type Plain = Table<Mutex<Shard>>;
+
+    struct Made {
+        maker: KeyMaker,
+        mask: Mask,
+    }
+
+    fn made() -> Made {
+        let maker = KeyMaker::new().unwrap();
+        let mask = maker.mask(0);
+        Made { maker, mask }
+    }
+
+    impl Made {
+        fn owner(&self, number: u64) -> Owner {
+            let bytes = number.to_le_bytes();
+            self.maker.owner(Sort::User, [bytes.as_slice()])
+        }
+
+        fn keyed(&self, number: u64) -> Place {
+            Place::of(self.mask, Some(&self.owner(number)))
+        }
+    }
+
+    fn ask(place: Place) -> Ask {
+        Ask::new(0, place, Quota::per_minute(1).unwrap(), 1)
     }
 
     /// Sets a cell, and tells what was there.
-    fn set(table: &Table, cell: Cell, now: u64, value: u64) -> Option<u64> {
-        let mut asked = [Ask::new(cell, true)];
-        let mut held = table.hold(&mut asked, now);
+    fn set(table: &Plain, place: Place, now: u64, value: u64) -> Option<u64> {
+        let mut asked = [ask(place)];
+        let mut held = table.hold(&mut asked, &mut [], now);
         let before = asked[0].value.replace(value);
         held.write(&asked[0]);
         before
@@ -255,83 +313,122 @@ mod tests {
 
     #[test]
     fn seed_r3_invented_keys_fill_the_table_and_then_share_one_cell() {
-        let table = Table::new(1, 1000);
-        let maker = KeyMaker::new(1).unwrap();
-        let known = keyed(&maker, 0);
+        let (table, made) = (Plain::new(1000), made());
+        let known = made.keyed(0);
         assert_eq!(set(&table, known, 0, 50), None);
         for number in 1..5000 {
-            set(&table, keyed(&maker, number), 0, 100);
+            set(&table, made.keyed(number), 0, 100);
         }
-        assert!(table.ids().len() <= 1000, "{}", table.ids().len());
-        assert_eq!(
-            set(&table, keyed(&maker, 9999), 0, 100),
-            Some(100),
-            "shared"
-        );
-        assert_eq!(
-            set(&table, known, 0, 60),
-            Some(50),
-            "nothing live was evicted"
-        );
+        assert!(table.keys() <= 1000, "{}", table.keys());
+        let late = made.keyed(9999);
+        assert_eq!(set(&table, late, 0, 100), Some(100), "shared");
+        let before = set(&table, known, 0, 60);
+        assert_eq!(before, Some(50), "nothing live was evicted");
     }
 
     #[test]
     fn full_buckets_make_room_for_new_ones() {
-        let table = Table::new(1, 800);
-        let maker = KeyMaker::new(1).unwrap();
+        let (table, made) = (Plain::of(1, 800), made());
         for number in 0..5000 {
-            set(&table, keyed(&maker, number), 0, 100);
+            set(&table, made.keyed(number), 0, 100);
         }
         let later = SWEEP_INTERVAL;
-        assert_eq!(set(&table, keyed(&maker, 9999), later, later + 1), None);
-        assert!(table.ids().len() < 10);
+        // It starts with what is left in the cell that new keys shared, and that is full by now.
+        assert_eq!(set(&table, made.keyed(9999), later, later + 1), Some(100));
+        assert!(table.keys() < 10);
     }
 
     #[test]
     fn what_an_owner_mints_fills_half_of_its_own_shard_and_no_other() {
-        let table = Table::new(1, 100_000);
-        let maker = KeyMaker::new(1).unwrap();
-        let owner = maker.owner(Sort::User, [b"mallory".as_slice()]);
+        let (table, made) = (Plain::new(100_000), made());
+        let owner = made.owner(0);
         for number in 0..5000_u64 {
             let id = number.to_le_bytes();
-            let session = maker.within(&owner, Sort::Session, [id.as_slice()]);
-            let cell = (0, Place::Keyed(maker.key(0, &session)));
-            set(&table, cell, 0, 100);
+            let session = made.maker.within(&owner, Sort::Session, [id.as_slice()]);
+            set(&table, Place::of(made.mask, Some(&session)), 0, 100);
         }
-        assert!(
-            table.ids().len() <= SHARD_KEYS / 2 + 1,
-            "{}",
-            table.ids().len()
-        );
-        assert_eq!(table.single(0), None, "what all share is not used up");
+        assert!(table.keys() <= SHARD_KEYS / 2 + 1, "{}", table.keys());
+        let (cell, _) = table.single(made.mask.fixed());
+        assert_eq!(cell, None, "what all share is not used up");
+    }
+
+    #[test]
+    fn what_anybody_mints_leaves_half_of_the_room_to_others() {
+        let (table, made) = (Plain::new(1000), made());
+        for number in 0..5000_u64 {
+            let said = number.to_le_bytes();
+            let minted = made.maker.minted(Sort::Said, [said.as_slice()]);
+            set(&table, Place::of(made.mask, Some(&minted)), 0, 100);
+        }
+        assert!(table.keys() <= 500, "{}", table.keys());
+        let other = Place::of(made.maker.mask(1), Some(&made.owner(7)));
+        assert_eq!(set(&table, other, 0, 100), None);
+        assert_eq!(set(&table, other, 0, 100), Some(100), "of its own");
     }
 
     #[test]
     fn a_key_takes_at_most_60_bytes() {
         for max_keys in [1000, 1800, 100_000, 1_000_000, 100_000_000] {
-            let shards = max_keys_shards(max_keys);
-            let room = max_keys / shards;
+            let room = Plain::new(max_keys).room;
             // A hash table is at most 7/8 full, has 2^n places, and a byte for each beside it.
             let places = (room * 8).div_ceil(7).next_power_of_two();
             let bytes = places * (size_of::<(Id, u64)>() + 1) + size_of::<Mutex<Shard>>();
-            assert!(bytes <= room * 60, "{max_keys}");
+            assert!(bytes <= room * 60, "{max_keys}: {bytes} of {room}");
         }
-    }
-
-    fn max_keys_shards(max_keys: usize) -> usize {
-        Table::new(0, max_keys).shards.len()
     }
 
     #[test]
     fn a_panic_in_a_decision_leaves_the_table_usable() {
-        let table = Table::new(1, 1000);
-        let single = (0, Place::Single);
+        let (table, made) = (Plain::new(1000), made());
+        let single = Place::of(made.mask, None);
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let _held = table.hold(&mut [Ask::new(single, true)], 0);
+            let _held = table.hold(&mut [ask(single)], &mut [], 0);
             panic!("for the test");
         }));
         assert!(panicked.is_err());
         assert_eq!(set(&table, single, 0, 7), None);
-        assert_eq!(table.single(0), Some(7));
+        assert_eq!(table.single(made.mask.fixed()), (Some(7), 0));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// However full the table is, and whatever it forgot: what a key was admitted is what its own
+        /// bucket would have admitted of it, or less.
+        #[test]
+        fn seed_r3_no_key_is_ever_admitted_more_than_its_quota(
+            asks in vec((0_u64..9, 0_u64..2, 0_u64..400, 1_usize..4), 1..300),
+        ) {
+            let quota = Quota::per_minute(600).unwrap().burst(3).unwrap();
+            // Room for a handful of keys.
+            let table = Plain::of(1, MOST_CELLS + 3);
+            let made = made();
+            let mut buckets: HashMap<(u64, u64), Option<u64>> = HashMap::new();
+            let mut now = 0;
+            let repeated = asks.into_iter().flat_map(|(owner, session, millis, times)| {
+                (0..times).map(move |n| (owner, session, if n == 0 { millis } else { 0 }))
+            });
+            for (owner, session, millis) in repeated {
+                // Few steps are long enough to fill all buckets.
+                now += if millis < 380 { millis % 40 } else { millis } * 1_000_000;
+                let party = made.owner(owner);
+                let id = session.to_le_bytes();
+                let of_session = made.maker.within(&party, Sort::Session, [id.as_slice()]);
+                let whose = if session == 0 { party } else { of_session };
+                let mut asked = [ask(Place::of(made.mask, Some(&whose)))];
+                let mut held = table.hold(&mut asked, &mut [], now);
+                let own = buckets.entry((owner, session)).or_default();
+                let at = |cell| arithmetic::judge(quota, 1, arithmetic::owed(cell, u64::MAX, now), now);
+                if let Ok(charge) = at(asked[0].value) {
+                    asked[0].value = Some(charge.next);
+                    held.write(&asked[0]);
+                    let slow = at(*own);
+                    prop_assert!(slow.is_ok(), "{owner} {session} at {now}");
+                    *own = slow.ok().map(|charge| charge.next);
+                }
+                drop(held);
+                prop_assert!(table.keys() <= MOST_CELLS + 3);
+            }
+        }
     }
 }

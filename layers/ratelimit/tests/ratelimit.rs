@@ -18,7 +18,13 @@ mod answers;
 mod credentials;
 #[path = "ratelimit/fairness.rs"]
 mod fairness;
+#[path = "ratelimit/general.rs"]
+mod general;
+#[path = "ratelimit/open.rs"]
+mod open;
 #[path = "ratelimit/service.rs"]
 mod service;
+#[path = "ratelimit/swap.rs"]
+mod swap;
 #[path = "ratelimit/tiers.rs"]
 mod tiers;

@@ -1,14 +1,15 @@
+use std::sync::Arc;
+
 use bartizan_core::{Denial, DenialKind, SecurityContext};
 use http::{HeaderMap, HeaderName, Response, StatusCode, header::AUTHORIZATION};
 
-use super::AddressLimits;
-use crate::table::Cell;
+use crate::{asked::Ask, shared::Shared};
 
 /// Watches a request's answer for a failed authentication, and charges it to the address.
 #[derive(Debug)]
 pub(super) struct Watch {
-    limits: AddressLimits,
-    cell: Cell,
+    shared: Arc<Shared>,
+    ask: Ask,
     /// Of a request that carries what looks like a credential.
     claimed: Option<SecurityContext>,
 }
@@ -18,22 +19,22 @@ const CREDENTIALS: [HeaderName; 2] = [AUTHORIZATION, HeaderName::from_static("x-
 
 impl Watch {
     pub(super) fn new(
-        limits: &AddressLimits,
-        cell: Cell,
+        shared: &Arc<Shared>,
+        ask: Ask,
         headers: &HeaderMap,
         context: &SecurityContext,
     ) -> Self {
         let claims = CREDENTIALS.iter().any(|name| headers.contains_key(name));
         Self {
-            limits: limits.clone(),
-            cell,
+            shared: Arc::clone(shared),
+            ask,
             claimed: claims.then(|| context.clone()),
         }
     }
 
     pub(super) fn see<B>(self, response: &Response<B>) {
         if self.shows_failure(response) {
-            self.limits.0.limiter.charge_anyway(self.cell);
+            self.shared.charge_anyway(self.ask);
         }
     }
 

@@ -1,22 +1,23 @@
 use std::{
     future::Future,
+    mem,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use bartizan_core::{Denial, GuardFuture, ResponseBody, SecurityContext, admit, note, refuse};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{AddressLimits, failures::Watch, limits::Limits};
+use super::{AddressLimits, failures::Watch};
 use crate::{
-    fields::Telling,
-    judge::{DISCOVERY, refused},
-    keys::Owner,
-    limiter::Asked,
-    party::Party,
-    table::Cell,
+    fields::{self, Telling},
+    judge::refused,
+    limiter::Permit,
+    parties::Parties,
+    shared::Shared,
 };
 
 const MCP_METHOD: HeaderName = HeaderName::from_static("mcp-method");
@@ -50,60 +51,73 @@ where
 
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
         let context = SecurityContext::of(&mut request);
-        let limits = &*self.limits.0;
-        let owner = Party::of_address(&context).owner(&limits.limiter.keys);
-        let failed = limits.failed.map(|tier| limits.limiter.cell(tier, &owner));
-        match limits.judge(request.headers(), &context, &owner, failed) {
-            Ok(()) => {
+        match judge(&self.limits.0, request.headers(), &context) {
+            Ok(admitted) => {
                 admit!("address_limit", &context, "within_limits");
-                let watch =
-                    failed.map(|cell| Watch::new(&self.limits, cell, request.headers(), &context));
                 ResponseFuture {
                     inner: GuardFuture::forward(self.inner.call(request)),
-                    watch,
+                    admitted,
                 }
             }
             Err(denial) => ResponseFuture {
                 inner: GuardFuture::refuse(refuse!("address_limit", &context, denial)),
-                watch: None,
+                admitted: Admitted::default(),
             },
         }
     }
 }
 
-impl Limits {
-    fn judge(
-        &self,
-        headers: &HeaderMap,
-        context: &SecurityContext,
-        owner: &Owner,
-        failed: Option<Cell>,
-    ) -> Result<(), Denial> {
-        if context.client_address().is_none() {
-            let reason = "no layer outside found the client's address: all such share a bucket";
-            note!("address_limit", context, "address_unknown", reason);
-        }
-        let mut asked = Asked::new();
-        let tier = if is_discovery(headers) {
-            self.discovery
-        } else {
-            self.address
-        };
-        if let Some(tier) = tier {
-            asked.take(self.limiter.cell(tier, owner));
-        }
-        if let Some(cell) = failed {
-            asked.look(cell);
-        }
-        let decided = self.limiter.decide(&mut asked);
-        decided.map_or_else(|e| Err(refused(&e, Telling::default())), |_| Ok(()))
-    }
+/// What is kept of a request that may pass.
+#[derive(Debug, Default)]
+struct Admitted {
+    watch: Option<Watch>,
+    /// Nanoseconds for which the next such request would be refused.
+    wait: u64,
+    permit: Option<Box<Permit>>,
 }
 
-fn is_discovery(headers: &HeaderMap) -> bool {
-    let is_known = |method: &HeaderValue| DISCOVERY.iter().any(|known| *method == **known);
-    headers.get(MCP_METHOD).is_some_and(is_known)
-        && headers.get_all(MCP_METHOD).iter().nth(1).is_none()
+fn judge(
+    shared: &Arc<Shared>,
+    headers: &HeaderMap,
+    context: &SecurityContext,
+) -> Result<Admitted, Denial> {
+    if context.client_address().is_none() {
+        let reason = "no layer outside found the client's address: all such share a bucket";
+        note!("address_limit", context, "address_unknown", reason);
+    }
+    let limits = &**shared.current();
+    let parties = Parties::new(shared.keys(), limits.prefixes, None, headers, context);
+    let plan = match said_method(headers) {
+        Some(method) => limits.plans.of_method(method),
+        None => limits.plans.of_any(),
+    };
+    let mut asked = limits.ask(plan, &parties, 0);
+    let (admitted, permit) = match shared.decide(limits, &mut asked) {
+        Ok(admitted) => admitted,
+        Err(exhausted) => return Err(refused(&exhausted, Telling::default())),
+    };
+    if let Some(rule) = admitted.would_refuse {
+        note!(
+            "address_limit",
+            context,
+            "would_refuse",
+            rule.reason.clone()
+        );
+    }
+    // What only is looked at is charged by the answer.
+    let looked_at = asked.rates.iter().find(|ask| ask.cost == 0);
+    Ok(Admitted {
+        watch: looked_at.map(|ask| Watch::new(shared, *ask, headers, context)),
+        wait: admitted.wait,
+        permit: permit.map(Box::new),
+    })
+}
+
+/// The method that `Mcp-Method` says, if it says one.
+fn said_method(headers: &HeaderMap) -> Option<&str> {
+    let mut said = headers.get_all(MCP_METHOD).iter();
+    let method = said.next()?.to_str().ok()?;
+    said.next().is_none().then_some(method)
 }
 
 pin_project! {
@@ -113,7 +127,7 @@ pin_project! {
     pub struct ResponseFuture<F, B> {
         #[pin]
         inner: GuardFuture<F, B>,
-        watch: Option<Watch>,
+        admitted: Admitted,
     }
 }
 
@@ -125,10 +139,17 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = ready!(this.inner.poll(cx))?;
-        if let Some(watch) = this.watch.take() {
+        let mut response = ready!(this.inner.poll(cx))?;
+        let admitted = mem::take(this.admitted);
+        if let Some(watch) = admitted.watch {
             watch.see(&response);
         }
-        Poll::Ready(Ok(response))
+        if admitted.wait > 0 {
+            fields::prolong(response.headers_mut(), admitted.wait);
+        }
+        Poll::Ready(Ok(match admitted.permit {
+            Some(permit) => response.map(|body| body.keeping(permit)),
+            None => response,
+        }))
     }
 }

@@ -24,7 +24,7 @@ fn by_account() -> RateLimitLayer {
 }
 
 fn call() -> Request<Full<Bytes>> {
-    let body = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
     let request = Request::post("/mcp").header("content-type", "application/json");
     request.body(Full::from(body)).unwrap()
 }

@@ -77,7 +77,7 @@ async fn rl_1_all_methods_count_for_the_account_and_tools_for_themselves_too() {
     };
     assert_eq!(statuses(&limits, 2, complete).await, [200, 200]);
     assert_eq!(
-        statuses(&limits, 3, || method("ping", "{}").by("ann")).await,
+        statuses(&limits, 3, || method("prompts/list", "{}").by("ann")).await,
         [200, 200, 429]
     );
     assert_eq!(

@@ -1,0 +1,375 @@
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use bartizan_core::{CallLimits, Clock, Event, Events, Principal, Severity};
+
+use crate::{
+    By, LimitsSnapshot, Quota, RateLimitConfigError, Tier, TierStatistics, arithmetic,
+    asked::{Ask, Asked, OpenAsk, Place},
+    by::Prefixes,
+    fields::Telling,
+    keys::KeyMaker,
+    limiter::{self, Admitted, Exhausted, LATEST, Permit},
+    parties::Parties,
+    plans::{LowPriority, Plans, Use},
+    rule::Rule,
+    table::Table,
+    tier::Limit,
+};
+
+/// The limits of one place: what is in force, and the buckets, which outlast it.
+pub(crate) struct Shared {
+    current: ArcSwap<Limits>,
+    /// One change after another.
+    change: Mutex<()>,
+    table: Arc<Table>,
+    keys: KeyMaker,
+    clock: Arc<dyn Clock>,
+    /// Tiers that ever were, for a mask of their own each.
+    numbers: AtomicU64,
+    layer: &'static str,
+    max_keys: usize,
+    call_limits: CallLimits,
+}
+
+/// One version of the limits: a request is decided by one.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    version: u64,
+    rules: Vec<Rule>,
+    pub(crate) plans: Plans,
+    pub(crate) telling: Telling,
+    pub(crate) prefixes: Prefixes,
+    /// By the rates that credentials say themselves; and of discovery by these, where no other tier is for it. The
+    /// first place knows no credentials.
+    credential: Option<usize>,
+    rated_discovery: Option<usize>,
+    events: Events,
+}
+
+/// What a version is made of.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    pub(crate) tiers: Vec<Tier>,
+    pub(crate) low: LowPriority,
+    pub(crate) telling: Telling,
+    pub(crate) prefixes: Prefixes,
+    pub(crate) events: Events,
+    pub(crate) is_outside: bool,
+    pub(crate) max_keys: usize,
+    pub(crate) call_limits: CallLimits,
+}
+
+impl Shared {
+    pub(crate) fn new(draft: Draft, clock: Arc<dyn Clock>) -> Result<Self, RateLimitConfigError> {
+        let keys = KeyMaker::new()?;
+        let numbers = AtomicU64::new(0);
+        let (max_keys, call_limits) = (draft.max_keys, draft.call_limits);
+        let layer = if draft.is_outside {
+            "address_limit"
+        } else {
+            "ratelimit"
+        };
+        let limits = Limits::new(draft, &keys, &numbers, None)?;
+        Ok(Self {
+            current: ArcSwap::from_pointee(limits),
+            change: Mutex::default(),
+            table: Arc::new(Table::new(max_keys)),
+            keys,
+            clock,
+            numbers,
+            layer,
+            max_keys,
+            call_limits,
+        })
+    }
+
+    /// Puts another version in force. Tiers that go on under the same name and key keep their buckets.
+    pub(crate) fn swap(&self, draft: Draft) -> Result<(), RateLimitConfigError> {
+        let _one = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        let fixed = "cannot change while the limits are in force";
+        if draft.max_keys != self.max_keys {
+            return Err(RateLimitConfigError::new("max_keys", draft.max_keys, fixed));
+        }
+        if draft.call_limits != self.call_limits {
+            return Err(RateLimitConfigError::new("setting", "call_limits", fixed));
+        }
+        let before = self.current.load_full();
+        let next = Limits::new(draft, &self.keys, &self.numbers, Some(&before))?;
+        let detail = format!("version {} of the limits is in force", next.version);
+        let events = next.events.clone();
+        self.current.store(Arc::new(next));
+        self.table.drop_full(self.now());
+        events.emit(&Event::new(
+            self.layer,
+            Severity::Info,
+            "limits_swapped",
+            detail,
+        ));
+        Ok(())
+    }
+
+    /// What is in force. Whoever decides by it does so to the end.
+    #[inline]
+    pub(crate) fn current(&self) -> arc_swap::Guard<Arc<Limits>> {
+        self.current.load()
+    }
+
+    pub(crate) fn keys(&self) -> &KeyMaker {
+        &self.keys
+    }
+
+    pub(crate) fn call_limits(&self) -> CallLimits {
+        self.call_limits
+    }
+
+    /// Decides what was asked, and tells of what is only in shadow.
+    #[inline]
+    pub(crate) fn decide<'l>(
+        &self,
+        limits: &'l Limits,
+        asked: &mut Asked,
+    ) -> Result<(Admitted<'l>, Option<Permit>), Exhausted<'l>> {
+        let now = self.now();
+        let admitted = limiter::decide(&self.table, &limits.rules, asked, now)?;
+        let permit = match asked.open.is_empty() {
+            true => None,
+            false => Permit::of(&self.table, &limits.rules, asked),
+        };
+        if let Some(rule) = admitted.would_refuse
+            && rule.counters.is_to_be_told(now)
+        {
+            let (asked, refused) = rule.counters.counts();
+            let detail = format!(
+                "tier `{}` in shadow would have refused {refused} of {asked} requests so far",
+                rule.name
+            );
+            let event = Event::new(self.layer, Severity::Info, "would_refuse", detail);
+            limits.events.emit(&event);
+        }
+        Ok((admitted, permit))
+    }
+
+    /// Charges a bucket for what turned out later.
+    pub(crate) fn charge_anyway(&self, ask: Ask) {
+        limiter::charge_anyway(&self.table, ask, self.now());
+    }
+
+    pub(crate) fn statistics(&self) -> Vec<TierStatistics> {
+        let (limits, now) = (self.current(), self.now());
+        self.count_all(&limits, now)
+    }
+
+    pub(crate) fn snapshot(&self) -> LimitsSnapshot {
+        let limits = self.current.load_full();
+        let now = self.now();
+        LimitsSnapshot {
+            version: limits.version,
+            keys: self.table.keys(),
+            max_keys: self.table.max_keys(),
+            tiers: self.count_all(&limits, now),
+        }
+    }
+
+    fn count_all(&self, limits: &Limits, now: u64) -> Vec<TierStatistics> {
+        let is_of_interest = |rule: &&Rule| !rule.is_implied || rule.counters.counts().0 > 0;
+        let rules = limits.rules.iter().filter(is_of_interest);
+        rules.map(|rule| self.count_of(rule, now)).collect()
+    }
+
+    fn count_of(&self, rule: &Rule, now: u64) -> TierStatistics {
+        let (total, rejected) = rule.counters.counts();
+        let (cell, open) = self.table.single(rule.mask.fixed());
+        let (per_minute, burst, left) = match rule.limit {
+            Limit::Rate(quota) => {
+                let owed = arithmetic::owed(cell, rule.most_owed, now);
+                let left = match arithmetic::judge(quota, 1, owed, now) {
+                    Ok(charge) => charge.remaining + 1,
+                    Err(_) => 0,
+                };
+                (60e9 / quota.interval() as f64, quota.burst_size(), left)
+            }
+            Limit::Open(most) => (0.0, most, most.saturating_sub(open)),
+        };
+        TierStatistics {
+            tier: rule.name.to_string(),
+            tool: rule.tool.as_deref().map(str::to_owned),
+            requests_per_minute: per_minute,
+            burst_size: burst,
+            current_tokens: rule.is_single().then_some(left),
+            open: matches!(rule.limit, Limit::Open(_)).then(|| rule.counters.open()),
+            shadow: rule.is_shadow,
+            total_requests: total,
+            rejected_requests: rejected,
+            success_rate: match total {
+                0 => 100.0,
+                _ => 100.0 * (total - rejected) as f64 / total as f64,
+            },
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn ids(&self) -> Vec<crate::keys::Id> {
+        self.table.ids()
+    }
+
+    fn now(&self) -> u64 {
+        let nanos = nanos(self.clock.monotonic());
+        nanos.min(LATEST)
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl Limits {
+    fn new(
+        draft: Draft,
+        keys: &KeyMaker,
+        numbers: &AtomicU64,
+        before: Option<&Self>,
+    ) -> Result<Self, RateLimitConfigError> {
+        draft.prefixes.check().map_err(|(setting, bits, problem)| {
+            RateLimitConfigError::new(setting, bits, problem)
+        })?;
+        let before_rules = before.into_iter().flat_map(|limits| &limits.rules);
+        let known: HashMap<_, _> = before_rules.map(|rule| (&*rule.identity, rule)).collect();
+        let mut rules: Vec<Rule> = Vec::with_capacity(draft.tiers.len());
+        let mut identities = std::collections::HashSet::new();
+        let implied = match draft.is_outside {
+            true => Vec::new(),
+            false => implied()?,
+        };
+        for tier in draft.tiers.iter().chain(&implied) {
+            tier.check(draft.is_outside)?;
+            let number = numbers.fetch_add(1, Ordering::Relaxed);
+            let rule = Rule::new(tier, number, keys)?;
+            if !identities.insert(rule.identity.clone()) {
+                return Err(RateLimitConfigError::new(
+                    "tier",
+                    &tier.name,
+                    "is given twice",
+                ));
+            }
+            rules.push(match known.get(&*rule.identity) {
+                Some(same) => rule.continues(same),
+                None => rule,
+            });
+        }
+        let plans = match draft.is_outside {
+            true => Plans::outside(&draft.tiers)?,
+            false => Plans::inside(&draft.tiers, &draft.low)?,
+        };
+        Ok(Self {
+            version: before.map_or(1, |limits| limits.version + 1),
+            credential: implied.first().map(|_| draft.tiers.len()),
+            rated_discovery: implied.get(1).map(|_| draft.tiers.len() + 1),
+            rules,
+            plans,
+            telling: draft.telling,
+            prefixes: draft.prefixes,
+            events: draft.events,
+        })
+    }
+
+    /// What the tiers that concern a call ask.
+    #[inline]
+    pub(crate) fn ask(&self, uses: &[Use], parties: &Parties<'_>, body_bytes: usize) -> Asked {
+        let mut asked = Asked::default();
+        for used in uses {
+            let Some(rule) = self.rules.get(used.tier) else {
+                continue;
+            };
+            let Some(owner) = parties.owner(&rule.recipe) else {
+                continue;
+            };
+            let place = Place::of(rule.mask, owner.as_ref());
+            match rule.limit {
+                Limit::Rate(quota) => {
+                    let cost = rule.cost(used.cost, body_bytes);
+                    asked.rates.push(Ask {
+                        most_owed: rule.most_owed,
+                        is_shadow: rule.is_shadow,
+                        ..Ask::new(used.tier, place, quota, cost)
+                    });
+                }
+                Limit::Open(_) => asked.open.push(OpenAsk {
+                    tier: used.tier,
+                    place,
+                    most: used.most,
+                    is_shadow: rule.is_shadow,
+                    is_refused: false,
+                    count: 0,
+                }),
+            }
+        }
+        asked
+    }
+
+    /// What a credential asks that says itself how often it may be used.
+    pub(crate) fn ask_credential(
+        &self,
+        asked: &mut Asked,
+        parties: &Parties<'_>,
+        principal: &Principal,
+        is_apart: bool,
+    ) {
+        if is_apart {
+            if asked.rates.is_empty()
+                && let Some((tier, rule)) = self.implied(self.rated_discovery)
+                && let Limit::Rate(quota) = rule.limit
+            {
+                let place = Place::of(rule.mask, Some(&parties.account()));
+                asked.rates.push(Ask::new(tier, place, quota, 1));
+            }
+            return;
+        }
+        let Some((tier, rule)) = self.implied(self.credential) else {
+            return;
+        };
+        parties.chain(principal, |owner, rate| {
+            let place = Place::of(rule.mask, Some(&owner));
+            asked.rates.push(Ask::new(tier, place, rate.into(), 1));
+        });
+    }
+
+    fn implied(&self, index: Option<usize>) -> Option<(usize, &Rule)> {
+        Some((index?, self.rules.get(index?)?))
+    }
+}
+
+/// The tiers that nobody configures: of credentials that say a rate themselves, and of discovery by them. The
+/// credentials' quotas are their own; this would do for one that says none.
+fn implied() -> Result<Vec<Tier>, RateLimitConfigError> {
+    let strictest = Quota::per_minute(1)?.burst(1)?;
+    let tiers = [
+        ("credential", strictest),
+        ("discovery", default_discovery()?),
+    ];
+    Ok(tiers
+        .map(|(name, quota)| Tier::rate(name, quota).by(By::account()).implied())
+        .into())
+}
+
+/// Of who may ask what the server speaks.
+pub(crate) fn default_discovery() -> Result<Quota, RateLimitConfigError> {
+    Quota::per_minute(60)?.burst(30)
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("current", &self.current.load())
+            .field("table", &self.table)
+            .finish_non_exhaustive()
+    }
+}
