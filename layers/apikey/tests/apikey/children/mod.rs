@@ -5,6 +5,7 @@ mod forger;
 mod life;
 mod narrowing;
 mod requests;
+mod vectors;
 
 use bartizan_apikey::{Attenuation, HeldKey, IssuedKey};
 
