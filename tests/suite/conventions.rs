@@ -56,6 +56,7 @@ fn the_tree_is_complete() {
         "hyper_bare",
         "mtls_server",
         "policy_replay",
+        "keys",
     ] {
         let example = |file: String| root().join("examples").join(file).exists();
         let found = example(format!("{name}.rs")) || example(format!("{name}/main.rs"));

@@ -21,6 +21,8 @@ mod dependency_rule;
 mod engines;
 mod hidden;
 mod identity;
+#[cfg(unix)]
+mod keys;
 mod limits;
 mod lists;
 mod metrics;
