@@ -16,6 +16,8 @@ mod html;
 mod paths;
 mod statements;
 mod texts;
+#[cfg(feature = "schemars")]
+mod tools;
 #[cfg(feature = "net")]
 mod urls;
 mod vectors;
