@@ -12,31 +12,31 @@ fn read(c: &mut Criterion) {
     let mut group = c.benchmark_group("safe");
     let long = "All of it is well, and nothing stands in the way. ".repeat(20);
     group.bench_function("line", |b| {
-        b.iter(|| SafeLine::<256>::new(black_box("Reset of the staging cluster")))
+        b.iter(|| SafeLine::<256>::new(black_box("Reset of the staging cluster")));
     });
     group.bench_function("text/1000", |b| {
-        b.iter(|| SafeText::<4096>::new(black_box(&long)))
+        b.iter(|| SafeText::<4096>::new(black_box(&long)));
     });
     group.bench_function("slug", |b| {
-        b.iter(|| Slug::new(black_box("release-2026-11")))
+        b.iter(|| Slug::new(black_box("release-2026-11")));
     });
     group.bench_function("path", |b| {
-        b.iter(|| SafePath::new(black_box("reports/2026/november.csv")))
+        b.iter(|| SafePath::new(black_box("reports/2026/november.csv")));
     });
     group.bench_function("path/refused", |b| {
-        b.iter(|| SafePath::new(black_box("../../../../etc/passwd")))
+        b.iter(|| SafePath::new(black_box("../../../../etc/passwd")));
     });
     group.bench_function("arg", |b| {
-        b.iter(|| SafeArg::new(black_box("fix: it is broken")))
+        b.iter(|| SafeArg::new(black_box("fix: it is broken")));
     });
     group.bench_function("ident", |b| {
-        b.iter(|| SqlIdent::new(black_box("created_at")))
+        b.iter(|| SqlIdent::new(black_box("created_at")));
     });
     let url = "https://www.example.com/a/b?c=d";
     group.bench_function("url", |b| b.iter(|| <SafeUrl>::new(black_box(url))));
     let html = "<p>All <b>well</b>, see <a href=\"https://example.com/\">there</a></p>";
     group.bench_function("html", |b| {
-        b.iter(|| SafeHtml::<65536>::new(black_box(html)))
+        b.iter(|| SafeHtml::<65536>::new(black_box(html)));
     });
     group.finish();
 }
