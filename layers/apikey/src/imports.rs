@@ -1,5 +1,5 @@
 use std::{
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr},
     sync::{Arc, Mutex},
 };
 
@@ -76,7 +76,11 @@ impl Imports {
         text: &str,
         from: Option<IpAddr>,
     ) -> Judgement<GoodKey> {
-        match question(form, text, from) {
+        // Before the text is cut and its id hashed.
+        if let Some(verdict) = self.lookups.remembered(text) {
+            return Judgement::Done(verdict);
+        }
+        match question(form, text, from.map(Network::of)) {
             Some(question) => self.lookups.judge(text, || question, from),
             None => Judgement::Done(Err(Refusal::Fault(
                 "the key has not the form of an imported one",
@@ -92,7 +96,9 @@ impl Imports {
 
     /// Whether the text is that of the key with this record; `None` if there is no room to find out.
     pub(crate) async fn proves(&self, text: &str, record: Option<&KeyRecord>) -> Option<bool> {
-        let question = question(self.form_of(text)?, text, None)?;
+        // Who shows keys, from wherever, has the part of one network.
+        let network = Network::of(Ipv4Addr::UNSPECIFIED.into());
+        let question = question(self.form_of(text)?, text, Some(network))?;
         self.keys.proves(&question, record).await.ok()
     }
 
@@ -108,11 +114,11 @@ impl Imports {
 fn question(
     form: &Arc<ImportedForm>,
     text: &str,
-    from: Option<IpAddr>,
+    network: Option<Network>,
 ) -> Option<ImportedQuestion> {
     Some(ImportedQuestion {
         form: Arc::clone(form),
         text: Arc::new(form.read(text)?),
-        network: from.map(Network::of),
+        network,
     })
 }

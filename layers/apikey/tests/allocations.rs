@@ -68,6 +68,31 @@ fn a_hundred_thousand_keys_that_are_none_take_a_bounded_part() {
     assert!(more < 100_000, "{more} bytes more");
 }
 
+#[cfg(feature = "imported")]
+#[test]
+fn a_warm_key_of_another_system_takes_nothing_either() {
+    use bartizan_apikey::{ImportedForm, PublicPart, Upgrade};
+
+    let runtime = runtime();
+    let peppers = Peppers::new(1, Secret::from(vec![7; 32])).unwrap();
+    let old = ImportedForm::new("old_", PublicPart::Until('_'), Upgrade::ToHmac).unwrap();
+    let keys = ApiKeys::builder(form(), peppers, MemoryStore::new()).imported(old);
+    let keys = keys.build().unwrap();
+    // `hunter42`.
+    let hash = "$argon2id$v=19$m=19456,t=2,p=1$MTIzNDU2Nzg5MDEyMzQ1Ng$UovfUJmUIDTIP/OamVzlL1EwG2xdp1ShCKm+ktA7ETc";
+    let imported = keys.import("old_7f3a", hash, KeyGrant::service("ci", "live"));
+    runtime.block_on(imported).unwrap();
+    let principal = runtime.block_on(keys.verifier().verify("old_7f3a_hunter42", None));
+    let bare = AuthLayer::new(Bare::new(principal.unwrap())).layer(Inner);
+    let keys = ApiKeyLayer::new(keys.verifier()).layer(Inner);
+    let request = || {
+        let request = Request::post("/mcp").header("x-api-key", "old_7f3a_hunter42");
+        request.body(Full::<Bytes>::default()).unwrap()
+    };
+    let with_key = allocations(&runtime, &keys, request);
+    assert_eq!(with_key, allocations(&runtime, &bare, request));
+}
+
 fn runtime() -> tokio::runtime::Runtime {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_all().build().unwrap()

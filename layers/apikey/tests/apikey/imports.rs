@@ -452,6 +452,24 @@ async fn rl_5_who_knows_a_public_id_locks_out_neither_its_owner_nor_anybody_else
 }
 
 #[tokio::test]
+async fn rl_5_who_shows_wrong_keys_as_leaked_spends_the_part_of_one_network() {
+    let clock = clock();
+    let (keys, _) = keys(&clock, Upgrade::ToHmac);
+    keys.import("old_7f3a", BCRYPT, grant()).await.unwrap();
+    let mut busy = 0;
+    for guess in 0..100 {
+        match keys.revoke_leaked(&format!("old_7f3a_{guess}")).await {
+            Ok(None) => {}
+            Err(KeyError::Busy) => busy += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((keys.slow_hashes(), busy), (6, 94));
+    let text = format!("old_7f3a_{SECRET}");
+    assert_eq!(kind(&keys, &text, from(1)).await, None);
+}
+
+#[tokio::test]
 async fn right_keys_spend_nothing_of_the_throttle() {
     let clock = clock();
     let (keys, _) = keys(&clock, Upgrade::Never);

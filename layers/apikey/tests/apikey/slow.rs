@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bartizan_apikey::{ApiKeys, ImportConfig, MemoryStore, Upgrade};
+use bartizan_apikey::{ApiKeyConfig, ApiKeys, ImportConfig, MemoryStore, Upgrade};
 use bartizan_core::{
     AuthLayer, Authenticator, DenialKind, Principal, SecurityContext,
     auth::{CredentialPlace, Credentials, Identified, Verification},
@@ -21,14 +21,23 @@ use super::{
     support::{builder, clock, grant, issue, verify, with},
 };
 
-/// A decoy that takes some tenths of a second, where nothing is optimized.
-fn slow(changes: serde_json::Value) -> ImportConfig {
+/// A decoy that takes about so many milliseconds, however fast this machine and build are.
+fn slow(millis: f64, changes: serde_json::Value) -> ImportConfig {
+    let began = Instant::now();
+    argon2id("to know how long it takes");
+    let filled = millis / (began.elapsed().as_secs_f64() * 1000.0) * 32.0;
+    let memory_kib = (filled as u32 / 2).clamp(1024, 65_536);
     let mut config = serde_json::to_value(cheap()).unwrap();
-    config["argon2id"] = serde_json::json!({"memory_kib": 4096, "passes": 2, "lanes": 1});
+    config["argon2id"] = serde_json::json!({"memory_kib": memory_kib, "passes": 2, "lanes": 1});
     for (name, value) in changes.as_object().unwrap() {
         config[name] = value.clone();
     }
     serde_json::from_value(config).unwrap()
+}
+
+/// Whatever else this machine does.
+fn patient() -> ApiKeyConfig {
+    serde_json::from_str(r#"{"timeout_seconds":60}"#).unwrap()
 }
 
 async fn begun(keys: &ApiKeys, at_least: u64) {
@@ -40,7 +49,8 @@ async fn begun(keys: &ApiKeys, at_least: u64) {
 #[tokio::test]
 async fn for_clients_that_left_no_slow_hash_is_begun() {
     let keys = importing(MemoryStore::new(), &clock(), Upgrade::Never)
-        .imports(slow(serde_json::json!({})))
+        .imports(slow(300.0, serde_json::json!({})))
+        .config(patient())
         .build()
         .unwrap();
     let asked: Vec<_> = (0..10)
@@ -65,9 +75,13 @@ async fn for_clients_that_left_no_slow_hash_is_begun() {
 async fn where_there_is_no_room_a_known_key_stands_and_others_come_back() {
     let clock = clock();
     let store = Counting::new(MemoryStore::new());
-    let config = slow(serde_json::json!({"max_waiting": 0, "verified_age_seconds": 0}));
+    let config = slow(
+        600.0,
+        serde_json::json!({"max_waiting": 0, "verified_age_seconds": 0}),
+    );
     let keys = importing(store.clone(), &clock, Upgrade::Never)
         .imports(config)
+        .config(patient())
         .build()
         .unwrap();
     for public in ["known", "new"] {
@@ -118,13 +132,14 @@ async fn inner(_: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, std::co
     Ok(Response::new(Full::default()))
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+/// On one thread: a slow hash on it would keep all else waiting.
+#[tokio::test]
 async fn two_hundred_wrong_imported_keys_at_once_keep_no_other_key_and_no_token_waiting() {
     let clock = clock();
     let store = Counting::new(MemoryStore::new());
     let keys = builder(store.clone(), &clock)
         .imported(old(Upgrade::Never))
-        .imports(slow(serde_json::json!({})))
+        .imports(slow(150.0, serde_json::json!({})))
         .build()
         .unwrap();
     let cached = issue(&keys).await;
@@ -191,6 +206,7 @@ async fn two_hundred_wrong_imported_keys_at_once_keep_no_other_key_and_no_token_
     assert_eq!(wrong + later, 200);
     assert!(later >= 200 - 65, "one runs and 64 wait: {later}");
     assert!(wrong <= run && run <= wrong + 1, "{run} {wrong}");
-    assert!(rounds > 3, "{rounds}");
+    // Whoever shares a thread with slow hashes is served between two of them.
+    assert!(rounds > 2 * run, "{rounds} rounds, {run} slow hashes");
     assert!(longest < took / 4, "{longest:?} of {took:?}");
 }
