@@ -76,8 +76,11 @@ fn a_warm_key_of_another_system_takes_nothing_either() {
     let runtime = runtime();
     let peppers = Peppers::new(1, Secret::from(vec![7; 32])).unwrap();
     let old = ImportedForm::new("old_", PublicPart::Until('_'), Upgrade::ToHmac).unwrap();
+    let mut config = bartizan_apikey::ApiKeyConfig::default();
+    // A slow hash takes long where nothing is optimized.
+    config.timeout_seconds = 60;
     let keys = ApiKeys::builder(form(), peppers, MemoryStore::new()).imported(old);
-    let keys = keys.build().unwrap();
+    let keys = keys.config(config).build().unwrap();
     // `hunter42`.
     let hash = "$argon2id$v=19$m=19456,t=2,p=1$MTIzNDU2Nzg5MDEyMzQ1Ng$UovfUJmUIDTIP/OamVzlL1EwG2xdp1ShCKm+ktA7ETc";
     let imported = keys.import("old_7f3a", hash, KeyGrant::service("ci", "live"));
