@@ -8,6 +8,7 @@ use bartizan_core::{
 use http::{HeaderMap, Response, StatusCode};
 
 use crate::{
+    asked::Asked,
     fields::{self, Fields, Telling},
     limiter::{Exhausted, Permit},
     methods::is_apart,
@@ -62,7 +63,9 @@ impl JudgeCall for RateLimitRules {
             headers,
             context,
         );
-        let mut asked = limits.ask(limits.plans.of(call), &parties, call.body().len());
+        let mut asked = Asked::default();
+        let plan = limits.plans.of(call);
+        limits.ask(&mut asked, plan, &parties, call.body().len());
         if let Some(principal) = context.principal().filter(|who| who.rate().is_some()) {
             context.judge_rate();
             limits.ask_credential(&mut asked, &parties, principal, is_apart(call.method()));

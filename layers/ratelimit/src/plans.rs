@@ -1,6 +1,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use bartizan_core::{Call, CallKind, call::Subject};
+use foldhash::fast::RandomState;
 
 use crate::{
     RateLimitConfigError, Tier,
@@ -12,9 +13,10 @@ use crate::{
 /// Which tiers concern which calls: worked out once, so that a call looks up its own.
 #[derive(Debug)]
 pub(crate) struct Plans {
-    tools: HashMap<Box<str>, Plan>,
+    // Strangers choose what is looked up here, and nothing that is kept.
+    tools: HashMap<Box<str>, Plan, RandomState>,
     other_tools: Plan,
-    methods: HashMap<Box<str>, Plan>,
+    methods: HashMap<Box<str>, Plan, RandomState>,
     other_methods: Plan,
     /// `GET`.
     streams: Plan,

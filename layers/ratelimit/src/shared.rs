@@ -283,8 +283,13 @@ impl Limits {
 
     /// What the tiers that concern a call ask.
     #[inline]
-    pub(crate) fn ask(&self, uses: &[Use], parties: &Parties<'_>, body_bytes: usize) -> Asked {
-        let mut asked = Asked::default();
+    pub(crate) fn ask(
+        &self,
+        asked: &mut Asked,
+        uses: &[Use],
+        parties: &Parties<'_>,
+        body_bytes: usize,
+    ) {
         for used in uses {
             let Some(rule) = self.rules.get(used.tier) else {
                 continue;
@@ -312,7 +317,6 @@ impl Limits {
                 }),
             }
         }
-        asked
     }
 
     /// What a credential asks that says itself how often it may be used.

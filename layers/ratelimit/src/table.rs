@@ -54,6 +54,7 @@ impl<L: Lock> Table<L> {
     ///
     /// Shards are locked in ascending order, and the fixed cells last, so decisions never wait for
     /// each other in a ring.
+    #[inline]
     pub(crate) fn hold(&self, asked: &mut [Ask], open: &mut [OpenAsk], now: u64) -> Held<'_, L> {
         let mut shards = self.lock_shards(asked, open);
         let mut needs_fixed = open.iter().any(|ask| matches!(ask.place, Place::Single(_)));

@@ -24,6 +24,8 @@ mod general;
 mod open;
 #[path = "ratelimit/service.rs"]
 mod service;
+#[path = "ratelimit/slow_model.rs"]
+mod slow_model;
 #[path = "ratelimit/swap.rs"]
 mod swap;
 #[path = "ratelimit/tiers.rs"]

@@ -13,6 +13,7 @@ use tower_service::Service;
 
 use super::{AddressLimits, failures::Watch};
 use crate::{
+    asked::Asked,
     fields::{self, Telling},
     judge::refused,
     limiter::Permit,
@@ -91,7 +92,8 @@ fn judge(
         Some(method) => limits.plans.of_method(method),
         None => limits.plans.of_any(),
     };
-    let mut asked = limits.ask(plan, &parties, 0);
+    let mut asked = Asked::default();
+    limits.ask(&mut asked, plan, &parties, 0);
     let (admitted, permit) = match shared.decide(limits, &mut asked) {
         Ok(admitted) => admitted,
         Err(exhausted) => return Err(refused(&exhausted, Telling::default())),

@@ -37,6 +37,11 @@ pub(crate) fn tool(name: &str) -> Ask {
 }
 
 impl Ask {
+    pub(crate) fn body_bytes(&self) -> usize {
+        let exact = http_body::Body::size_hint(self.request.body()).exact();
+        exact.unwrap() as usize
+    }
+
     pub(crate) fn by(self, subject: &str) -> Self {
         let issuer = "https://auth.example.com";
         self.of(Principal::user(issuer, subject).build("jwt"))
