@@ -80,8 +80,13 @@ impl Characters {
 
     /// What sort of character the text has that it may not have.
     pub(crate) fn offence(self, text: &str) -> Option<&'static str> {
-        // Nearly all texts are plain ASCII.
-        if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        // Nearly all texts are plain ASCII; without a way out in between, many bytes are looked at at once.
+        let is_plain = |byte: &u8| {
+            let is_break = matches!(byte, b'\t' | b'\n' | b'\r');
+            matches!(byte, b' '..=b'~') | (is_break & self.line_breaks)
+        };
+        let are_plain = |bytes: &[u8]| bytes.iter().fold(true, |all, byte| all & is_plain(byte));
+        if text.as_bytes().chunks(256).all(are_plain) {
             return None;
         }
         text.chars().find_map(|c| self.offence_of(c))

@@ -63,6 +63,20 @@ impl ValidateLayer {
         Ok(self.with_tool(tool, |rules| rules.schema = Some(Arc::new(schema))))
     }
 
+    /// The type of this tool's arguments, whatever the server says: they are read as one, and judged by its
+    /// [`Validate`](validator::Validate). If the tool has a [schema](Self::schema) too, they are judged by both.
+    ///
+    /// The tool gets what was sent, and reads it again: see [`typed`](crate::typed).
+    #[cfg(feature = "typed")]
+    pub fn typed<T>(self, tool: &str) -> Self
+    where
+        T: serde::de::DeserializeOwned + validator::Validate + 'static,
+    {
+        self.with_tool(tool, |rules| {
+            rules.typed = Some(crate::typed::Typed::of::<T>());
+        })
+    }
+
     /// How schemas are learned from the server.
     pub fn learning(self, how: Learning) -> Self {
         self.with(|rules| rules.learning = Some(how))

@@ -30,6 +30,8 @@ pub mod safe;
 mod schema;
 #[cfg(feature = "layer")]
 mod service;
+#[cfg(feature = "typed")]
+pub mod typed;
 #[cfg(feature = "layer")]
 mod violation;
 

@@ -28,6 +28,28 @@ pub(crate) struct ToolRules {
     pub(crate) limits: Option<ArgumentLimits>,
     pub(crate) schema: Option<Arc<Schema>>,
     pub(crate) needs_no_schema: bool,
+    #[cfg(feature = "typed")]
+    pub(crate) typed: Option<crate::typed::Typed>,
+}
+
+impl ToolRules {
+    /// Whether a type says what the arguments may be.
+    fn has_type(&self) -> bool {
+        #[cfg(feature = "typed")]
+        return self.typed.is_some();
+        #[cfg(not(feature = "typed"))]
+        false
+    }
+
+    /// Judges by the type, if there is one.
+    fn judge_typed(&self, text: &str) -> Result<(), Vec<Violation>> {
+        #[cfg(feature = "typed")]
+        if let Some(typed) = &self.typed {
+            return typed.judge(text);
+        }
+        let _ = text;
+        Ok(())
+    }
 }
 
 /// What becomes of a call.
@@ -70,6 +92,9 @@ impl Rules {
         let own = self.tools.get(tool);
         if let Some(schema) = own.and_then(|own| own.schema.as_deref()) {
             return self.fits(Some((schema, None)), call, context);
+        }
+        if own.is_some_and(ToolRules::has_type) {
+            return self.fits(None, call, context);
         }
         match known.filter(|_| !own.is_some_and(|own| own.needs_no_schema)) {
             Some(known) => match known.find(tool) {
@@ -138,10 +163,9 @@ impl Rules {
         call: &Call,
         context: &SecurityContext,
     ) -> Verdict {
-        let own = call
-            .name()
-            .and_then(|tool| self.tools.get(tool)?.limits.as_ref());
-        let limits = own.unwrap_or(&self.limits);
+        let own = call.name().and_then(|tool| self.tools.get(tool));
+        let limits = own.and_then(|own| own.limits.as_ref());
+        let limits = limits.unwrap_or(&self.limits);
         // Servers take `null` for no arguments, and none for an empty object.
         let text = call
             .arguments()
@@ -152,7 +176,8 @@ impl Rules {
             let denial = Denial::new(DenialKind::ParamsInvalid, reason);
             return Verdict::Refuse(denial.with_message(reason));
         }
-        match judged(text, limits, schema.map(|(schema, _)| schema)) {
+        let judged = judged(text, limits, schema.map(|(schema, _)| schema));
+        match judged.and_then(|()| own.map_or(Ok(()), |own| own.judge_typed(text).map_err(Ok))) {
             Ok(()) => {
                 admit!("validate", context, "arguments_fit", shown(schema));
                 Verdict::Pass

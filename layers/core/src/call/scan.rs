@@ -1,8 +1,9 @@
 use jiter::{Jiter, JiterError};
+use memchr::memchr2;
 
 /// Reads the tokens of JSON text (RFC 8259) one by one.
 ///
-/// What nearly all of a message is made of is read here: white space, short strings without
+/// What nearly all of a message is made of is read here: white space, strings without
 /// escapes, short integers. Whatever else begins is the parser's business, from its first byte on, so that
 /// there is one reading of escapes, surrogates, fractions, and of all that is broken.
 ///
@@ -37,7 +38,7 @@ const DEEPEST: u32 = 127;
 /// Most digits of an integer that is read here.
 const SHORT: usize = 18;
 
-/// Most bytes of a string that is read here; beyond, the parser is faster.
+/// Bytes of a string that are looked at word by word; beyond, a search for its end is faster.
 const NEAR: usize = 64;
 
 impl<'j> Tokens<'j> {
@@ -253,12 +254,23 @@ fn plain_end(bytes: &[u8], start: usize) -> Option<usize> {
         }
         at += 8;
         if at - start > NEAR {
-            return None;
+            return far_end(bytes, at);
         }
     }
     let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
     let end = at + bytes.get(at..)?.iter().position(is_special)?;
     (bytes.get(end) == Some(&b'"')).then_some(end)
+}
+
+/// The same of a string that is long, from where it is looked at.
+fn far_end(bytes: &[u8], from: usize) -> Option<usize> {
+    let rest = bytes.get(from..)?;
+    let length = memchr2(b'"', b'\\', rest)?;
+    let (text, behind) = rest.split_at(length);
+    // Without a way out in between, many bytes are looked at at once.
+    let are_printed = |bytes: &[u8]| bytes.iter().fold(true, |all, byte| all & (*byte >= b' '));
+    let is_plain = behind.first() == Some(&b'"') && text.chunks(256).all(are_printed);
+    is_plain.then_some(from + length)
 }
 
 /// The highest bit of each of eight bytes that means something in a string; bits above the lowest of
@@ -289,6 +301,27 @@ mod tests {
             let nested = |depth| format!("{}0{}", open.repeat(depth), close.repeat(depth));
             assert!(is_skipped(&nested(127)));
             assert!(!is_skipped(&nested(128)));
+        }
+    }
+
+    #[test]
+    fn a_long_string_is_what_the_parser_takes_it_for() {
+        for length in [60, 63, 64, 65, 72, 73, 79, 80, 255, 256, 257, 600, 5000] {
+            for put in [
+                "", "\n", "\0", "\u{1f}", " ", "é", "\\\"", "\\n", "\\u0041", "\\x", "\"", "\u{7f}",
+            ] {
+                for place in [0, 1, length / 2, length - 1, length] {
+                    let (before, after) = ("x".repeat(place), "y".repeat(length - place));
+                    let text = format!("\"{before}{put}{after}\"");
+                    let expected = serde_json::from_str::<String>(&text);
+                    let mut tokens = Tokens::of(&text);
+                    let read = tokens.string(str::to_owned);
+                    let read = read.ok().filter(|_| tokens.peek().is_none());
+                    assert_eq!(read, expected.ok(), "{put:?} at {place} of {length}");
+                    let is_json = serde_json::from_str::<IgnoredAny>(&text).is_ok();
+                    assert_eq!(is_skipped(&text), is_json, "{put:?} at {place} of {length}");
+                }
+            }
         }
     }
 

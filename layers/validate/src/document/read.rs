@@ -72,9 +72,9 @@ impl Document<'_> {
     }
 }
 
-/// Slots that most texts of this length need at most.
+/// Slots to begin with: as many as short texts have. Of a long one it may all be one string.
 fn slots_of(text: &str) -> usize {
-    8 + text.len() / 8
+    (8 + text.len() / 16).min(256)
 }
 
 struct Reading<'j, 'l> {
@@ -228,20 +228,25 @@ impl Reading<'_, '_> {
 
     /// Takes a string, and tells what `judge` says of it.
     fn string<T>(&mut self, judge: impl FnOnce(&str) -> T) -> Result<T, Refused> {
-        let start = self.tokens.position();
-        let unescaped = &mut self.document.unescaped;
-        let from = unescaped.len();
-        let (judged, length) = self.tokens.string(|text| {
-            unescaped.push_str(text);
-            (judge(text), text.len())
+        let start = self.tokens.position() + 1;
+        let (source, unescaped) = (self.document.text, &mut self.document.unescaped);
+        let (judged, what, length) = self.tokens.string(|text| {
+            // What has no escapes is handed over where it stands.
+            let is_plain = source
+                .get(start..)
+                .is_some_and(|rest| rest.as_ptr() == text.as_ptr());
+            if !is_plain {
+                unescaped.push_str(text);
+            }
+            let what = if is_plain { What::Plain } else { What::Escaped };
+            (judge(text), what, text.len())
         })?;
-        // An escape takes more bytes than what it says.
-        let is_plain = self.tokens.position() - start - 2 == length;
-        if is_plain {
-            unescaped.truncate(from);
-            self.push(What::Plain, start + 1, start + 1 + length);
-        } else {
-            self.push(What::Escaped, from, from + length);
+        match what {
+            What::Plain => self.push(what, start, start + length),
+            _ => {
+                let end = self.document.unescaped.len();
+                self.push(what, end - length, end);
+            }
         }
         Ok(judged)
     }

@@ -14,3 +14,5 @@ mod pinned;
 mod schemas;
 mod server;
 mod suite;
+#[cfg(feature = "typed")]
+mod typed;
