@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use bartizan::{
-    ratelimit::{AddressLimits, Quota, RateLimits},
+    ratelimit::{AddressLimits, By, Cost, Quota, RateLimits, Tier},
     rbac::{Policy, Preset, RbacConfigError, Rule},
 };
 
@@ -36,6 +36,8 @@ pub(crate) fn address_limits() -> Result<AddressLimits, Box<dyn Error>> {
         .address(Quota::per_minute(1200)?.burst(600)?)
         .discovery(Quota::per_minute(120)?.burst(60)?)
         .failed_authentication(Quota::per_minute(30)?.burst(FAILURES)?)
+        .open_per_address(200)
+        .open_in_all(2000)
         .build()?)
 }
 
@@ -47,5 +49,14 @@ pub(crate) fn limits() -> Result<RateLimits, Box<dyn Error>> {
         .session(Quota::per_minute(PER_MINUTE)?.burst(BURST)?)
         .tool("delete_note", Quota::per_minute(30)?.burst(10)?)
         .discovery(Quota::per_minute(120)?.burst(60)?)
+        // Watched before it is enforced: a note is dearer the longer it is.
+        .tier(
+            Tier::rate("written", Quota::per_minute(600)?)
+                .by(By::account())
+                .tools(["write_note"])
+                .cost(Cost::each(1).body_bytes(1024))
+                .shadow(),
+        )
+        .open_per_account(32)
         .build()?)
 }

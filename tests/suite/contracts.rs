@@ -77,6 +77,23 @@ layer_contract!(
 layer_contract!(ratelimit, || RateLimitLayer::new(limits(PLENTY)), || {
     admitted()
 });
+// With what counts open requests, whose permits bodies keep.
+layer_contract!(
+    address_limit_open,
+    || {
+        let limits = AddressLimits::builder().open_in_all(1000);
+        AddressLimitLayer::new(limits.open_per_address(1000).build().unwrap())
+    },
+    || admitted(),
+);
+layer_contract!(
+    ratelimit_open,
+    || {
+        let limits = RateLimits::builder().open_in_all(1000);
+        RateLimitLayer::new(limits.open_per_account(1000).build().unwrap())
+    },
+    || admitted()
+);
 layer_contract!(
     session,
     || SessionLayer::new(session_keys()),
