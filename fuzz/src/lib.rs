@@ -28,6 +28,7 @@ mod safe_path;
 mod safe_sql;
 mod safe_text;
 mod safe_url;
+mod schema;
 mod send;
 mod session_id;
 mod sse;
@@ -54,6 +55,7 @@ pub use safe_path::safe_path;
 pub use safe_sql::safe_sql;
 pub use safe_text::safe_text;
 pub use safe_url::safe_url;
+pub use schema::schema;
 pub use session_id::session_id;
 pub use sse::sse;
 pub use token::token;
@@ -84,6 +86,7 @@ pub const TARGETS: &[(&str, Oracle)] = &[
     ("safe_sql", safe_sql),
     ("safe_text", safe_text),
     ("safe_url", safe_url),
+    ("schema", schema),
     ("session_id", session_id),
     ("sse", sse),
     ("token", token),
