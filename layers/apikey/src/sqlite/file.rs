@@ -4,7 +4,34 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::OpenError;
+use crate::{OpenError, StoreError};
+
+/// The file that is open: another one may take its place, and nobody who has it open would see that.
+pub(crate) struct Place {
+    path: PathBuf,
+    number: Number,
+}
+
+#[cfg(unix)]
+type Number = (u64, u64);
+/// Elsewhere a file that is open stays where it is.
+#[cfg(not(unix))]
+type Number = ();
+
+impl Place {
+    pub(crate) fn of(path: PathBuf) -> Result<Self, Error> {
+        let number = number(&path)?;
+        Ok(Self { path, number })
+    }
+
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        match number(&self.path) {
+            Ok(number) if number == self.number => Ok(()),
+            Ok(_) => Err(StoreError::Down("another file took its place".into())),
+            Err(error) => Err(StoreError::Down(error.into())),
+        }
+    }
+}
 
 /// What SQLite puts beside its file, with the same mode.
 const BESIDE: [&str; 3] = ["", "-wal", "-shm"];
@@ -40,6 +67,18 @@ fn create(file: &Path) -> Result<(), Error> {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
+}
+
+#[cfg(unix)]
+fn number(path: &Path) -> Result<Number, Error> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = fs::symlink_metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn number(_: &Path) -> Result<Number, Error> {
+    Ok(())
 }
 
 #[cfg(unix)]

@@ -162,3 +162,22 @@ async fn a_reader_waits_for_no_writer_and_a_writer_not_for_ever() {
     let done = store.revoke(record.id, revoked("left")).await.unwrap();
     assert!(done.unwrap().revoked.is_some());
 }
+
+/// The flaw: whoever had it open went on with the one that was gone, and did not see what was revoked in its successor.
+#[tokio::test]
+async fn a_file_that_another_one_took_the_place_of_is_not_asked_any_more() {
+    let (place, backup) = (place().await, place().await);
+    let store = place.open().await;
+    let record = record().await;
+    store.insert(record.clone()).await.unwrap();
+    let restored = backup.open().await;
+    restored.insert(record.clone()).await.unwrap();
+    drop(restored);
+    std::fs::rename(backup.path(), place.path()).unwrap();
+    let asked = store.get(record.id).await;
+    assert!(matches!(asked, Err(StoreError::Down(_))), "{asked:?}");
+    let lost = store.revoke(record.id, revoked("left")).await;
+    assert!(matches!(lost, Err(StoreError::Down(_))), "{lost:?}");
+    std::fs::remove_file(place.path()).unwrap();
+    assert!(store.get(record.id).await.is_err());
+}
