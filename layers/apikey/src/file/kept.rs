@@ -72,7 +72,7 @@ impl Kept {
     pub(super) fn revoke(&mut self, id: KeyId, revoked: Revoked) -> Option<KeyRecord> {
         match self.unreadable.get_mut(&id) {
             Some(unreadable) => {
-                unreadable.revoke(&revoked);
+                unreadable.revoke(id, &revoked);
                 None
             }
             None => self.records.revoke(id, revoked),
@@ -95,17 +95,19 @@ impl Kept {
 }
 
 impl Unreadable {
-    fn revoke(&mut self, revoked: &Revoked) {
+    fn revoke(&mut self, id: KeyId, revoked: &Revoked) {
+        let Revoked { at, reason } = revoked;
         let Ok(Value::Object(mut fields)) = serde_json::from_str(&self.text) else {
+            // JSON only to those who skip it: too deep, or half a letter. What it says is kept as a text.
+            let revoked = json!({ "at": at, "reason": reason });
+            let whole = json!({ "id": id, "revoked": revoked, "unreadable": self.text });
+            self.text = whole.to_string();
             return;
         };
-        if fields
-            .get("revoked")
-            .is_some_and(|before| !before.is_null())
-        {
+        let before = fields.get("revoked").unwrap_or(&Value::Null);
+        if !matches!(before, Value::Null | Value::Bool(false)) {
             return;
         }
-        let Revoked { at, reason } = revoked;
         fields.insert("revoked".to_owned(), json!({ "at": at, "reason": reason }));
         if let Some(version) = fields.get("version").and_then(Value::as_u64) {
             fields.insert("version".to_owned(), version.saturating_add(1).into());
@@ -140,12 +142,24 @@ mod tests {
             reason: reason.to_owned(),
         };
         let mut record = unreadable(r#"{"later":1,"revoked":null,"version":3}"#);
-        record.revoke(&revoked("first"));
-        record.revoke(&revoked("second"));
+        let id: KeyId = "aaaqeayeaudaocaj".parse().unwrap();
+        record.revoke(id, &revoked("first"));
+        record.revoke(id, &revoked("second"));
         let expected = r#"{"later":1,"revoked":{"at":7,"reason":"first"},"version":4}"#;
         assert_eq!(record.text, expected);
         let mut less = unreadable("{}");
-        less.revoke(&revoked("first"));
+        less.revoke(id, &revoked("first"));
         assert_eq!(less.text, r#"{"revoked":{"at":7,"reason":"first"}}"#);
+        let mut no = unreadable(r#"{"revoked":false}"#);
+        no.revoke(id, &revoked("first"));
+        assert_eq!(no.text, less.text);
+        let mut deep = unreadable(&format!("{{\"x\":{}{}}}", "[".repeat(500), "]".repeat(500)));
+        let before = deep.text.clone();
+        deep.revoke(id, &revoked("first"));
+        deep.revoke(id, &revoked("second"));
+        let after: Value = serde_json::from_str(&deep.text).unwrap();
+        assert_eq!(after["id"], id.to_string());
+        assert_eq!(after["revoked"]["reason"], "first");
+        assert_eq!(after["unreadable"], before);
     }
 }

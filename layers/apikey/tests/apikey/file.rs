@@ -251,3 +251,52 @@ async fn no_secret_and_no_key_is_in_the_file() {
         assert!(!text.contains(part));
     }
 }
+
+/// The flaw: only the folder that the link leads to was looked at.
+#[tokio::test]
+async fn a_link_that_anybody_could_replace_is_not_followed() {
+    let (place, beside) = (InText::of_none(), InText::of_none());
+    let link = beside.folder().join("link.json");
+    std::os::unix::fs::symlink(place.path(), &link).unwrap();
+    let open = || FileStore::open(&link, Events::default());
+    let set = |mode| fs::set_permissions(beside.folder(), fs::Permissions::from_mode(mode));
+    open().unwrap();
+    set(0o777).unwrap();
+    let refused = open().unwrap_err().to_string();
+    assert!(refused.contains("everybody"), "{refused}");
+    // Here it is only the folder's owner who can.
+    set(0o1777).unwrap();
+    open().unwrap();
+    set(0o755).unwrap();
+    open().unwrap();
+}
+
+/// The flaw: what reads as JSON by half was not revoked, and nobody was told.
+#[tokio::test]
+async fn what_can_t_be_edited_is_revoked_all_the_same() {
+    for strange in [r#""x":"\ud800""#, r#""x":1e999"#] {
+        let place = InText::of_none();
+        let store = place.open().await;
+        let keys = builder(store.clone(), &clock()).build().unwrap();
+        let key = issue(&keys).await;
+        let id = key.record().id;
+        let text = fs::read_to_string(place.path()).unwrap();
+        let text = text.replace("\"hash\":", &format!("{strange},\"hash\":"));
+        rename_over(&place.path(), &text);
+        let revoked = keys.revoke(id, "left").await;
+        assert!(
+            matches!(revoked, Err(KeyError::Store(StoreError::Unreadable(..)))),
+            "{revoked:?}"
+        );
+        // Whoever puts it right does not bring it back.
+        let text = fs::read_to_string(place.path()).unwrap();
+        let put_right = text.replace(&format!("{strange},"), "");
+        rename_over(&place.path(), &put_right);
+        assert!(text.contains(r#""reason":"left""#), "{text}");
+        let is_revoked = match store.get(id).await {
+            Ok(record) => record.unwrap().revoked.is_some(),
+            Err(error) => matches!(error, StoreError::Unreadable(..)),
+        };
+        assert!(is_revoked, "{text}");
+    }
+}
