@@ -159,11 +159,11 @@ impl ApiKeys {
         // Before the store is asked: it may take its time.
         let forgotten = self.distrust(id);
         let record = in_time(self.0.store.revoke(id, revoked)).await?;
-        forgotten.map_err(KeyError::NotDistrusted)?;
         if record.is_some() {
             let detail = format!("key `{id}` was revoked");
             self.emit(Severity::Warning, "key_revoked", detail);
         }
+        forgotten.map_err(KeyError::NotDistrusted)?;
         Ok(record)
     }
 

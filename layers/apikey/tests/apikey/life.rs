@@ -175,6 +175,32 @@ async fn when_a_key_was_used_is_written_down() {
     assert_eq!(last_used().await, Some(NOW + 70));
 }
 
+/// The flaw: a wall clock that was ahead for a moment, and set right, kept uses from being written until it was as late.
+#[tokio::test]
+async fn uses_are_written_after_the_wall_clock_was_far_ahead() {
+    let clock = clock();
+    let store = MemoryStore::new();
+    let keys = builder(store.clone(), &clock).build().unwrap();
+    let key = issue(&keys).await;
+    let other = keys.issue_for(grant(), 3650 * DAY).await.unwrap();
+    let now = Duration::from_secs(NOW);
+    clock.step_wall_to(now + 300 * DAY);
+    verify(&keys, other.text()).await.unwrap();
+    settle().await;
+    clock.step_wall_to(now + Duration::from_secs(120));
+    verify(&keys, key.text()).await.unwrap();
+    settle().await;
+    let record = keys.inspect(key.record().id).await.unwrap().unwrap();
+    assert_eq!(record.last_used, Some(NOW + 120));
+}
+
+/// Lets those go on who work in the background.
+async fn settle() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn a_grant_that_can_t_be_is_refused_by_name() {
     let (keys, _) = keys(&clock());
