@@ -7,6 +7,9 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "leaks")]
+use std::sync::atomic::AtomicBool;
+
 use bartizan_core::{Clock, CredentialLimits, Principal};
 use bartizan_lookup::{Blame, Found, Interest, Looking, Lookup, Trouble};
 use bartizan_token::Fault;
@@ -71,6 +74,8 @@ struct Inner {
     warning: Option<HeaderValue>,
     /// Until when another use is not worth noting, in seconds since the Unix epoch.
     noted_until: AtomicU64,
+    #[cfg(feature = "leaks")]
+    is_reported: AtomicBool,
 }
 
 /// What a key takes that was granted nothing, give or take.
@@ -107,6 +112,12 @@ impl GoodKey {
             && noted_until
                 .compare_exchange(until, next, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok()
+    }
+
+    /// Whether it is reported as leaked for the first time since it was looked up. True for one who asks.
+    #[cfg(feature = "leaks")]
+    pub(crate) fn is_first_report(&self) -> bool {
+        !self.0.is_reported.swap(true, Ordering::Relaxed)
     }
 
     /// Whether it is good from there; from nowhere if the address is not known and matters.
@@ -277,6 +288,8 @@ impl StoreLookup {
             warning: self.warnings.of(record, lineage.is_some(), self.now()),
             lineage,
             noted_until: AtomicU64::new(0),
+            #[cfg(feature = "leaks")]
+            is_reported: AtomicBool::new(false),
         })))
     }
 

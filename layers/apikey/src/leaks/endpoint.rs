@@ -31,7 +31,7 @@ use crate::ApiKeys;
 /// At most 64 KiB and 100 keys. The answer is **202**, whatever the keys are: good, unknown, ended or no keys at
 /// all. From then on this process refuses those that were good, and an event `key_leaked` tells each; the store is told
 /// in the background, again if it fails, and an event `leak_not_stored` tells if that was in vain. A child of a key
-/// ends nothing, and is told as an event `child_leaked`.
+/// ends nothing, and is told as an event `child_leaked`, once for as long as it is remembered.
 ///
 /// A key is asked about as if it came with a request: remembered, within `new_keys_per_minute` and the part of it that one network
 /// has. Beyond that, and while the store is down, the answer is **503** with `Retry-After`, whatever the keys are; send all

@@ -1,11 +1,14 @@
 use std::{net::IpAddr, time::Duration};
 
-use bartizan_core::Severity;
+use bartizan_core::{Principal, Severity, auth::Distrust};
 use bartizan_lookup::Refusal;
 use tokio::time::sleep;
 use zeroize::Zeroizing;
 
-use crate::{ApiKeys, KeyError, KeyId, lookup::EARLY};
+use crate::{
+    ApiKeys, KeyError, KeyId,
+    lookup::{EARLY, GoodKey},
+};
 
 /// When a store that did not take a revocation is asked again.
 const AGAIN: [Duration; 3] = [
@@ -17,7 +20,7 @@ const AGAIN: [Duration; 3] = [
 impl ApiKeys {
     /// Has a key revoked that somebody shows who is nobody in particular; whether it was good. It is asked about as
     /// if it came with a request, within the same budget, and is refused here when this returns; the store is told
-    /// in a task of its own.
+    /// in a task of its own: once for each key, as often as it is reported.
     pub(super) async fn report(
         &self,
         key: Zeroizing<String>,
@@ -25,30 +28,53 @@ impl ApiKeys {
     ) -> Result<bool, Refusal> {
         let judge = &self.0.judge;
         let id = match judge.settled(judge.judge(&key, from)).await {
+            Ok(good) if good.lineage().is_some() => {
+                self.tell_of_child(&good, from);
+                return Ok(true);
+            }
             Ok(good) => Some(good.id()),
             // Only who has its secret is told so.
-            Err(Refusal::Fault(EARLY)) => None,
+            Err(Refusal::Fault(EARLY)) => self.early(&key),
             Err(Refusal::Fault(_)) => return Ok(false),
             Err(down) => return Err(down),
         };
-        if let Some(id) = id.filter(|_| self.ends_with(&key)) {
-            let origin = from.map_or_else(|| "somewhere".to_owned(), |from| from.to_string());
-            let detail = format!("key `{id}` was reported as leaked, from {origin}");
-            self.emit(Severity::Warning, "key_leaked", detail);
-            self.refuse_from_now_on(id);
-        }
+        let Some(id) = id else {
+            return Ok(false);
+        };
+        let detail = format!("key `{id}` was reported as leaked, from {}", origin(from));
+        self.emit(Severity::Warning, "key_leaked", detail);
+        self.refuse_from_now_on(id);
         let keys = self.clone();
         // Neither who reports nor how long it takes tells anything.
         tokio::spawn(async move { keys.revoke_shown(&key).await });
         Ok(true)
     }
 
-    /// Whether showing the text ends the key: it is no child.
-    fn ends_with(&self, text: &str) -> bool {
-        #[cfg(feature = "attenuation")]
-        return !matches!(self.0.form.read(text), Err(crate::form::Malformed::Child));
-        #[cfg(not(feature = "attenuation"))]
-        return !text.is_empty();
+    /// A child ends nothing. It goes on being good, so it is told of only as often as it is looked up.
+    fn tell_of_child(&self, child: &GoodKey, from: Option<IpAddr>) {
+        if let Some(lineage) = child.lineage().filter(|_| child.is_first_report()) {
+            let detail = format!(
+                "{lineage}: it was reported as leaked, from {}",
+                origin(from)
+            );
+            self.emit(Severity::Warning, "child_leaked", detail);
+        }
+    }
+
+    /// The id of a key whose time has not come; `None` if it was reported before, or is a child.
+    fn early(&self, text: &str) -> Option<KeyId> {
+        #[cfg(feature = "imported")]
+        let imported = self.0.judge.imports.as_deref();
+        #[cfg(feature = "imported")]
+        let imported = imported.and_then(|imports| imports.id(text));
+        #[cfg(not(feature = "imported"))]
+        let imported = None;
+        let made_here = || Some(self.0.form.read(text).ok()?.id);
+        let id = imported.or_else(made_here)?;
+        let key = Principal::service(&self.0.issuer, "").credential_id(&id.to_string());
+        let judged = self.0.revocations.judge(&key.build("apikey"));
+        let is_new = !matches!(judged, Err(Distrust::Revoked(_)));
+        is_new.then_some(id)
     }
 
     /// The store is told next, and what it fails to do is told.
@@ -71,4 +97,8 @@ impl ApiKeys {
             sleep(pause).await;
         }
     }
+}
+
+fn origin(from: Option<IpAddr>) -> String {
+    from.map_or_else(|| "somewhere".to_owned(), |from| from.to_string())
 }

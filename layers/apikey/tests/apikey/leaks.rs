@@ -195,6 +195,66 @@ async fn a_child_that_is_reported_does_not_end_its_key() {
     assert!(record.revoked.is_none());
 }
 
+/// The flaw: each time that a child was shown the store was asked past every budget, and the operator told again.
+#[cfg(feature = "attenuation")]
+#[tokio::test]
+async fn a_child_that_is_reported_many_times_asks_and_is_told_once() {
+    use bartizan_apikey::{Attenuation, HeldKey};
+    let store = super::counting::Counting::new(MemoryStore::new());
+    let (told, events) = heard();
+    let keys = builder(store.clone(), &clock()).events(events);
+    let keys = keys.build().unwrap();
+    let key = issue(&keys).await;
+    let held = HeldKey::parse(&super::support::form(), key.text()).unwrap();
+    let child = held.attenuate(Attenuation::new()).unwrap();
+    for _ in 0..20 {
+        let many = format!("{} ", child.text()).repeat(100);
+        assert_eq!(report(&keys, many).await.0, 202);
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(store.reads(), 1);
+    let told = told.lock().unwrap();
+    let leaked = told.iter().filter(|(kind, _)| *kind == "child_leaked");
+    let leaked: Vec<_> = leaked.collect();
+    assert_eq!(leaked.len(), 1, "{leaked:?}");
+    let id = key.record().id.to_string();
+    assert!(leaked[0].1.contains(&id), "{leaked:?}");
+    assert!(leaked[0].1.contains("192.0.2.1"), "{leaked:?}");
+}
+
+/// The flaw: it was asked about and revoked again with each report.
+#[tokio::test]
+async fn a_key_whose_time_has_not_come_is_revoked_once_however_often_it_is_reported() {
+    let clock = clock();
+    let (keys, store) = keys(&clock);
+    let key = issue(&keys).await;
+    let mut early = key.record().clone();
+    early.not_before = NOW + 60;
+    early.version += 1;
+    bartizan_apikey::KeyStore::replace(&store, early)
+        .await
+        .unwrap();
+    let many = format!("{} ", key.text()).repeat(100);
+    assert_eq!(report(&keys, many).await.0, 202);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(store.reads() <= 2, "{}", store.reads());
+    store.is_down(true);
+    clock.advance(Duration::from_secs(60));
+    assert!(verify(&keys, key.text()).await.is_err());
+}
+
+type Told = std::sync::Arc<std::sync::Mutex<Vec<(&'static str, String)>>>;
+
+fn heard() -> (Told, Events) {
+    let told = Told::default();
+    let heard = std::sync::Arc::clone(&told);
+    let events = Events::to(move |event| {
+        let event = (event.kind, event.detail.to_string());
+        heard.lock().unwrap().push(event);
+    });
+    (told, events)
+}
+
 #[tokio::test]
 async fn what_is_no_report_is_refused_before_anybody_is_asked() {
     let (keys, store) = keys(&clock());
@@ -220,12 +280,7 @@ async fn what_is_no_report_is_refused_before_anybody_is_asked() {
 
 #[tokio::test]
 async fn no_key_is_in_what_operators_are_told() {
-    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-    let heard = std::sync::Arc::clone(&told);
-    let events = Events::to(move |event| {
-        let event = (event.kind, event.detail.to_string());
-        heard.lock().unwrap().push(event);
-    });
+    let (told, events) = heard();
     let keys = builder(MemoryStore::new(), &clock()).events(events);
     let keys = keys.build().unwrap();
     let key = issue(&keys).await;
