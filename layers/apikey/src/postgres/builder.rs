@@ -67,8 +67,8 @@ impl PostgresBuilder {
         self
     }
 
-    /// Speaks over TCP without TLS. Whoever is in between reads the password's proof and all records, and can change
-    /// them.
+    /// Speaks over TCP without TLS. Whoever is in between reads all records, can change them, and can have himself told
+    /// the password.
     pub fn danger_without_tls(mut self) -> Self {
         self.may_be_plain = true;
         self

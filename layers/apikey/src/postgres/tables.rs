@@ -15,7 +15,11 @@ const SET_VERSION: &str = "INSERT INTO api_keys_version (version) VALUES ($1) \
 
 /// Whether everybody may put tables into the schema before we do, or read ours: the role `public` is all of them.
 const EXPOSED: &str = "SELECT has_schema_privilege('public', oid, 'CREATE'), \
-     coalesce(has_table_privilege('public', to_regclass('api_keys'), 'SELECT, INSERT, UPDATE, DELETE'), false) \
+     (SELECT coalesce(bool_or(has_table_privilege('public', t.kept, t.whole) \
+         OR has_any_column_privilege('public', t.kept, t.part)), false) FROM (VALUES \
+         (to_regclass('api_keys'), 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER', 'SELECT, INSERT, UPDATE'), \
+         (to_regclass('api_keys_version'), 'INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER', 'INSERT, UPDATE')) \
+         AS t (kept, whole, part)) \
      FROM pg_namespace WHERE nspname = current_schema()";
 
 /// Brings the tables to the latest version, or says that they are of another one.

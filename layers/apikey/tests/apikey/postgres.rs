@@ -34,8 +34,26 @@ async fn what_everybody_could_change_or_read_is_not_opened() {
         .change(&format!("REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC"))
         .await;
     drop(place.open().await);
-    place.change("GRANT SELECT ON api_keys TO PUBLIC").await;
-    assert!(matches!(refusal(&place).await, OpenError::Exposed(_)));
+    for (privilege, table) in [
+        ("SELECT", "api_keys"),
+        ("SELECT (hash)", "api_keys"),
+        ("UPDATE (revoked_at, revoked_reason)", "api_keys"),
+        ("TRUNCATE", "api_keys"),
+        ("TRIGGER", "api_keys"),
+        ("UPDATE", "api_keys_version"),
+    ] {
+        let change = async |to| {
+            let sql = format!("{to} PUBLIC").replace('%', &format!("{privilege} ON {table}"));
+            place.change(&sql).await;
+        };
+        change("GRANT % TO").await;
+        let refused = PostgresStore::builder(&place.url()).schema(schema).open();
+        let refused = refused.await.err();
+        let is_exposed = matches!(refused, Some(OpenError::Exposed(_)));
+        assert!(is_exposed, "{privilege} ON {table}: {refused:?}");
+        change("REVOKE % FROM").await;
+    }
+    drop(place.open().await);
 }
 
 #[tokio::test]
