@@ -20,7 +20,7 @@ use rustix::{
 };
 
 /// How long another process may keep the lock.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(8);
 const BETWEEN_TRIES: Duration = Duration::from_millis(5);
 
 /// A file that is as old and was to take the place of another one never will.
@@ -52,7 +52,7 @@ impl Locked {
                 return Ok(locked);
             }
             if Instant::now() >= until {
-                return Err("is locked by somebody for longer than 10 seconds".to_owned());
+                return Err("is locked by somebody for longer than 8 seconds".to_owned());
             }
             sleep(BETWEEN_TRIES);
         }

@@ -5,7 +5,7 @@ use std::{
 };
 
 use bartizan_core::{Event, Events, Severity};
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::Semaphore};
 
 use super::{
     KeyFileError, MOST_BYTES, content,
@@ -13,7 +13,7 @@ use super::{
     place::{self, Locked},
     seen::{News, Seen},
 };
-use crate::{KeyId, KeyRecord, KeyStore, Revoked, StoreError, StoreFuture};
+use crate::{KeyId, KeyRecord, KeyStore, Revoked, StoreError, StoreFuture, patience::in_time};
 
 /// Records in one file, which several processes of one machine read and change: `{"version":1,"keys":[…]}`, with
 /// a record on each line, whose fields are those of [`KeyRecord`].
@@ -34,11 +34,18 @@ use crate::{KeyId, KeyRecord, KeyStore, Revoked, StoreError, StoreFuture};
 /// may put files into: at the beginning with an error, later as one that is not understood.
 ///
 /// It is made for some ten thousands of keys, since each change writes all of them. Not for a file system that lacks
-/// `flock`. Its methods work inside a tokio runtime, on its blocking threads.
+/// `flock`. Its methods work inside a tokio runtime, on its blocking threads, at most five at a time; who waits longer than
+/// ten seconds is told that it is down.
 #[derive(Clone)]
 pub struct FileStore(Arc<Inner>);
 
+/// How many read at a time.
+const READERS: usize = 4;
+
 struct Inner {
+    /// Whose turn it is: who waits for the lock keeps nobody from reading.
+    readers: Arc<Semaphore>,
+    writer: Arc<Semaphore>,
     path: PathBuf,
     events: Events,
     seen: Mutex<Seen>,
@@ -57,6 +64,8 @@ impl FileStore {
         // What is left behind harms nobody, so neither does a failure.
         let _ = place::remove_unfinished(&path);
         let inner = Inner {
+            readers: Arc::new(Semaphore::new(READERS)),
+            writer: Arc::new(Semaphore::new(1)),
             path,
             events,
             seen: Mutex::new(seen),
@@ -84,24 +93,44 @@ impl FileStore {
         &self.0.path
     }
 
-    /// Works on a thread that may wait.
-    fn run<T: Send + 'static>(
+    fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static,
     ) -> StoreFuture<'_, T> {
-        let inner = Arc::clone(&self.0);
-        Box::pin(async move {
+        self.run(&self.0.readers, work)
+    }
+
+    fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static,
+    ) -> StoreFuture<'_, T> {
+        self.run(&self.0.writer, work)
+    }
+
+    /// Works on a thread that may wait. Work that has begun is ended, also if nobody waits for it any more.
+    fn run<T: Send + 'static>(
+        &self,
+        turns: &Arc<Semaphore>,
+        work: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static,
+    ) -> StoreFuture<'_, T> {
+        let (inner, turns) = (Arc::clone(&self.0), Arc::clone(turns));
+        Box::pin(in_time(async move {
             let runtime = Handle::try_current().map_err(down)?;
-            let done = runtime.spawn_blocking(move || work(&inner)).await;
-            done.map_err(down)?
-        })
+            let turn = turns.acquire_owned().await.map_err(down)?;
+            let work = runtime.spawn_blocking(move || {
+                let done = work(&inner);
+                drop(turn);
+                done
+            });
+            work.await.map_err(down)?
+        }))
     }
 
     fn change<T: Send + 'static>(
         &self,
         change: impl FnOnce(&mut Kept) -> Result<T, StoreError> + Send + 'static,
     ) -> StoreFuture<'_, T> {
-        self.run(|inner| inner.change(change))
+        self.write(|inner| inner.change(change))
     }
 }
 
@@ -166,7 +195,7 @@ impl Inner {
 
 impl KeyStore for FileStore {
     fn get(&self, id: KeyId) -> StoreFuture<'_, Option<KeyRecord>> {
-        self.run(move |inner| inner.look().0.get(id))
+        self.read(move |inner| inner.look().0.get(id))
     }
 
     fn insert(&self, record: KeyRecord) -> StoreFuture<'_, ()> {
@@ -182,7 +211,7 @@ impl KeyStore for FileStore {
     }
 
     fn revoke(&self, id: KeyId, revoked: Revoked) -> StoreFuture<'_, Option<KeyRecord>> {
-        self.run(move |inner| {
+        self.write(move |inner| {
             inner.change(|kept| {
                 let record = kept.revoke(id, revoked);
                 Ok(kept.check_readable(id).map(|()| record))
@@ -191,7 +220,7 @@ impl KeyStore for FileStore {
     }
 
     fn list(&self, after: Option<KeyId>, at_most: usize) -> StoreFuture<'_, Vec<KeyRecord>> {
-        self.run(move |inner| inner.look().0.page(after, at_most))
+        self.read(move |inner| inner.look().0.page(after, at_most))
     }
 
     fn touch(&self, uses: Vec<(KeyId, u64)>) -> StoreFuture<'_, ()> {

@@ -12,6 +12,7 @@ use bartizan_apikey::{FileStore, KeyError, KeyStore, StoreError};
 use bartizan_core::Events;
 
 use super::{
+    laws::revoked,
     places::{InText, Place as _},
     support::{builder, clock, issue, verify},
 };
@@ -299,4 +300,35 @@ async fn what_can_t_be_edited_is_revoked_all_the_same() {
         };
         assert!(is_revoked, "{text}");
     }
+}
+
+/// The flaw: each change waited for the lock on a thread of its own, until there was none left for whoever reads.
+#[test]
+fn who_reads_waits_for_none_of_those_who_write() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(4)
+        .build();
+    runtime.unwrap().block_on(async {
+        let place = InText::of_none();
+        let store = place.open().await;
+        let keys = builder(store.clone(), &clock()).build().unwrap();
+        let (known, dead) = (issue(&keys).await, issue(&keys).await.record().id);
+        let held = fs::File::open(place.path()).unwrap();
+        rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+        let writers: Vec<_> = (0..8)
+            .map(|_| {
+                let store = store.clone();
+                tokio::spawn(async move { store.revoke(dead, revoked("left")).await })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let id = known.record().id;
+        let read = tokio::time::timeout(Duration::from_secs(2), store.get(id)).await;
+        assert!(read.unwrap().unwrap().is_some());
+        drop(held);
+        for writer in writers {
+            assert!(writer.await.unwrap().unwrap().is_some());
+        }
+    });
 }
