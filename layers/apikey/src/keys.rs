@@ -46,7 +46,7 @@ pub struct IssuedKey {
 pub const USUAL_LIFE: Duration = Duration::from_secs(90 * 86_400);
 
 /// Why a key is revoked that somebody showed.
-const LEAKED: &str = "it was reported as leaked";
+pub(crate) const LEAKED: &str = "it was reported as leaked";
 
 /// Most of a life, and of an overlap.
 const LONGEST_LIFE: Duration = Duration::from_secs(10 * 366 * 86_400);

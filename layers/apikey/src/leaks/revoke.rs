@@ -6,7 +6,8 @@ use tokio::time::sleep;
 use zeroize::Zeroizing;
 
 use crate::{
-    ApiKeys, KeyError, KeyId,
+    ApiKeys, KeyError, KeyId, StoreError,
+    keys::LEAKED,
     lookup::{EARLY, GoodKey},
 };
 
@@ -45,8 +46,8 @@ impl ApiKeys {
         self.emit(Severity::Warning, "key_leaked", detail);
         self.refuse_from_now_on(id);
         let keys = self.clone();
-        // Neither who reports nor how long it takes tells anything.
-        tokio::spawn(async move { keys.revoke_shown(&key).await });
+        // Neither who reports nor how long it takes tells anything. That it is the key was shown: it is not asked again.
+        tokio::spawn(async move { keys.revoke_reported(id).await });
         Ok(true)
     }
 
@@ -82,15 +83,18 @@ impl ApiKeys {
         let _ = self.distrust(id);
     }
 
-    async fn revoke_shown(&self, key: &str) {
+    async fn revoke_reported(&self, id: KeyId) {
         let mut pauses = AGAIN.into_iter();
         loop {
-            let error = match self.revoke_leaked(key).await {
-                Err(error @ (KeyError::Store(_) | KeyError::Busy)) => error,
+            let error = match self.revoke(id, LEAKED).await {
+                // It holds for a record that can't be read, too.
+                Err(KeyError::Store(StoreError::Unreadable(..))) => return,
+                Err(error @ KeyError::Store(_)) => error,
                 _ => return,
             };
             let Some(pause) = pauses.next() else {
-                let detail = format!("a key that leaked is revoked in this process only: {error}");
+                let detail =
+                    format!("key `{id}` leaked, and is revoked in this process only: {error}");
                 self.emit(Severity::Error, "leak_not_stored", detail);
                 return;
             };
