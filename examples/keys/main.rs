@@ -20,8 +20,6 @@
 //! goes to standard error. The exit code is 0 if it is done, 1 if there is no such key or it is past that, 2 if the command line is
 //! wrong, and 3 if the store or the pepper is not to be had.
 
-#![allow(clippy::print_stderr, reason = "an example talks to its terminal")]
-
 mod command;
 
 use std::{
@@ -39,22 +37,18 @@ async fn main() -> ExitCode {
         io::stdin().take(1 << 16).read_to_string(&mut text)?;
         Ok(text)
     };
-    let (out, code) = match command::run(arguments, environment, input).await {
-        Ok(done) => {
-            eprint!("{}", done.said);
-            (done.out, done.code)
-        }
-        Err(failure) => {
-            eprintln!("keys: {failure}");
-            (String::new(), failure.code())
-        }
+    let (out, mut said, mut code) = match command::run(arguments, environment, input).await {
+        Ok(done) => (done.out, done.said, done.code),
+        Err(failure) => (String::new(), format!("keys: {failure}\n"), failure.code()),
     };
-    // A key that nobody gets is lost, and that is worth an error.
-    match io::stdout().write_all(out.as_bytes()) {
-        Ok(()) => ExitCode::from(code),
-        Err(error) => {
-            eprintln!("keys: standard output: {error}");
-            ExitCode::from(3)
-        }
+    // First: a key that nobody gets is lost, and that is worth an error.
+    let mut output = io::stdout();
+    let written = output.write_all(out.as_bytes());
+    if let Err(error) = written.and_then(|()| output.flush()) {
+        said.push_str(&format!("keys: standard output: {error}\n"));
+        code = 3;
     }
+    // Unlike `eprint!` it does not panic where nobody listens.
+    let _ = io::stderr().write_all(said.as_bytes());
+    ExitCode::from(code)
 }

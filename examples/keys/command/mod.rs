@@ -84,9 +84,14 @@ async fn act(
             let Some(new) = rotated? else {
                 return Ok(unknown(id));
             };
-            let deadline = keys.inspect(id).await?.map(|old| old.expires_at);
-            let deadline = deadline.map(show::time).unwrap_or_default();
-            let said = format!("the old key `{id}` is good until {deadline}\n");
+            // The new key is shown whatever the store says now: nobody has it otherwise.
+            let said = match keys.inspect(id).await {
+                Ok(Some(old)) => {
+                    let deadline = show::time(old.expires_at);
+                    format!("the old key `{id}` is good until {deadline}\n")
+                }
+                _ => format!("the old key `{id}` can't be asked about\n"),
+            };
             Ok(handed_out(&new, json, said))
         }
         Action::List => list(keys, json).await,
