@@ -5,6 +5,7 @@
 //! without end, `tests/seeds.rs` for a few seconds.
 
 mod answer;
+mod api_key;
 mod call_body;
 mod call_headers;
 mod challenge;
@@ -17,6 +18,7 @@ mod host;
 mod issuer;
 mod json;
 mod jwks;
+mod key_record;
 mod lines;
 mod list;
 mod origin;
@@ -35,6 +37,7 @@ mod sse;
 mod token;
 
 pub use answer::answer;
+pub use api_key::api_key;
 pub use call_body::call_body;
 pub use call_headers::call_headers;
 pub use challenge::challenge;
@@ -45,6 +48,7 @@ pub use forwarded::forwarded;
 pub use header::header;
 pub use host::host;
 pub use jwks::jwks;
+pub use key_record::key_record;
 pub use list::list;
 pub use origin::origin;
 pub use proof::proof;
@@ -66,6 +70,7 @@ pub type Oracle = fn(&[u8]);
 /// Every target by its name, which is also that of its seeds and of its dictionary.
 pub const TARGETS: &[(&str, Oracle)] = &[
     ("answer", answer),
+    ("api_key", api_key),
     ("call_body", call_body),
     ("call_headers", call_headers),
     ("challenge", challenge),
@@ -76,6 +81,7 @@ pub const TARGETS: &[(&str, Oracle)] = &[
     ("header", header),
     ("host", host),
     ("jwks", jwks),
+    ("key_record", key_record),
     ("list", list),
     ("origin", origin),
     ("proof", proof),

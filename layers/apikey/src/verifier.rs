@@ -9,7 +9,7 @@ use bartizan_lookup::{Found as _, Judgement, Lookups, Refusal, Verdict, Waiter};
 use http::{HeaderName, HeaderValue};
 
 use crate::{
-    KeyForm,
+    KeyForm, KeyId,
     lookup::{GoodKey, Proof, Question, StoreLookup},
     uses::Uses,
 };
@@ -190,6 +190,15 @@ impl Judge {
         self.lookups.judge(text, question, from)
     }
 
+    /// The id that a text names which has the form of a key.
+    fn id_in(&self, text: &str) -> Option<KeyId> {
+        #[cfg(feature = "attenuation")]
+        let presented = self.form.read_any(text);
+        #[cfg(not(feature = "attenuation"))]
+        let presented = self.form.read(text);
+        presented.ok().map(|presented| presented.id)
+    }
+
     pub(crate) async fn settled(&self, judged: Judged) -> Verdict<GoodKey> {
         match judged {
             Judged::Done(verdict) => verdict,
@@ -268,12 +277,23 @@ impl Authenticator for ApiKeyVerifier {
             .presented(credentials)
             .map_or("", |(text, _)| text);
         match self.judge.judge(text, from) {
-            Judged::Done(verdict) => self.conclude(verdict, from, context).into(),
+            Judged::Done(verdict) => {
+                let concluded = self.conclude(verdict, from, context);
+                if concluded.is_err() {
+                    note_refused(context, || self.judge.id_in(text));
+                }
+                concluded.into()
+            }
             waiting => {
                 let (verifier, context) = (self.clone(), context.clone());
+                let id = context.trail().and_then(|_| self.judge.id_in(text));
                 Verification::Pending(Box::pin(async move {
                     let verdict = verifier.judge.settled(waiting).await;
-                    verifier.conclude(verdict, from, &context)
+                    let concluded = verifier.conclude(verdict, from, &context);
+                    if concluded.is_err() {
+                        note_refused(&context, || id);
+                    }
+                    concluded
                 }))
             }
         }
@@ -285,6 +305,13 @@ impl Authenticator for ApiKeyVerifier {
 
     fn credential_headers(&self) -> &[HeaderName] {
         &self.judge.headers
+    }
+}
+
+/// For the record: which key it is that was refused, be there one or not. The answer does not tell.
+fn note_refused(context: &SecurityContext, id: impl FnOnce() -> Option<KeyId>) {
+    if let Some(id) = context.trail().and_then(|_| id()) {
+        note!("apikey", context, "key_refused", format!("key `{id}`"));
     }
 }
 

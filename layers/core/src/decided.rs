@@ -84,7 +84,7 @@ impl Decided {
         self.is_unclear = true;
     }
 
-    /// Roles counted that the credential does not name.
+    /// Roles counted that the credential does not name, or capabilities that it grants itself.
     pub fn granted(&mut self) {
         self.is_granted = true;
     }
@@ -134,7 +134,7 @@ impl Decided {
         self.is_limited
     }
 
-    /// Whether roles counted that the credential does not name.
+    /// Whether roles counted that the credential does not name, or capabilities that it grants itself.
     pub fn is_granted(&self) -> bool {
         self.is_granted
     }

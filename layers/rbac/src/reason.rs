@@ -160,7 +160,9 @@ impl Policy {
         if decision == Decision::Forbidden && operation.is_unclear() {
             decided.unclear();
         }
-        if asker.is_some_and(|asker| asker.has_grants) {
+        let beside_roles =
+            |asker: &Asker<'_>| asker.has_grants || asker.principal.capabilities().len() > 0;
+        if asker.is_some_and(beside_roles) {
             decided.granted();
         }
         if asker.is_some_and(|asker| !operation.is_all_within_limits(asker.principal)) {

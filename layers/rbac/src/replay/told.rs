@@ -13,7 +13,8 @@ pub enum Untold {
     Name,
     /// Some of the roles are not recorded, and it hangs on them.
     Roles,
-    /// Roles that were granted for a time are not recorded, and it hangs on them.
+    /// Roles that were granted for a time, and capabilities of the credential's own, are not recorded, and it hangs on
+    /// them.
     Grants,
     /// Some of the scopes are not recorded, and it hangs on them.
     Scopes,
