@@ -23,6 +23,7 @@ mod hidden;
 mod identity;
 #[cfg(unix)]
 mod keys;
+mod keys_and_tokens;
 mod limits;
 mod lists;
 mod metrics;
