@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::{
     Argon2idHash, BcryptHash, ImportConfig, KeyRecord, SecretHash, Upgrade,
     imported_form::{ImportedForm, ImportedText},
-    lookup::{GoodKey, StoreLookup, trouble},
+    lookup::{GoodKey, StoreLookup, replaced, trouble},
     patience::PATIENCE,
     slow_hashes::{NotRun, SlowHashes, hash_argon2id, is_hash_of},
     slow_throttle::SlowThrottle,
@@ -79,7 +79,15 @@ impl ImportedKeys {
                 Err(fault) => Err(self.refuse(question, fault, until, interest).await?),
             });
         };
-        if let Err(fault) = self.run(question, task, until, Some(interest)).await? {
+        let environment = &record.grant.environment;
+        let stands = self.records.check_standing(&record, environment);
+        let is_refused = matches!(task, Task::Decoy(_)) || stands.is_err();
+        let ran = self.run(question, task, until, Some(interest)).await;
+        let ran = ran.map_err(|trouble| match is_refused {
+            true => trouble.blamed_on(Blame::Outdated),
+            false => trouble,
+        });
+        if let Err(fault) = ran? {
             return Ok(Err(fault));
         }
         let found = self.conclude(question, &record);
@@ -98,7 +106,9 @@ impl ImportedKeys {
         interest: &Interest,
     ) -> Result<Fault, Trouble> {
         let task = Task::Decoy(fault);
-        let refused = self.run(question, task, until, Some(interest)).await?;
+        let refused = self.run(question, task, until, Some(interest)).await;
+        // That there is no room for it must not keep anybody in by what was known before.
+        let refused = refused.map_err(|trouble| trouble.blamed_on(Blame::Outdated))?;
         Ok(refused.err().unwrap_or(fault))
     }
 
@@ -166,8 +176,7 @@ impl ImportedKeys {
         let work = {
             let (text, verified) = (Arc::clone(&question.text), Arc::clone(&self.verified));
             let fingerprint = self.fingerprint(question);
-            let age = Duration::from_secs(self.config.verified_age_seconds);
-            let until = self.monotonic().saturating_add(age);
+            let until = self.verified_until();
             let is_decoy = fault.is_some();
             move || {
                 if is_decoy {
@@ -233,13 +242,19 @@ impl ImportedKeys {
             return self.records.write(record);
         }
         let (slow, records) = (Arc::clone(&self.slow), self.records.clone());
+        let (fingerprint, verified) = (self.fingerprint(question), Arc::clone(&self.verified));
+        let verified_until = self.verified_until();
         // Looks run in tasks, on a runtime with a timer.
         tokio::spawn(async move {
             let until = Instant::now() + PATIENCE;
             let work = move || hash_argon2id(cost, text.hashed());
             if let Ok(Some(hash)) = slow.run(until, None, work).await {
-                record.hash = hash;
-                records.write(record);
+                record.hash = hash.clone();
+                // It is the hash of this secret, so its owner needs no slow hash to be let in (RL-5).
+                if replaced(&*records.store, record).await {
+                    let (bytes, until) = (size_of::<Verified>(), verified_until);
+                    verified.remember(fingerprint, bytes, Arc::new(Verified { hash, until }));
+                }
             }
         });
     }
@@ -287,6 +302,12 @@ impl ImportedKeys {
 
     fn fingerprint(&self, question: &ImportedQuestion) -> Fingerprint {
         self.verified.fingerprint(question.text.text())
+    }
+
+    /// Until when it is believed that a secret verified now.
+    fn verified_until(&self) -> Duration {
+        let age = Duration::from_secs(self.config.verified_age_seconds);
+        self.monotonic().saturating_add(age)
     }
 
     fn monotonic(&self) -> Duration {

@@ -183,7 +183,7 @@ impl StoreLookup {
     pub(crate) fn write(&self, record: KeyRecord) {
         let store = Arc::clone(&self.store);
         // Looks run in tasks, on a runtime with a timer.
-        tokio::spawn(async move { timeout(PATIENCE, store.replace(record)).await });
+        tokio::spawn(async move { replaced(&*store, record).await });
     }
 
     /// One hash, whatever becomes of the key.
@@ -296,6 +296,12 @@ impl StoreLookup {
     pub(crate) fn now(&self) -> u64 {
         self.clock.wall().as_secs()
     }
+}
+
+/// Whether the store took the record, as far as is known.
+pub(crate) async fn replaced(store: &dyn KeyStore, record: KeyRecord) -> bool {
+    let replaced = timeout(PATIENCE, store.replace(record)).await;
+    matches!(replaced, Ok(Ok(())))
 }
 
 pub(crate) fn compiled(limits: &KeyLimits) -> Result<Option<CredentialLimits>, Fault> {

@@ -151,6 +151,12 @@ impl Peppers {
         Some(pepper.over_public(id, key).verify_slice(mac).is_ok())
     }
 
+    /// Whether a key with this hash could be good here.
+    #[cfg(feature = "attenuation")]
+    pub(crate) fn knows(&self, hash: &SecretHash) -> bool {
+        matches!(hash, SecretHash::Hmac { pepper, .. } if self.find(*pepper).is_some())
+    }
+
     /// Keeps it under the current pepper, if it is vouched for under an older one; whether it was.
     #[cfg(feature = "attenuation")]
     pub(crate) fn vouch_anew(&self, id: KeyId, key: &mut VerifyingKey) -> bool {

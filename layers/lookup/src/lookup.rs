@@ -73,6 +73,9 @@ pub enum Blame {
     /// Nobody, not even the credential: this server has no room for the question at the moment. What was known
     /// stands, and nothing is remembered.
     Room,
+    /// The same, of a credential of which it is known that it is not good: what was known stands no more, so that
+    /// whoever takes up all the room prolongs nothing by it.
+    Outdated,
     /// Nobody: it may be the credential that the provider does not like.
     Nobody,
     /// Whoever has the credential: a question that is asked with it is answered by what its user may do,

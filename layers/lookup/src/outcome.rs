@@ -65,7 +65,10 @@ impl<L: Lookup> Lookups<L> {
         permission: Permission,
         trouble: Trouble,
     ) -> Outcome<L::Found> {
-        if trouble.blame == Blame::Room {
+        if matches!(trouble.blame, Blame::Room | Blame::Outdated) {
+            if trouble.blame == Blame::Outdated {
+                self.memory.forget_good(token);
+            }
             self.breakers.passed_over(permission);
             let after = trouble.retry_after.unwrap_or(SHORTLY);
             let after = after.clamp(SHORTLY, LONGEST);

@@ -33,7 +33,9 @@ impl StoreLookup {
             });
         };
         let fault = match self.peppers.is_vouched(*id, key) {
-            Some(true) => None,
+            Some(true) if self.peppers.knows(&record.hash) => None,
+            // The key is refused, and its children with it.
+            Some(true) => Some("the key was hashed under a pepper that is not here"),
             Some(false) => Some("the public key is not one that was issued here"),
             None => {
                 self.peppers.verify_nothing(*id, last.secret());

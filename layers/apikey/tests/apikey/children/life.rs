@@ -133,6 +133,23 @@ async fn a_public_key_of_an_older_pepper_is_kept_anew_when_a_child_is_used() {
 }
 
 #[tokio::test]
+async fn a_key_whose_pepper_went_takes_its_children_with_it() {
+    let (clock, store) = (clock(), bartizan_apikey::MemoryStore::new());
+    let key = issue(&builder(store.clone(), &clock).build().unwrap()).await;
+    let new = || Peppers::new(2, Secret::from(vec![2; 32])).unwrap();
+    let both = new().and_older(1, Secret::from(vec![1; 32])).unwrap();
+    for (peppers, is_good) in [(both, true), (new(), false)] {
+        let keys = bartizan_apikey::ApiKeys::builder(form(), peppers, store.clone());
+        let keys = keys.clock(clock.clone()).build().unwrap();
+        assert_eq!(verify(&keys, child(&key).text()).await.is_ok(), is_good);
+        tokio::task::yield_now().await;
+        if !is_good {
+            assert!(verify(&keys, key.text()).await.is_err());
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_chain_has_at_most_four_links_and_ends_where_it_says_so() {
     let (keys, _) = keys(&clock());
     let mut child = held(&issue(&keys).await);
