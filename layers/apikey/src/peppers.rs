@@ -9,7 +9,7 @@ use crate::VerifyingKey;
 use crate::{ApiKeyConfigError, KeyId, SecretHash, secret::KeySecret};
 
 /// The secrets of the server under which secrets of keys are hashed: a store that was stolen alone tells
-/// nothing, and can't be written into so that another key verifies.
+/// nothing, and can't be written into so that another key verifies. Keys of other systems are under none.
 ///
 /// A ring: new keys are hashed under the current pepper, and older ones verify under theirs as long as it is
 /// here. To change it: first give the new one to all processes as an older one, then make it current, and keep
