@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use bartizan::{
     AddressLimitLayer, AuditLayer, AuthLayer, CallLayer, CorsLayer, JwtLayer, JwtVerifier,
     NetworkLayer, Principal, RateLimitLayer, RbacLayer, SecurityHeadersLayer, SessionLayer,
+    ValidateLayer,
     audit::Records,
     identify,
     ratelimit::{AddressLimits, Quota, RateLimits},
@@ -117,6 +118,16 @@ layer_contract!(
     || RbacLayer::new(Arc::clone(&POLICY)),
     || by("ann", "viewer"),
     || by("ann", "nobody")
+);
+layer_contract!(
+    validate,
+    || {
+        let schema = json!({"type": "object", "additionalProperties": false});
+        let layer = ValidateLayer::new().without_learning();
+        layer.schema("whoami", &schema.to_string()).unwrap()
+    },
+    || admitted(),
+    || request().body("{broken").build()
 );
 
 const PLENTY: u32 = 1_000_000;

@@ -11,6 +11,7 @@
 mod adversarial;
 mod answers;
 mod approvals;
+mod arguments;
 mod audit;
 mod clients;
 mod conformance;
