@@ -14,7 +14,8 @@ use rusqlite::Connection;
 /// Records in a file of SQLite, for the processes of one machine. Clones share it.
 ///
 /// A change that returned is on the disk (write-ahead log, `synchronous=FULL`). Readers wait for no writer, and one
-/// writer for another at most five seconds. Work is done on tokio's blocking threads, at most five at a time.
+/// writer for another at most five seconds. Work is done on tokio's blocking threads, at most
+/// five at a time; reads on a runtime of several threads in place (`block_in_place`).
 ///
 /// SQLite is linked in. Its file must be on a disk of this machine: locks over a network don't hold. Once the file is
 /// away, or another one took its place, nothing is read or changed any more: open it again.
@@ -51,7 +52,7 @@ impl SqliteStore {
         let readers = readers?;
         place.check().map_err(OpenError::database)?;
         Ok(Self(Arc::new(Connections {
-            readers: Pool::new(readers),
+            readers: Pool::brief(readers),
             writer: Pool::new(vec![writer]),
             place: Arc::new(place),
         })))

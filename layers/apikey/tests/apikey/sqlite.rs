@@ -181,3 +181,21 @@ async fn a_file_that_another_one_took_the_place_of_is_not_asked_any_more() {
     std::fs::remove_file(place.path()).unwrap();
     assert!(store.get(record.id).await.is_err());
 }
+
+#[test]
+fn keys_are_read_on_runtimes_of_one_thread_and_of_several_and_in_a_local_set() {
+    use tokio::{runtime::Builder, task::LocalSet};
+    async fn reads() {
+        let place = place().await;
+        let store = place.open().await;
+        let record = record().await;
+        store.insert(record.clone()).await.unwrap();
+        assert_eq!(store.get(record.id).await.unwrap(), Some(record));
+    }
+    let one = Builder::new_current_thread().enable_all().build().unwrap();
+    let several = Builder::new_multi_thread().enable_all().build().unwrap();
+    for runtime in [one, several] {
+        runtime.block_on(reads());
+        LocalSet::new().block_on(&runtime, reads());
+    }
+}
