@@ -99,7 +99,8 @@ impl Chain {
     /// About how many bytes what it narrows takes, patterns that were read included.
     pub(super) fn bytes(&self) -> usize {
         let bodies = self.blocks.iter().map(Block::bytes);
-        bodies.sum::<usize>().saturating_mul(4)
+        // A pattern of few letters takes some eight times as much once it is read, compiled, and said again for the record.
+        bodies.sum::<usize>().saturating_mul(8)
     }
 
     /// Whether a link says that it has ended.
