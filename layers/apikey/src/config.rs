@@ -1,4 +1,4 @@
-use std::{ops::RangeInclusive, time::Duration};
+use std::time::Duration;
 
 use bartizan_lookup::{Ages, Settings};
 
@@ -86,12 +86,7 @@ impl ApiKeyConfig {
     }
 
     fn check(&self) -> Result<(), ApiKeyConfigError> {
-        let check = |setting, value: u64, range: RangeInclusive<u64>| {
-            let is_in_range = range.contains(&value).then_some(());
-            is_in_range.ok_or_else(|| {
-                ApiKeyConfigError::new(setting, value.to_string(), "is out of range")
-            })
-        };
+        let check = ApiKeyConfigError::in_range;
         check("key_age_seconds", self.key_age_seconds, 1..=3600)?;
         check("stale_age_seconds", self.stale_age_seconds, 0..=86_400)?;
         check("refused_age_seconds", self.refused_age_seconds, 0..=300)?;

@@ -94,12 +94,7 @@ impl ImportConfig {
     }
 
     pub(crate) fn check(&self) -> Result<(), ApiKeyConfigError> {
-        let check = |setting, value: u64, range: std::ops::RangeInclusive<u64>| {
-            let is_in_range = range.contains(&value).then_some(());
-            is_in_range.ok_or_else(|| {
-                ApiKeyConfigError::new(setting, value.to_string(), "is out of range")
-            })
-        };
+        let check = ApiKeyConfigError::in_range;
         check("concurrency", self.concurrency.unwrap_or(1) as u64, 1..=64)?;
         check("max_waiting", self.max_waiting as u64, 0..=10_000)?;
         check("per_minute", self.per_minute.into(), 1..=100_000)?;

@@ -134,15 +134,7 @@ impl JwtConfig {
 
     /// Checks what can be checked setting by setting.
     pub(crate) fn check(&self) -> Result<(), JwtConfigError> {
-        let in_range = |setting, value: u64, range: std::ops::RangeInclusive<u64>| {
-            range.contains(&value).then_some(()).ok_or_else(|| {
-                JwtConfigError::new(
-                    setting,
-                    value.to_string(),
-                    "is out of range: see its documentation",
-                )
-            })
-        };
+        let in_range = JwtConfigError::in_range;
         in_range("leeway_seconds", self.leeway_seconds, 0..=300)?;
         if let Some(lifetime) = self.max_token_lifetime_seconds {
             in_range("max_token_lifetime_seconds", lifetime, 60..=u64::MAX)?;

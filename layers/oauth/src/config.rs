@@ -1,4 +1,4 @@
-use std::{ops::RangeInclusive, time::Duration};
+use std::time::Duration;
 
 use bartizan_lookup::{Ages, Settings};
 
@@ -102,11 +102,7 @@ impl Default for OpaqueConfig {
 
 impl OpaqueConfig {
     pub(crate) fn check(&self) -> Result<(), OAuthConfigError> {
-        let check = |setting, value: u64, range: RangeInclusive<u64>| {
-            let is_in_range = range.contains(&value).then_some(());
-            is_in_range
-                .ok_or_else(|| OAuthConfigError::new(setting, value.to_string(), "is out of range"))
-        };
+        let check = OAuthConfigError::in_range;
         check("max_token_bytes", self.max_token_bytes as u64, 64..=65_536)?;
         let capacity = self.token_cache_capacity as u64;
         check("token_cache_capacity", capacity, 1..=1_000_000)?;

@@ -1,4 +1,4 @@
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, ops::RangeInclusive};
 
 use bartizan_core::printable;
 
@@ -32,6 +32,21 @@ impl TokenConfigError {
             value: None,
             problem,
         }
+    }
+
+    /// Whether a number is in the range that its setting's documentation tells.
+    ///
+    /// # Errors
+    ///
+    /// If it is not; the error names the setting and the number.
+    pub fn in_range(
+        setting: &'static str,
+        value: u64,
+        range: RangeInclusive<u64>,
+    ) -> Result<(), Self> {
+        let problem = "is out of range: see its documentation";
+        let is_in_range = range.contains(&value).then_some(());
+        is_in_range.ok_or_else(|| Self::new(setting, value.to_string(), problem))
     }
 
     /// The setting at fault as it is called in the configuration.
