@@ -15,7 +15,8 @@ use bartizan::{
 use serde_json::{Value, json};
 
 use crate::readings::admitted;
-use methods::{OF_LINT, of_rmcp};
+use bartizan_core::names::METHODS;
+use methods::of_rmcp;
 
 /// Methods that no revision has clients send, or that are written otherwise.
 const UNKNOWN: [&str; 14] = [
@@ -84,7 +85,7 @@ fn operations() -> Vec<Operation> {
     let known: BTreeSet<String> = of_rmcp()
         .into_iter()
         .map(|method| method.name)
-        .chain(OF_LINT.map(str::to_owned))
+        .chain(METHODS.map(str::to_owned))
         .collect();
     let unknown = UNKNOWN.map(str::to_owned);
     let mut all = Vec::new();
@@ -219,7 +220,7 @@ fn tr_28_methods_that_nobody_knows_are_denied_to_all() {
 fn lint_knows_the_methods_of_rmcp_and_these_others() {
     let of_rmcp: BTreeSet<_> = of_rmcp().into_iter().map(|method| method.name).collect();
     assert!(of_rmcp.len() > 20, "{of_rmcp:?}");
-    let of_lint: BTreeSet<_> = OF_LINT.map(str::to_owned).into();
+    let of_lint: BTreeSet<_> = METHODS.map(str::to_owned).into();
     let missing: Vec<_> = of_rmcp.difference(&of_lint).collect();
     assert!(missing.is_empty(), "not in rbac's list: {missing:?}");
     let besides: Vec<_> = of_lint.difference(&of_rmcp).collect();

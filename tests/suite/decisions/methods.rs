@@ -1,12 +1,6 @@
-#[path = "../../../layers/rbac/src/lint/methods.rs"]
-mod lint;
-
 use rmcp::model::{ClientNotification, ClientRequest};
 use schemars::schema_for;
 use serde_json::Value;
-
-/// What rbac's lint takes for methods of MCP.
-pub(super) const OF_LINT: [&str; lint::OF_MCP.len()] = lint::OF_MCP;
 
 /// A method of rmcp's model.
 #[derive(Debug)]

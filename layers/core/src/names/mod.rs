@@ -19,10 +19,12 @@
 mod authority;
 pub mod capability;
 mod glob;
+mod methods;
 mod pattern;
 pub mod uri;
 
 pub use glob::Glob;
+pub use methods::METHODS;
 pub use pattern::{Pattern, Shape};
 
 /// Longest name or URI that is judged, in bytes.

@@ -2,12 +2,11 @@
 
 mod catalog;
 mod finding;
-mod methods;
 
 pub use catalog::Catalog;
 pub use finding::{LintError, LintFinding};
 
-use bartizan_core::names::uri;
+use bartizan_core::names::{METHODS, uri};
 
 use crate::{
     Operation, Policy,
@@ -87,7 +86,7 @@ impl Policy {
             Speaks::Tools => catalog.tools.as_deref().map(any),
             Speaks::Prompts => catalog.prompts.as_deref().map(any),
             Speaks::Methods => {
-                let known = methods::OF_MCP.iter().any(|method| rule.speaks_of(method));
+                let known = METHODS.iter().any(|method| rule.speaks_of(method));
                 Some(known || any(&catalog.methods))
             }
             Speaks::Resources => {

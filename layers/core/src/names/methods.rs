@@ -1,5 +1,5 @@
-/// What clients send, by all revisions of MCP.
-pub(super) const OF_MCP: [&str; 29] = [
+/// What clients send, by all revisions of MCP. Extensions have more.
+pub const METHODS: [&str; 29] = [
     "completion/complete",
     "initialize",
     "logging/setLevel",
