@@ -121,6 +121,8 @@ kinds! {
     HeadersTooLarge: "headers_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, 431, "the headers are too large";
     /// Too many requests (RL-2).
     RateLimited: "rate_limited", TOO_MANY_REQUESTS, 429, "too many requests";
+    /// `server/discover` or `initialize` too often: a client that is answered 4xx takes the server for an older one (TR-3).
+    DiscoveryLimited: "discovery_limited", SERVICE_UNAVAILABLE, 503, "too many requests";
     /// As much is under way as the server bears; nobody in particular is at fault (RL-2).
     Saturated: "saturated", SERVICE_UNAVAILABLE, 503, "too much is under way";
     /// What the guard needs is down (AC-16).

@@ -63,7 +63,7 @@ impl Denial {
     /// The problem type of a limit that refuses before anybody knows what to answer to.
     fn problem_type(&self, context: &SecurityContext) -> Option<&'static str> {
         let problem = match self.kind() {
-            DenialKind::RateLimited => "quota-exceeded",
+            DenialKind::RateLimited | DenialKind::DiscoveryLimited => "quota-exceeded",
             DenialKind::Saturated => "temporary-reduced-capacity",
             _ => return None,
         };

@@ -11,7 +11,7 @@ use crate::{
     asked::Asked,
     fields::{self, Fields, Telling},
     limiter::{Exhausted, Permit},
-    methods::is_apart,
+    methods::{is_apart, is_discovery},
     parties::Parties,
     shared::Shared,
     tier::Limit,
@@ -72,7 +72,7 @@ impl JudgeCall for RateLimitRules {
         }
         let (admitted, permit) = match self.shared.decide(limits, &mut asked) {
             Ok(admitted) => admitted,
-            Err(exhausted) => return Err(refused(&exhausted, limits.telling)),
+            Err(exhausted) => return Err(refused(&exhausted, limits.telling, call.method())),
         };
         if let Some(rule) = admitted.would_refuse {
             note!("ratelimit", context, "would_refuse", rule.reason.clone());
@@ -120,11 +120,13 @@ impl Pass for Told {
 }
 
 /// The refusal, which names the tier to the operator.
-pub(crate) fn refused(exhausted: &Exhausted<'_>, telling: Telling) -> Denial {
+pub(crate) fn refused(exhausted: &Exhausted<'_>, telling: Telling, method: &str) -> Denial {
     let rule = exhausted.rule;
     let kind = match rule.limit {
         // Nobody in particular has too many.
         Limit::Open(_) if rule.is_single() => DenialKind::Saturated,
+        // After a 4xx a client would speak an older protocol (TR-3).
+        _ if is_discovery(method) => DenialKind::DiscoveryLimited,
         _ => DenialKind::RateLimited,
     };
     let denial = Denial::new(kind, rule.reason.clone()).with_retry_after(exhausted.wait);

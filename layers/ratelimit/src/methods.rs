@@ -13,9 +13,14 @@ pub(crate) fn is_listened_on(method: &str) -> bool {
     method == "subscriptions/listen"
 }
 
+/// Whether a client finds out by it what the server speaks.
+pub(crate) fn is_discovery(method: &str) -> bool {
+    DISCOVERY.contains(&method)
+}
+
 /// Whether it takes from buckets of its own only.
 pub(crate) fn is_apart(method: &str) -> bool {
-    method == PING || DISCOVERY.contains(&method)
+    method == PING || is_discovery(method)
 }
 
 /// The name that a method counts under: all that MCP does not know share a bucket, so that inventing one earns nothing.

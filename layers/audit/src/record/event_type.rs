@@ -23,7 +23,7 @@ fn refusal(kind: DenialKind) -> &'static str {
         | Kind::ApprovalUnknown
         | Kind::SessionUnknown
         | Kind::TaskUnknown => "authorization_denied",
-        Kind::RateLimited | Kind::Saturated => "rate_limited",
+        Kind::RateLimited | Kind::DiscoveryLimited | Kind::Saturated => "rate_limited",
         Kind::OriginRefused
         | Kind::HostRefused
         | Kind::HostMalformed

@@ -88,7 +88,8 @@ fn judge(
     }
     let limits = &**shared.current();
     let parties = Parties::new(shared.keys(), limits.prefixes, None, headers, context);
-    let plan = match said_method(headers) {
+    let said = said_method(headers);
+    let plan = match said {
         Some(method) => limits.plans.of_method(method),
         None => limits.plans.of_any(),
     };
@@ -96,7 +97,10 @@ fn judge(
     limits.ask(&mut asked, plan, &parties, 0);
     let (admitted, permit) = match shared.decide(limits, &mut asked) {
         Ok(admitted) => admitted,
-        Err(exhausted) => return Err(refused(&exhausted, Telling::default())),
+        Err(exhausted) => {
+            let said = said.unwrap_or_default();
+            return Err(refused(&exhausted, Telling::default(), said));
+        }
     };
     if let Some(rule) = admitted.would_refuse {
         note!(

@@ -87,13 +87,35 @@ async fn rl_10_discovery_has_a_bucket_per_address_that_a_flood_of_calls_leaves_a
     assert_eq!(status(&limits, initialize).await, 200);
     assert_eq!(
         status(&limits, discover()).await,
-        429,
-        "a lie gains this much and no more"
+        503,
+        "TR-3; a lie gains this much and no more"
     );
     let near = good()
         .from("192.0.2.1")
         .header("mcp-method", "Server/Discover");
     assert_eq!(status(&limits, near).await, 429);
+}
+
+#[tokio::test]
+async fn tr_3_an_address_that_failed_too_often_is_told_503_where_it_says_discovery() {
+    let limits = limits(|l| l.failed_authentication(quota(6, 1)));
+    assert_eq!(status(&limits, bad().from("192.0.2.1")).await, 401);
+    let ask = |name| good().from("192.0.2.1").header("mcp-method", name);
+    for (name, expected) in [
+        ("server/discover", 503),
+        ("initialize", 503),
+        ("ping", 429),
+        ("tools/list", 429),
+    ] {
+        let refused = ask(name).to(&fenced(limits.clone())).await;
+        assert_eq!(refused.status(), expected, "{name}");
+        assert_eq!(header(&refused, "retry-after"), Some("10"));
+        let body = text(refused).await;
+        assert!(
+            body.contains("#quota-exceeded") && body.contains("failed_authentication"),
+            "{body}"
+        );
+    }
 }
 
 #[tokio::test]

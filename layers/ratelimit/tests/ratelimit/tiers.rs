@@ -1,7 +1,7 @@
 //! Which bucket a call takes from.
 
-use bartizan_core::{Clock, Principal};
-use bartizan_ratelimit::{RateLimits, RateLimitsBuilder};
+use bartizan_core::{Clock, DenialKind, Principal};
+use bartizan_ratelimit::{By, RateLimits, RateLimitsBuilder, Tier};
 
 use crate::common::*;
 
@@ -173,7 +173,7 @@ async fn rl_10_a_flood_of_calls_leaves_discovery_its_bucket() {
     });
     statuses(&limits, 50, || tool("t").by("ann")).await;
     let discover = || method("server/discover", "{}").by("ann");
-    assert_eq!(statuses(&limits, 3, discover).await, [200, 200, 429]);
+    assert_eq!(statuses(&limits, 3, discover).await, [200, 200, 503]);
     let initialize = || method("initialize", "{}").by("bob");
     assert_eq!(statuses(&limits, 1, initialize).await, [200]);
     let claimed = || tool("t").by("carl").header("mcp-method", "server/discover");
@@ -199,7 +199,57 @@ async fn tr_3_where_only_tools_are_limited_discovery_is_not() {
         .other_tools(quota(60, 1))
         .clock(clock());
     let chosen = chosen.discovery(quota(60, 1)).build().unwrap();
-    assert_eq!(statuses(&chosen, 2, discover).await, [200, 429]);
+    assert_eq!(statuses(&chosen, 2, discover).await, [200, 503]);
+}
+
+/// A 4xx makes clients speak an older protocol, or none: the answer is as for saturation, and says what it is.
+#[tokio::test]
+async fn tr_3_discovery_that_is_refused_is_503_with_its_wait_and_ping_is_429() {
+    let limits = limits(|l| l.account(quota(60, 1)).discovery(quota(6, 1)));
+    let service = guarded(limits.clone());
+    for name in ["server/discover", "initialize"] {
+        let who = format!("user of {name}");
+        let ask = || method(name, "{}").by(&who);
+        assert_eq!(ask().to(&service).await.status(), 200);
+        let refused = ask().to(&service).await;
+        assert_eq!(refused.status(), 503, "{name}");
+        assert_eq!(denial(&refused).kind(), DenialKind::DiscoveryLimited);
+        assert_eq!(header(&refused, "retry-after"), Some("10"));
+        assert_eq!(
+            header(&refused, "ratelimit"),
+            Some(r#""discovery";r=0;t=10"#)
+        );
+        let body = text(refused).await;
+        assert!(
+            body.contains(r#""id":"x7","error":{"code":503,"message":"too many requests""#),
+            "{body}"
+        );
+    }
+    let ping = || method("ping", "{}").by("ann");
+    assert_eq!(statuses(&limits, 2, ping).await, [200, 429]);
+}
+
+/// Whatever tier refuses it.
+#[tokio::test]
+async fn tr_3_a_tier_of_ones_own_that_refuses_discovery_says_503() {
+    for tier in [
+        Tier::rate("mine", quota(60, 1)).by(By::tenant()),
+        Tier::open("mine", 1).by(By::account()),
+    ] {
+        let limits = limits(|l| {
+            l.other_tools(quota(60, 9))
+                .tier(tier.methods(["server/discover"]))
+        });
+        let service = guarded(limits);
+        let ask = || method("server/discover", "{}").by("ann").to(&service);
+        let first = [ask().await, ask().await];
+        assert!(
+            first
+                .iter()
+                .all(|answer| matches!(answer.status().as_u16(), 200 | 503))
+        );
+        assert_eq!(ask().await.status(), 503);
+    }
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ where
     ensure(failing, || format!("a refusal of {}", head.status))?;
     let is_limit = matches!(
         denial.kind(),
-        DenialKind::RateLimited | DenialKind::Saturated
+        DenialKind::RateLimited | DenialKind::DiscoveryLimited | DenialKind::Saturated
     );
     let problem = "application/problem+json";
     let is_problem = is_limit
