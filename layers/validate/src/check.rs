@@ -58,7 +58,11 @@ where
             let denial = Denial::new(DenialKind::Internal, "the call was not read");
             return CheckFuture::refused(&SecurityContext::default(), denial);
         };
-        match self.rules.judge(self.known.as_deref(), call, context) {
+        let headers = request.headers();
+        match self
+            .rules
+            .judge(self.known.as_deref(), call, context, headers)
+        {
             Verdict::Pass => {
                 let watches = call.method() == "tools/list";
                 let watch = self.known.clone().filter(|_| watches);

@@ -1,6 +1,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use bartizan_core::{Call, CallLimits, Denial, DenialKind, Events, SecurityContext, admit};
+use http::HeaderMap;
 
 use crate::{
     ArgumentLimits, Fingerprint, Learning, OnChange, Pins, Schema, Violation, answer,
@@ -83,6 +84,7 @@ impl Rules {
         known: Option<&Known>,
         call: &Call,
         context: &SecurityContext,
+        headers: &HeaderMap,
     ) -> Verdict {
         if call.method() != "tools/call" {
             admit!("validate", context, "no_tool");
@@ -97,7 +99,7 @@ impl Rules {
             return self.fits(None, call, context);
         }
         match known.filter(|_| !own.is_some_and(|own| own.needs_no_schema)) {
-            Some(known) => match known.find(tool) {
+            Some(known) => match known.find(tool, context, headers) {
                 Found::Ask => Verdict::Ask,
                 found => self.judge_found(known, found, call, context),
             },

@@ -7,63 +7,146 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value;
 use tokio::time::Instant;
 
+use super::Learning;
 use crate::{Fingerprint, Schema, SchemaError};
 
-/// The tools of a server, as it listed them at some time.
+/// The tools of a server, as the last list had them, and of those that it lacks, as lists before had them.
 #[derive(Debug)]
-pub(crate) struct Catalog {
-    pub(super) tools: HashMap<Box<str>, Arc<Tool>>,
-    pub(super) learned: Instant,
-    pub(super) kept: Duration,
-    /// Whether something that passed was different.
-    is_outdated: AtomicBool,
+pub(super) struct Catalog {
+    tools: HashMap<Box<str>, Listed>,
+    /// When the last list was learned, and for how long it is kept.
+    learned: Instant,
+    kept: Duration,
+    /// How often the list was said to have changed before it was asked for.
+    pub(super) changes: u64,
+}
+
+/// A tool, as a list had it.
+#[derive(Debug, Clone)]
+pub(super) struct Listed {
+    pub(super) tool: Arc<Tool>,
+    /// When the first list had it, and when the last.
+    first: Instant,
+    last: Instant,
+    /// For how long that was to be kept.
+    kept: Duration,
 }
 
 /// A tool of the server's.
 #[derive(Debug)]
 pub(crate) struct Tool {
     pub(crate) fingerprint: Fingerprint,
-    input: Value,
+    /// The schema of its arguments, as JSON text.
+    input: Box<str>,
     /// Compiled when it is first needed.
     compiled: OnceLock<Result<Schema, SchemaError>>,
     is_told: AtomicBool,
 }
 
+/// What a list says, all pages of it.
+pub(super) struct List {
+    pub(super) tools: HashMap<Box<str>, Arc<Tool>>,
+    /// What it lists as two.
+    pub(super) ambiguous: Vec<Box<str>>,
+    pub(super) kept: Duration,
+    pub(super) changes: u64,
+}
+
 impl Catalog {
-    pub(super) fn new(tools: HashMap<Box<str>, Arc<Tool>>, kept: Duration) -> Self {
-        Self {
+    /// What is known after a list.
+    ///
+    /// A tool that it lacks stays until its own time is over: the list may be that of another caller, who does not see it. Of
+    /// such there are no more than one list may have, those first that are known longest, so that no list pushes out
+    /// what others brought.
+    pub(super) fn after(list: List, before: Option<&Self>, how: &Learning) -> Self {
+        let now = Instant::now();
+        let List {
             tools,
-            learned: Instant::now(),
+            ambiguous,
             kept,
-            is_outdated: AtomicBool::new(false),
+            changes,
+        } = list;
+        let mut former: Vec<_> = before
+            .into_iter()
+            .flat_map(|before| &before.tools)
+            .filter(|(name, former)| {
+                let is_here = tools.contains_key(*name) || ambiguous.contains(name);
+                !is_here && former.is_good(how.stale)
+            })
+            .collect();
+        former.sort_by(|(a, one), (b, other)| (one.first, a).cmp(&(other.first, b)));
+        let mut bytes = 0_usize;
+        let former = former
+            .into_iter()
+            .take(how.tools)
+            .take_while(|(name, former)| {
+                bytes = bytes.saturating_add(name.len() + former.tool.input.len());
+                bytes <= how.bytes
+            });
+        let former = former.map(|(name, former)| (name.clone(), former.clone()));
+        let former: Vec<_> = former.collect();
+        let listed = tools.into_iter().map(|(name, tool)| {
+            let before = before.and_then(|before| before.tools.get(&name));
+            let same = before.filter(|before| before.tool.fingerprint == tool.fingerprint);
+            let listed = Listed {
+                // It may be compiled.
+                tool: same.map_or(tool, |same| Arc::clone(&same.tool)),
+                first: before.map_or(now, |before| before.first),
+                last: now,
+                kept,
+            };
+            (name, listed)
+        });
+        Self {
+            tools: listed.chain(former).collect(),
+            learned: now,
+            kept,
+            changes,
         }
     }
 
-    pub(crate) fn tool(&self, name: &str) -> Option<&Arc<Tool>> {
+    pub(super) fn get(&self, name: &str) -> Option<&Listed> {
         self.tools.get(name)
     }
 
-    pub(super) fn outdate(&self) {
-        self.is_outdated.store(true, Ordering::Release);
-    }
-
-    pub(super) fn is_outdated(&self) -> bool {
-        self.is_outdated.load(Ordering::Acquire)
+    pub(super) fn len(&self) -> usize {
+        self.tools.len()
     }
 
     pub(super) fn age(&self) -> Duration {
         self.learned.elapsed()
     }
+
+    /// Whether its time is over.
+    pub(super) fn is_over(&self) -> bool {
+        self.age() >= self.kept
+    }
+
+    /// Whether it does although it can't be had anew.
+    pub(super) fn is_good(&self, stale: Duration) -> bool {
+        self.age() <= self.kept + stale
+    }
+}
+
+impl Listed {
+    /// Whether its time is over.
+    pub(super) fn is_over(&self) -> bool {
+        self.last.elapsed() >= self.kept
+    }
+
+    /// Whether it does although no list has it any more.
+    pub(super) fn is_good(&self, stale: Duration) -> bool {
+        self.last.elapsed() <= self.kept + stale
+    }
 }
 
 impl Tool {
-    pub(super) fn new(fingerprint: Fingerprint, input: Value) -> Self {
+    pub(super) fn new(fingerprint: Fingerprint, input: String) -> Self {
         Self {
             fingerprint,
-            input,
+            input: input.into(),
             compiled: OnceLock::new(),
             is_told: AtomicBool::new(false),
         }
@@ -71,7 +154,7 @@ impl Tool {
 
     /// The schema of its arguments.
     pub(crate) fn schema(&self) -> Result<&Schema, &SchemaError> {
-        let compile = || Schema::compile_value(&self.input);
+        let compile = || Schema::compile(&self.input);
         self.compiled.get_or_init(compile).as_ref()
     }
 

@@ -11,21 +11,22 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use tokio::{
-    sync::{AcquireError, OwnedSemaphorePermit, Semaphore},
-    time::{Sleep, sleep},
+    sync::watch::Receiver,
+    time::{Instant, Sleep, sleep, timeout_at},
 };
 use tower_service::Service;
 
 use super::{
     Found, Known,
     ask::Asker,
+    asks::{Asking, Turn},
     list::{NoPage, Page},
     read::Answer,
 };
 
 /// A call that waits for what is known of its tool.
 ///
-/// Of all that wait one asks; when its caller goes away, another does. What is left of the call is what it came
+/// Of all that wait one asks; when its caller goes away, is refused the list or gets it slowly, another does. What is left of the call is what it came
 /// with, and the service, which may have been used for asking.
 pub(crate) struct Learn<S, B, F, ResB> {
     known: Arc<Known>,
@@ -35,14 +36,20 @@ pub(crate) struct Learn<S, B, F, ResB> {
     tool: Box<str>,
     late: Pin<Box<Sleep>>,
     stage: Stage<F, ResB>,
-    permit: Option<OwnedSemaphorePermit>,
+    /// By what this caller is known.
+    caller: u64,
+    asking: Option<Asking>,
+    /// How often the list had changed when it was asked for.
+    changes: u64,
     pages: Vec<Page>,
     bytes: usize,
     is_ready: bool,
 }
 
 enum Stage<F, ResB> {
-    Wait(Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send + Sync>>),
+    /// Until somebody is done who asks.
+    Wait(Pin<Box<dyn Future<Output = Receiver<()>> + Send + Sync>>),
+    Look(Receiver<()>),
     Ask {
         cursor: Option<Box<str>>,
     },
@@ -72,16 +79,17 @@ impl<S, B, F, ResB> Learn<S, B, F, ResB> {
         call: &Call,
         context: &SecurityContext,
     ) -> Self {
-        let gate: Arc<Semaphore> = Arc::clone(&known.gate);
         Self {
             asker: Asker::of(&request, call, context),
             late: Box::pin(sleep(known.how.time)),
-            stage: Stage::Wait(Box::pin(gate.acquire_owned())),
+            stage: Stage::Look(known.asks.watch()),
+            caller: known.asks.key(context, request.headers()),
+            asking: None,
+            changes: 0,
             tool: call.name().unwrap_or_default().into(),
             known,
             service,
             request: Some(request),
-            permit: None,
             pages: Vec::new(),
             bytes: 0,
             is_ready: true,
@@ -102,23 +110,28 @@ where
                 self.give_up(NoPage("did not come in time"));
             }
             match &mut self.stage {
-                Stage::Wait(gate) => {
-                    let permit = ready!(gate.as_mut().poll(cx));
-                    // Whoever had it before may have learned enough.
-                    match self.known.find_fresh(&self.tool) {
+                Stage::Wait(ended) => self.stage = Stage::Look(ready!(ended.as_mut().poll(cx))),
+                Stage::Look(ended) => {
+                    // Whoever asked before may have learned enough.
+                    match self.known.find_fresh(&self.tool, || self.caller) {
                         Found::Ask => {}
                         found => {
                             self.stage = Stage::End(Some(Outcome::Found(found)));
                             continue;
                         }
                     }
-                    if let Some(why) = self.known.failed_lately() {
-                        self.end(why);
-                        continue;
+                    let again = self.known.again();
+                    match self.known.asks.turn(self.caller, again) {
+                        Turn::Ask(asking) => {
+                            self.asking = Some(asking);
+                            self.changes = self.known.changes();
+                            self.stage = Stage::Ask { cursor: None };
+                        }
+                        Turn::Wait(until) => {
+                            self.stage = Stage::Wait(Box::pin(end_of_one(ended.clone(), until)));
+                        }
+                        Turn::Failed(why) => self.end(why),
                     }
-                    // The gate is never closed.
-                    self.permit = permit.ok();
-                    self.stage = Stage::Ask { cursor: None };
                 }
                 Stage::Ask { cursor } => {
                     if !self.is_ready {
@@ -183,13 +196,12 @@ where
                 self.stage = Stage::Ask { cursor };
             }
             None => {
-                self.known.learn(std::mem::take(&mut self.pages));
-                self.permit = None;
-                let found = match self.known.find_fresh(&self.tool) {
-                    // It was learned just now.
-                    Found::Ask => Found::None,
-                    found => found,
-                };
+                self.known
+                    .learn(std::mem::take(&mut self.pages), self.changes);
+                if let Some(asking) = self.asking.take() {
+                    asking.end(None);
+                }
+                let found = self.known.find_learned(&self.tool);
                 self.stage = Stage::End(Some(Outcome::Found(found)));
             }
         }
@@ -197,19 +209,30 @@ where
 
     /// The asking failed.
     fn give_up(&mut self, why: NoPage) {
-        if self.permit.is_some() {
-            self.known.fail(why);
+        if let Some(asking) = self.asking.take() {
+            asking.end(Some(why));
+            self.known.tell_failure(why);
         }
         self.end(why);
     }
 
     /// What was known before may still do.
     fn end(&mut self, why: NoPage) {
-        self.permit = None;
         let stale = self.known.find_stale(&self.tool);
         let outcome = stale.map_or(Outcome::Failed(why), Outcome::Found);
         self.stage = Stage::End(Some(outcome));
     }
+}
+
+/// Until somebody's asking ended since the receiver looked, or the time came.
+async fn end_of_one(mut ended: Receiver<()>, until: Option<Instant>) -> Receiver<()> {
+    let changed = ended.changed();
+    // The sender lives as long as who waits.
+    let _ = match until {
+        Some(until) => timeout_at(until, changed).await.unwrap_or(Ok(())),
+        None => changed.await,
+    };
+    ended
 }
 
 impl<S, B, F, ResB> fmt::Debug for Learn<S, B, F, ResB> {

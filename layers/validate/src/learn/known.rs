@@ -1,16 +1,21 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use arc_swap::ArcSwapOption;
-use bartizan_core::{Event, Events, Severity, printable};
-use tokio::{sync::Semaphore, time::Instant};
+use bartizan_core::{Event, Events, SecurityContext, Severity, printable};
+use http::HeaderMap;
 
 use super::{
-    Catalog, LONGEST_KEPT, Learning, OnChange, Pins, SHORTEST_KEPT, Tool,
+    LONGEST_KEPT, Learning, OnChange, Pins, SHORTEST_KEPT, Tool,
+    asks::{Asks, LATELY},
+    catalog::{Catalog, List, Listed},
     list::{NoPage, Page},
 };
 
@@ -21,10 +26,9 @@ pub(crate) struct Known {
     on_change: OnChange,
     events: Events,
     catalog: ArcSwapOption<Catalog>,
-    /// Who has it, asks.
-    pub(super) gate: Arc<Semaphore>,
-    /// When it was last tried in vain, and why.
-    failed: Mutex<Option<(Instant, NoPage)>>,
+    /// How often the list was said to have changed.
+    changes: AtomicU64,
+    pub(super) asks: Arc<Asks>,
 }
 
 /// What is known of a tool.
@@ -39,9 +43,7 @@ pub(crate) enum Found {
     Ask,
 }
 
-/// Names that are not known make nobody ask more often.
-const UNKNOWN: Duration = Duration::from_secs(10);
-/// Nor does what changed or failed.
+/// Neither a change nor a failure makes the same list be asked for sooner.
 const AGAIN: Duration = Duration::from_secs(1);
 
 impl Known {
@@ -52,83 +54,101 @@ impl Known {
             on_change,
             events,
             catalog: ArcSwapOption::empty(),
-            gate: Arc::new(Semaphore::new(1)),
-            failed: Mutex::new(None),
+            changes: AtomicU64::new(0),
+            asks: Arc::new(Asks::new(how.time)),
         }
     }
 
     /// What a call finds.
-    pub(crate) fn find(&self, name: &str) -> Found {
-        let found = self.find_fresh(name);
+    pub(crate) fn find(&self, name: &str, context: &SecurityContext, headers: &HeaderMap) -> Found {
+        let key = || self.asks.key(context, headers);
+        let found = self.find_fresh(name, key);
         // What was known does until it is known better: nobody waits for who asks, nor asks again at once.
-        let is_asked = || self.gate.available_permits() == 0 || self.failed_lately().is_some();
-        match found {
-            Found::Ask if is_asked() => self.find_stale(name).unwrap_or(Found::Ask),
-            found => found,
+        if matches!(found, Found::Ask) && self.asks.are_busy(key()) {
+            match self.find_stale(name) {
+                Some(known @ (Found::Tool(_) | Found::Changed)) => known,
+                _ => Found::Ask,
+            }
+        } else {
+            found
         }
     }
 
-    /// What is known without a doubt.
-    pub(super) fn find_fresh(&self, name: &str) -> Found {
+    /// What is known without a doubt, by a caller with that key.
+    pub(super) fn find_fresh(&self, name: &str, key: impl Fn() -> u64) -> Found {
         let catalog = self.catalog.load();
         let Some(catalog) = &*catalog else {
             return Found::Ask;
         };
-        let age = catalog.age();
-        if age >= catalog.kept || catalog.is_outdated() && age >= AGAIN {
+        if catalog.is_over() || self.is_outdated(catalog) {
             return Found::Ask;
         }
-        match catalog.tool(name) {
-            Some(tool) => self.found(name, tool),
-            None if age >= UNKNOWN => Found::Ask,
-            None => Found::None,
+        let listed = catalog
+            .get(name)
+            .filter(|listed| listed.is_good(self.how.stale));
+        // Another caller's list may not have had it; that of this one may.
+        let is_known = listed.is_some_and(|listed| !listed.is_over());
+        if !is_known && self.asks.admit(key()) {
+            return Found::Ask;
         }
+        listed.map_or(Found::None, |listed| self.found(name, listed))
     }
 
-    fn found(&self, name: &str, tool: &Arc<Tool>) -> Found {
+    fn is_outdated(&self, catalog: &Catalog) -> bool {
+        catalog.changes != self.changes() && catalog.age() >= AGAIN && !self.asks.are_many()
+    }
+
+    fn found(&self, name: &str, listed: &Listed) -> Found {
         let refuses = self.on_change == OnChange::Refuse;
         // Without a pin there was no room for one.
-        if refuses && self.pins.pinned(name) != Some(tool.fingerprint) {
+        if refuses && self.pins.pinned(name) != Some(listed.tool.fingerprint) {
             return Found::Changed;
         }
-        Found::Tool(Arc::clone(tool))
+        Found::Tool(Arc::clone(&listed.tool))
     }
 
     /// What is known although it should be asked for and that failed.
     pub(super) fn find_stale(&self, name: &str) -> Option<Found> {
         let catalog = self.catalog.load();
         let catalog = catalog.as_ref()?;
-        if catalog.age() > catalog.kept + self.how.stale {
-            return None;
+        match catalog.get(name).filter(|it| it.is_good(self.how.stale)) {
+            Some(listed) => Some(self.found(name, listed)),
+            None => catalog.is_good(self.how.stale).then_some(Found::None),
         }
-        Some(match catalog.tool(name) {
-            Some(tool) => self.found(name, tool),
-            None => Found::None,
-        })
     }
 
-    /// Why nobody asks again so soon.
-    pub(super) fn failed_lately(&self) -> Option<NoPage> {
-        let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        let soon = if self.catalog.load().is_some() {
-            UNKNOWN
-        } else {
-            AGAIN
-        };
-        failed
-            .filter(|(when, _)| when.elapsed() < soon)
-            .map(|(_, why)| why)
+    /// What was learned just now.
+    pub(super) fn find_learned(&self, name: &str) -> Found {
+        let catalog = self.catalog.load();
+        let listed = catalog.as_ref().and_then(|catalog| catalog.get(name));
+        listed.map_or(Found::None, |listed| self.found(name, listed))
     }
 
-    pub(super) fn fail(&self, why: NoPage) {
-        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        *failed = Some((Instant::now(), why));
-        drop(failed);
+    /// After what time who failed may try again.
+    pub(super) fn again(&self) -> Duration {
+        match self.catalog.load().is_some() {
+            true => LATELY,
+            false => AGAIN,
+        }
+    }
+
+    /// The server says that its list is not what it was, or shows it.
+    pub(super) fn change(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How often it did.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    pub(super) fn tell_failure(&self, why: NoPage) {
         let detail = format!("the list of tools {}", why.0);
         self.emit(Severity::Warning, "tools_unknown", detail);
     }
 
-    pub(super) fn learn(&self, pages: Vec<Page>) {
+    /// `changes`: how often it had changed before it was asked for.
+    pub(super) fn learn(&self, pages: Vec<Page>, changes: u64) {
         let mut tools: HashMap<Box<str>, Arc<Tool>> = HashMap::new();
         let mut kept = None;
         let mut ambiguous = Vec::new();
@@ -144,16 +164,27 @@ impl Known {
                 }
             }
         }
-        for name in ambiguous {
-            let detail = format!("tool `{}` is listed as two", printable(&name, 200));
+        for name in &ambiguous {
+            let detail = format!("tool `{}` is listed as two", printable(name, 200));
             self.emit(Severity::Error, "tool_ambiguous", detail);
-            tools.remove(&name);
+            tools.remove(name);
         }
         let kept = kept.map(|kept: Duration| kept.clamp(SHORTEST_KEPT, LONGEST_KEPT));
         let count = tools.len();
-        let catalog = Catalog::new(tools, kept.unwrap_or(self.how.keep));
+        let list = List {
+            tools,
+            ambiguous,
+            kept: kept.unwrap_or(self.how.keep),
+            changes,
+        };
+        let before = self.catalog.load();
+        let catalog = Catalog::after(list, before.as_deref(), &self.how);
+        let detail = match catalog.len() - count {
+            0 => format!("{count} tools"),
+            more => format!("{count} tools; {more} more that lists before had"),
+        };
         self.catalog.store(Some(Arc::new(catalog)));
-        self.emit(Severity::Info, "tools_learned", format!("{count} tools"));
+        self.emit(Severity::Info, "tools_learned", detail);
     }
 
     /// Tells what is not any more what it was.
@@ -176,9 +207,9 @@ impl Known {
     pub(super) fn compare_list(&self, page: &Page) {
         let catalog = self.catalog.load();
         if let Some(catalog) = &*catalog
-            && page.differs(&catalog.tools)
+            && page.differs(catalog)
         {
-            catalog.outdate();
+            self.change();
         }
     }
 
@@ -196,11 +227,7 @@ impl Known {
 
 impl fmt::Debug for Known {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tools = self
-            .catalog
-            .load()
-            .as_ref()
-            .map(|catalog| catalog.tools.len());
+        let tools = self.catalog.load().as_ref().map(|catalog| catalog.len());
         f.debug_struct("Known")
             .field("tools", &tools)
             .finish_non_exhaustive()

@@ -1,10 +1,13 @@
 //! What a page of a list says.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use jsonschema::json::{JsonNumber, Node, Object};
 
-use super::{LIST_LIMITS, catalog::Tool};
+use super::{
+    LIST_LIMITS,
+    catalog::{Catalog, Tool},
+};
 use crate::{
     Fingerprint,
     document::{Document, Part, Refused},
@@ -21,6 +24,16 @@ pub(super) struct Page {
 /// Why an answer is no page, for the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NoPage(pub(crate) &'static str);
+
+/// What the server says to one caller, and not to another.
+pub(super) const REFUSED: NoPage = NoPage("is refused");
+
+impl NoPage {
+    /// Whether it tells of who asked, and nothing of the server.
+    pub(super) fn is_callers(self) -> bool {
+        self == REFUSED
+    }
+}
 
 impl Page {
     /// Reads the answer to a request with this id. `None` if it is another message, as on a stream.
@@ -61,10 +74,10 @@ impl Page {
     }
 
     /// Whether a list that passes has a tool that is not known so.
-    pub(super) fn differs(&self, known: &HashMap<Box<str>, Arc<Tool>>) -> bool {
+    pub(super) fn differs(&self, known: &Catalog) -> bool {
         self.tools.iter().any(|(name, tool)| {
             let known = known.get(name);
-            known.is_none_or(|known| known.fingerprint != tool.fingerprint)
+            known.is_none_or(|known| known.tool.fingerprint != tool.fingerprint)
         })
     }
 }
@@ -76,7 +89,7 @@ fn tool(tool: Part<'_>) -> Result<(Box<str>, Tool), NoPage> {
     let fingerprint = Fingerprint::of(tool).ok_or(NoPage("has a tool that is none"))?;
     Ok((
         (&*name).into(),
-        Tool::new(fingerprint, input.to_value().into_owned()),
+        Tool::new(fingerprint, input.to_value().to_string()),
     ))
 }
 

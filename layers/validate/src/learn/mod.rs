@@ -1,6 +1,7 @@
 //! What tools there are and what they take, learned from the server itself.
 
 mod ask;
+mod asks;
 mod catalog;
 mod future;
 mod known;
@@ -11,7 +12,7 @@ mod watch;
 
 use std::time::Duration;
 
-pub(crate) use catalog::{Catalog, Tool};
+pub(crate) use catalog::Tool;
 pub(crate) use future::{Learn, Outcome};
 pub(crate) use known::{Found, Known};
 pub use pins::{OnChange, Pins};
@@ -23,11 +24,10 @@ use crate::{ArgumentLimits, Characters, ValidateConfigError};
 ///
 /// It asks for `tools/list`, all pages of it, when a call needs it first; again when what the server said of its
 /// keeping ends, when a list that passes shows another tool, and when a tool is called that is not known, but then
-/// not more often than each ten seconds. Calls that need the list wait for the one that asks.
+/// once in ten seconds for each caller. Calls that need the list wait for the one that asks.
 ///
 /// The list is asked for with the headers and the principal of the call that needs it, since a server may need a
-/// session. A server that tells different callers different schemas of one tool has no schema to be judged by: give it
-/// one by configuration.
+/// session. What lists that differ by caller make known, the [crate's documentation](crate) says.
 #[derive(Debug, Clone, Copy)]
 #[must_use]
 pub struct Learning {

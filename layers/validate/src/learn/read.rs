@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::Response;
 use http_body::Body;
 
-use super::list::{NoPage, Page};
+use super::list::{NoPage, Page, REFUSED};
 
 /// An answer that is to be a page of a list, while it is read.
 pub(super) struct Answer<B> {
@@ -34,8 +34,7 @@ impl<B: Body<Data = Bytes>> Answer<B> {
         let (head, body) = response.into_parts();
         match head.status.as_u16() {
             200 => {}
-            401 | 403 => return Err(NoPage("is refused")),
-            404 => return Err(NoPage("is not found")),
+            400 | 401 | 403 | 404 | 422 => return Err(REFUSED),
             _ => return Err(NoPage("has a status that is not 200")),
         }
         if !Media::is_plain(&head.headers) {

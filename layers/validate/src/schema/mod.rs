@@ -51,6 +51,7 @@ const AUTOMATON_BYTES: usize = 256 << 10;
 const SCHEMA_LIMITS: ArgumentLimits = ArgumentLimits {
     depth: 64,
     members: 4096,
+    elements: 50_000,
     values: 50_000,
     name_bytes: 1024,
     characters: crate::Characters::any(),

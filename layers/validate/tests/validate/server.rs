@@ -1,4 +1,5 @@
 use std::{
+    collections::HashMap,
     convert::Infallible,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -28,8 +29,19 @@ pub(crate) struct State {
     pub(crate) instead: Option<(u16, String)>,
     /// Whether it never answers such a request.
     pub(crate) hangs: bool,
+    /// What it lists to callers of these names, or sessions, alone; nothing: it never answers.
+    pub(crate) own: HashMap<String, Own>,
+    /// What streams say before the answer.
+    pub(crate) notes: Vec<Value>,
     pub(crate) listed: Vec<Asked>,
     pub(crate) called: Vec<Asked>,
+}
+
+#[derive(Clone)]
+pub(crate) enum Own {
+    Tools(Value),
+    Refusal(u16),
+    Silence,
 }
 
 pub(crate) struct Asked {
@@ -65,6 +77,10 @@ impl Server {
         let mut state = self.state();
         let message = &asked.body;
         let id = message["id"].clone();
+        let session = asked.headers.get("mcp-session-id");
+        let session = session.map(|id| id.to_str().unwrap().to_owned());
+        let names = asked.subject.iter().chain(&session);
+        let own = names.filter_map(|name| state.own.get(name).cloned()).next();
         let result = match message["method"].as_str() {
             Some("tools/list") => {
                 let cursor = message["params"]["cursor"].as_str().unwrap_or("0");
@@ -78,6 +94,15 @@ impl Server {
                     }
                 }
                 state.listed.push(asked);
+                match own {
+                    None => {}
+                    Some(Own::Tools(tools)) => result = json!({"tools": tools}),
+                    Some(Own::Silence) => return None,
+                    Some(Own::Refusal(status)) => {
+                        let response = Response::builder().status(status);
+                        return Some(response.body(Full::default()).unwrap());
+                    }
+                }
                 if state.hangs {
                     return None;
                 }
@@ -95,12 +120,17 @@ impl Server {
             }
         };
         let message = json!({"jsonrpc": "2.0", "id": id, "result": result});
+        let notes: String = state
+            .notes
+            .iter()
+            .map(|note| format!("data: {note}\n\n"))
+            .collect();
         let (media, text) = match state.is_stream {
             false => ("application/json", message.to_string()),
             true => (
                 "text/event-stream",
                 format!(
-                    ": hello\n\nid: 1\ndata:\n\ndata: {{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}}\n\ndata: {message}\n\n"
+                    ": hello\n\nid: 1\ndata:\n\ndata: {{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}}\n\n{notes}data: {message}\n\n"
                 ),
             ),
         };
