@@ -16,6 +16,8 @@ mod document;
 mod error;
 #[cfg(feature = "layer")]
 mod fingerprint;
+#[cfg(feature = "safe")]
+pub mod guide;
 #[cfg(feature = "layer")]
 mod layer;
 #[cfg(feature = "layer")]

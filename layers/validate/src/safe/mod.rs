@@ -3,7 +3,7 @@
 //! Each is checked once, where it is made or deserialized; from then on the compiler keeps it apart
 //! from text that nobody has looked at. An error names the rule and never repeats the value, so that it can
 //! go back to the caller (IV-2). With the feature `schemars` the rule stands in the tool's schema
-//! too, where clients and models read it before they call.
+//! too, where clients and models read it before they call. The [guide](crate::guide) shows for each what goes wrong without it.
 //!
 //! | instead of a `String` that | take | feature |
 //! |---|---|---|

@@ -14,7 +14,7 @@ use super::{
 /// undo. At most 1024 bytes, 64 parts, 255 bytes a part. (TA-6)
 ///
 /// A path by itself is only text. What it leads to depends on the directory, and on links in it: open it
-/// with `ScopedDir` (feature `files`).
+/// with `ScopedDir` (feature `files`); the guide has a page about it.
 ///
 /// ```
 /// use bartizan_validate::safe::SafePath;

@@ -4,7 +4,7 @@ use super::{
 };
 
 /// A name for URLs, files and logs: lower case letters of ASCII, digits, and single hyphens between
-/// them; at most 64 bytes.
+/// them; at most 64 bytes. See [the guide](crate::guide::slugs).
 ///
 /// ```
 /// use bartizan_validate::safe::Slug;

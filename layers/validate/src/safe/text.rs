@@ -13,7 +13,7 @@ use super::{
 /// seen, and it is in Unicode's normal form C: so two texts that look alike compare alike, and no
 /// message is hidden in tags or in a row of variation selectors. Emoji and scripts that need joiners
 /// pass. What text means is not judged, nor is anything escaped: that is for the place where it is
-/// put into HTML, SQL or a log.
+/// put into HTML, SQL or a log. See [the guide](crate::guide::texts).
 ///
 /// ```
 /// use bartizan_validate::safe::SafeText;

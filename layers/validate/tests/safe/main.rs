@@ -14,6 +14,8 @@ mod files;
 #[cfg(feature = "html")]
 mod html;
 mod paths;
+#[cfg(target_os = "linux")]
+mod postgres;
 mod statements;
 mod texts;
 #[cfg(feature = "schemars")]

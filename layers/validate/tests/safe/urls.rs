@@ -88,6 +88,24 @@ fn ss_2_private_networks_are_admitted_and_this_machine_is_not() {
     }
 }
 
+/// A list of hosts is no way around `DANGER_THIS_MACHINE`.
+#[test]
+fn ss_2_this_machine_is_not_admitted_by_listing_its_name() {
+    struct Named<const DANGER: bool>;
+    impl<const DANGER: bool> UrlRules for Named<DANGER> {
+        const HOSTS: &'static [&'static str] = &["localhost", "127.0.0.1"];
+        const DANGER_THIS_MACHINE: bool = DANGER;
+    }
+    for url in [
+        "https://localhost/",
+        "https://LocalHost/",
+        "https://127.0.0.1/",
+    ] {
+        assert!(SafeUrl::<Named<false>>::new(url).is_err(), "{url}");
+        assert!(SafeUrl::<Named<true>>::new(url).is_ok(), "{url}");
+    }
+}
+
 #[test]
 fn a_url_is_shown_without_its_query() {
     let url = SafeUrl::<Network>::new("https://example.org/x?token=s3cret").unwrap();

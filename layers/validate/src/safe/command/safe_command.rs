@@ -20,22 +20,8 @@ use crate::safe::SafeArg;
 /// There is no shell. Operands follow `--`, the environment is empty, nothing is to be read from the standard input, the
 /// current directory is `/`, and time (10 s) and output (1 MiB each of both streams) have an end. When the time is over, the
 /// output too long or the future dropped, the program is killed, and all that it started with it; also when it
-/// just ends and leaves something behind. (What makes a process group of its own gets away: this is no sandbox.)
-///
-/// **Wrong**: what the caller wrote is read by a shell; or, without one, by the program as an option.
-///
-/// ```
-/// # use std::process::Command;
-/// let asked = "nothing; echo injected";
-/// let output = Command::new("sh").arg("-c").arg(format!("ls {asked}")).output().unwrap();
-/// assert_eq!(output.stdout, b"injected\n");
-///
-/// let asked = "--version"; // or `--output=…`, `-exec`, `-oProxyCommand=…`
-/// let output = Command::new("ls").arg(asked).output().unwrap();
-/// assert!(!output.stdout.is_empty());
-/// ```
-///
-/// **Right**:
+/// just ends and leaves something behind. (What makes a process group of its own gets away: this is no sandbox.) See
+/// [the guide](crate::guide::commands) for what goes wrong otherwise.
 ///
 /// ```
 /// use bartizan_validate::safe::{SafeArg, command::Programs};

@@ -5,24 +5,6 @@
 //! spelling; [`SafeFetch`] judges the addresses that a name has at the moment of connecting, and each redirect like the first
 //! URL.
 //!
-//! **Wrong**: the host is looked for in a list of bad ones.
-//!
-//! ```
-//! let is_bad = |url: &str| ["localhost", "127.0.0.1", "169.254.169.254"].iter().any(|bad| url.contains(bad));
-//! for url in [
-//!     "http://2852039166/latest/meta-data/", // 169.254.169.254 in one number
-//!     "http://0251.0376.0251.0376/",         // in octal
-//!     "http://[::ffff:a9fe:a9fe]/",          // in IPv6
-//!     "http://127.1/",
-//!     "http://metadata.google.internal/",
-//!     "http://rebound.example/",             // public when it is checked, private when it is connected to
-//! ] {
-//!     assert!(!is_bad(url)); // "fine"
-//! }
-//! ```
-//!
-//! **Right**:
-//!
 //! ```
 //! use bartizan_validate::safe::net::{SafeFetch, SafeUrl};
 //!
@@ -41,7 +23,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Where only some hosts make sense, list them: see [`UrlRules`].
+//! Where only some hosts make sense, list them: see [`UrlRules`]. See [the guide](crate::guide::urls) for what goes wrong otherwise.
 
 mod host;
 mod rules;

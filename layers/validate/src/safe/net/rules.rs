@@ -32,7 +32,7 @@ pub trait UrlRules: Send + Sync + 'static {
     /// Whether `http` is admitted too, which anybody on the way reads and changes.
     const DANGER_HTTP: bool = false;
 
-    /// Whether this machine is admitted too. For tests.
+    /// Whether this machine is admitted too, which no list of hosts does. For tests.
     const DANGER_THIS_MACHINE: bool = false;
 }
 

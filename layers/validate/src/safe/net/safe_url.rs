@@ -89,7 +89,7 @@ fn rule_broken_by<R: UrlRules>(text: &str) -> Option<&'static str> {
             Some(_) if host.ends_with('.') => Some("has a dot at the end of its host"),
             Some(address) if R::REACH.admits(address) => None,
             Some(_) => Some("has an address that is not one of the hosts to reach"),
-            None if is_listed(&host, R::HOSTS) => None,
+            None if is_listed(&host, R::HOSTS) && !url.is_loopback() => None,
             None => rule_broken_by_name(&host),
         };
         if rule.is_some() {

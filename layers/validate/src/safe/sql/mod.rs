@@ -5,19 +5,6 @@
 //! in the code; [`SqlOrder`]; and [`SqlIdent`], any plain identifier, for those who administer. What is
 //! searched for with `LIKE` is a parameter too, but its wildcards are the caller's: [`LikePattern`].
 //!
-//! **Wrong**: the value is a part of the statement, so it can be the rest of it.
-//!
-//! ```
-//! # let database = rusqlite::Connection::open_in_memory().unwrap();
-//! # database.execute_batch("CREATE TABLE users (name, role); INSERT INTO users VALUES ('ann', 'admin'), ('bob', 'viewer')").unwrap();
-//! let name = "' OR 1=1 --";
-//! let statement = format!("SELECT count(*) FROM users WHERE name = '{name}'");
-//! let found: u32 = database.query_row(&statement, [], |row| row.get(0)).unwrap();
-//! assert_eq!(found, 2); // everybody
-//! ```
-//!
-//! **Right**:
-//!
 //! ```
 //! # let database = rusqlite::Connection::open_in_memory().unwrap();
 //! # database.execute_batch("CREATE TABLE users (name, role); INSERT INTO users VALUES ('ann', 'admin'), ('bob', 'viewer')").unwrap();
@@ -54,9 +41,7 @@
 //! }
 //! ```
 //!
-//! With `sqlx` it is the same: `sqlx::query(..).bind(value)` for values, or the macro `query!`, which takes no other statement than
-//! one that stands in the code; a name goes into the text of the statement as above, through `AssertSqlSafe`, and
-//! nothing else does.
+//! See the guide for [what goes wrong otherwise](crate::guide::sql), and for [parameters with `sqlx`](crate::guide::sqlx).
 
 mod ident;
 mod like;
