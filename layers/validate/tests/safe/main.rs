@@ -16,6 +16,8 @@ mod html;
 mod paths;
 #[cfg(target_os = "linux")]
 mod postgres;
+#[cfg(feature = "schemars")]
+mod published;
 mod statements;
 mod texts;
 #[cfg(feature = "schemars")]

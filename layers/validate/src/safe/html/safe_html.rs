@@ -157,22 +157,27 @@ fn is_plain_link(link: &str) -> bool {
     ["https://", "http://", "mailto:"].into_iter().any(is_of) && link.chars().all(is_plain)
 }
 
+const TAGS: &str = "a abbr b blockquote br caption cite code dd del dfn dl dt em h1 h2 h3 h4 h5 h6 hr i ins kbd li mark ol p \
+    pre q s samp small span strong sub sup table tbody td tfoot th thead tr u ul var";
+
+const ATTRIBUTES: [(&str, &str); 4] = [
+    ("a", "href"),
+    ("ol", "start"),
+    ("td", "colspan rowspan"),
+    ("th", "colspan rowspan scope"),
+];
+
+const ATTRIBUTES_OF_ALL: &str = "lang title";
+
 static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     let set = |words: &'static str| words.split(' ').collect::<HashSet<&str>>();
+    let attributes = ATTRIBUTES.map(|(tag, names)| (tag, set(names)));
     let mut builder = Builder::empty();
     builder
-        .tags(set(
-            "a abbr b blockquote br caption cite code dd del dfn dl dt em h1 h2 h3 h4 h5 h6 hr i ins kbd li mark ol p pre \
-             q s samp small span strong sub sup table tbody td tfoot th thead tr u ul var",
-        ))
+        .tags(set(TAGS))
         .clean_content_tags(set("script style"))
-        .tag_attributes(HashMap::from([
-            ("a", set("href")),
-            ("ol", set("start")),
-            ("td", set("colspan rowspan")),
-            ("th", set("colspan rowspan scope")),
-        ]))
-        .generic_attributes(set("lang title"))
+        .tag_attributes(HashMap::from(attributes))
+        .generic_attributes(set(ATTRIBUTES_OF_ALL))
         .url_schemes(set("http https mailto"))
         .url_relative(UrlRelative::Deny)
         .attribute_filter(|_, name, value| {
@@ -184,10 +189,30 @@ static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     builder
 });
 
+/// How clean HTML is written, as far as a pattern tells: these tags, with any of the attributes, and nothing that is not seen.
+#[cfg(feature = "schemars")]
+fn pattern() -> String {
+    let not = |those| {
+        let hidden = crate::safe::characters::hidden_class!();
+        format!(r"[^{those}\u0000-\u0008\u000B-\u001F{hidden}]")
+    };
+    let attributes = ATTRIBUTES.map(|(_, names)| names).join(" ");
+    let one_of = |words: &str| words.replace(' ', "|");
+    format!(
+        "^({}|&(amp|lt|gt|nbsp);|</?({})( ({}|{})=\"{}*\")*>)*$",
+        not("<>&"),
+        one_of(TAGS),
+        one_of(ATTRIBUTES_OF_ALL),
+        one_of(&attributes),
+        not("\""),
+    )
+}
+
 text_type! {
     [const MAX: usize] SafeHtml<MAX>, format!("SafeHtml{MAX}"),
     schema: {
         "maxLength": MAX,
+        "pattern": pattern(),
         "contentMediaType": "text/html",
         "description": "HTML without scripts, styles, forms, images and event handlers",
     }
