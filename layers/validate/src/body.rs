@@ -10,7 +10,7 @@ use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::learn::{Known, Watch};
+use crate::learn::{Known, News, Watch};
 
 pin_project! {
     /// The body of an answer: the inner service's own, frame by frame, or a refusal.
@@ -20,6 +20,7 @@ pin_project! {
         body: ResponseBody<B>,
         // In a box: few answers are lists.
         watch: Option<Box<Watch>>,
+        news: Option<News>,
     }
 }
 
@@ -30,11 +31,24 @@ impl<B> CheckBody<B> {
         response.map(|body| Self {
             body: ResponseBody::inner(body),
             watch,
+            news: None,
         })
     }
 
+    /// The same, listened to.
+    pub(crate) fn heard(response: Response<Self>, known: Option<&Arc<Known>>) -> Response<Self> {
+        let (head, mut body) = response.into_parts();
+        let known = known.filter(|_| head.status.is_success());
+        body.news = known.and_then(|known| News::of(known, &head.headers));
+        Response::from_parts(head, body)
+    }
+
     pub(crate) fn refusal(body: ResponseBody<B>) -> Self {
-        Self { body, watch: None }
+        Self {
+            body,
+            watch: None,
+            news: None,
+        }
     }
 }
 
@@ -48,6 +62,12 @@ impl<B: Body<Data = Bytes>> Body for CheckBody<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let mut this = self.project();
         let frame = ready!(this.body.as_mut().poll_frame(cx));
+        if let Some(news) = this.news
+            && let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+        {
+            news.hear(data);
+        }
         if let Some(watch) = this.watch {
             match &frame {
                 Some(Ok(frame)) => {

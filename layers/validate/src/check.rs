@@ -65,8 +65,7 @@ where
         {
             Verdict::Pass => {
                 let watches = call.method() == "tools/list";
-                let watch = self.known.clone().filter(|_| watches);
-                CheckFuture::forward(self.inner.call(request), watch)
+                CheckFuture::forward(self.inner.call(request), self.known.clone(), watches)
             }
             Verdict::Refuse(denial) => CheckFuture::refused(context, denial),
             Verdict::Ask => {
@@ -124,7 +123,8 @@ pin_project! {
         Forward {
             #[pin]
             inner: F,
-            watch: Option<Arc<Known>>,
+            known: Option<Arc<Known>>,
+            watches: bool,
         },
         Refused {
             response: Option<Response<CheckBody<ResB>>>,
@@ -137,9 +137,13 @@ pin_project! {
 }
 
 impl<S, B, F, ResB> CheckFuture<S, B, F, ResB> {
-    fn forward(inner: F, watch: Option<Arc<Known>>) -> Self {
+    fn forward(inner: F, known: Option<Arc<Known>>, watches: bool) -> Self {
         Self {
-            state: State::Forward { inner, watch },
+            state: State::Forward {
+                inner,
+                known,
+                watches,
+            },
         }
     }
 
@@ -170,9 +174,15 @@ where
         let mut state = self.project().state;
         loop {
             let next = match state.as_mut().project() {
-                StateProj::Forward { inner, watch } => {
+                StateProj::Forward {
+                    inner,
+                    known,
+                    watches,
+                } => {
                     let response = ready!(inner.poll(cx))?;
-                    return Poll::Ready(Ok(CheckBody::of(response, watch.take())));
+                    let watch = known.clone().filter(|_| *watches);
+                    let response = CheckBody::of(response, watch);
+                    return Poll::Ready(Ok(CheckBody::heard(response, known.as_ref())));
                 }
                 StateProj::Refused { response } => {
                     return match response.take() {
@@ -192,7 +202,8 @@ where
                     match (verdict, asking.learn.request.take()) {
                         (Verdict::Pass, Some(request)) => State::Forward {
                             inner: asking.learn.service.call(request),
-                            watch: None,
+                            known: Some(Arc::clone(&asking.known)),
+                            watches: false,
                         },
                         (Verdict::Refuse(denial), _) => State::refused(&asking.context, denial),
                         (Verdict::Pass | Verdict::Ask, _) => {

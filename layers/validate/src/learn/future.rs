@@ -156,7 +156,7 @@ where
                         Err(why) => self.give_up(why),
                     }
                 }
-                Stage::Read(answer) => match ready!(answer.poll_page(cx)) {
+                Stage::Read(answer) => match ready!(answer.poll_page(cx, &self.known)) {
                     Ok((page, bytes)) => self.take(page, bytes),
                     Err(why) => self.give_up(why),
                 },

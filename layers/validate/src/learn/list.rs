@@ -56,6 +56,11 @@ impl Page {
             return Err(NoPage("has a member twice"));
         }
         let result = member(message, "result").ok_or(NoPage("is an error"))?;
+        // N-20
+        let kind = member(result, "resultType").and_then(|kind| kind.as_string());
+        if kind.is_some_and(|kind| kind != "complete") {
+            return Err(NoPage("is not complete"));
+        }
         let tools = member(result, "tools").and_then(|tools| tools.as_array());
         let tools = tools.ok_or(NoPage("has no list of tools"))?;
         let cursor = member(result, "nextCursor").filter(|cursor| !cursor.is_null());
@@ -93,6 +98,6 @@ fn tool(tool: Part<'_>) -> Result<(Box<str>, Tool), NoPage> {
     ))
 }
 
-fn member<'a>(part: Part<'a>, name: &str) -> Option<Part<'a>> {
+pub(super) fn member<'a>(part: Part<'a>, name: &str) -> Option<Part<'a>> {
     part.as_object()?.get(&name.into())
 }

@@ -6,6 +6,7 @@ mod catalog;
 mod future;
 mod known;
 mod list;
+mod news;
 mod pins;
 mod read;
 mod watch;
@@ -15,6 +16,7 @@ use std::time::Duration;
 pub(crate) use catalog::Tool;
 pub(crate) use future::{Learn, Outcome};
 pub(crate) use known::{Found, Known};
+pub(crate) use news::News;
 pub use pins::{OnChange, Pins};
 pub(crate) use watch::Watch;
 
@@ -23,7 +25,7 @@ use crate::{ArgumentLimits, Characters, ValidateConfigError};
 /// How a layer learns the schemas of tools from the server behind it.
 ///
 /// It asks for `tools/list`, all pages of it, when a call needs it first; again when what the server said of its
-/// keeping ends, when a list that passes shows another tool, and when a tool is called that is not known, but then
+/// keeping ends, when a list that passes shows another tool, when the server says that its list changed, and when a tool is called that is not known, but then
 /// once in ten seconds for each caller. Calls that need the list wait for the one that asks.
 ///
 /// The list is asked for with the headers and the principal of the call that needs it, since a server may need a

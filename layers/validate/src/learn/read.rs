@@ -12,7 +12,11 @@ use bytes::Bytes;
 use http::Response;
 use http_body::Body;
 
-use super::list::{NoPage, Page, REFUSED};
+use super::{
+    Known,
+    list::{NoPage, Page, REFUSED},
+    news::tells_change,
+};
 
 /// An answer that is to be a page of a list, while it is read.
 pub(super) struct Answer<B> {
@@ -60,6 +64,7 @@ impl<B: Body<Data = Bytes>> Answer<B> {
     pub(super) fn poll_page(
         &mut self,
         cx: &mut Context<'_>,
+        known: &Known,
     ) -> Poll<Result<(Page, usize), NoPage>> {
         loop {
             let frame = match ready!(self.body.as_mut().poll_frame(cx)) {
@@ -70,7 +75,7 @@ impl<B: Body<Data = Bytes>> Answer<B> {
             let Ok(data) = frame.into_data() else {
                 continue;
             };
-            match self.take(data) {
+            match self.take(data, known) {
                 Ok(None) => {}
                 Ok(Some(page)) => return Poll::Ready(Ok(page)),
                 Err(why) => return Poll::Ready(Err(why)),
@@ -78,7 +83,7 @@ impl<B: Body<Data = Bytes>> Answer<B> {
         }
     }
 
-    fn take(&mut self, data: Bytes) -> Result<Option<(Page, usize)>, NoPage> {
+    fn take(&mut self, data: Bytes, known: &Known) -> Result<Option<(Page, usize)>, NoPage> {
         match &mut self.so_far {
             SoFar::Json(gathered) => {
                 if gathered.len() + data.len() > self.most {
@@ -105,6 +110,9 @@ impl<B: Body<Data = Bytes>> Answer<B> {
                     }
                     if let Some(page) = Page::read(&data, Some(&self.id))? {
                         return Ok(Some((page, *bytes)));
+                    }
+                    if tells_change(&data) {
+                        known.change();
                     }
                 }
             }

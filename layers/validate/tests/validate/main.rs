@@ -11,6 +11,7 @@ mod common;
 mod contract;
 mod learned;
 mod limits;
+mod news;
 mod pinned;
 mod schemas;
 mod server;

@@ -33,6 +33,8 @@ pub(crate) struct State {
     pub(crate) own: HashMap<String, Own>,
     /// What streams say before the answer.
     pub(crate) notes: Vec<Value>,
+    /// What it answers in JSON to what is neither a list nor a call, if not in its own way.
+    pub(crate) body: Option<Value>,
     pub(crate) listed: Vec<Asked>,
     pub(crate) called: Vec<Asked>,
 }
@@ -120,6 +122,7 @@ impl Server {
             }
         };
         let message = json!({"jsonrpc": "2.0", "id": id, "result": result});
+        let message = state.body.clone().unwrap_or(message);
         let notes: String = state
             .notes
             .iter()
