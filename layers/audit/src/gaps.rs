@@ -134,11 +134,13 @@ pub(crate) struct Gaps {
 const KINDS: usize = DenialKind::ALL.len() + 1;
 
 /// What a gap record counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Missing {
     pub(crate) refused: u64,
     pub(crate) passed: u64,
     pub(crate) folded: u64,
+    /// Those that stand in a spill file.
+    pub(crate) spilled: u64,
 }
 
 /// Requests of strangers that came to nothing, by why.
@@ -239,6 +241,7 @@ impl Gaps {
             refused: self.refused.swap(0, Ordering::Relaxed),
             passed: self.passed.swap(0, Ordering::Relaxed),
             folded: kinds.iter().map(|folded| folded.count).sum(),
+            spilled: 0,
         };
         // Who counts opens the gap afterwards, so that it can stand open with nothing in it.
         let any = missing.refused > 0 || missing.passed > 0 || missing.folded > 0;

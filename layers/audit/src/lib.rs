@@ -2,6 +2,7 @@
 
 #[cfg(feature = "serde")]
 mod config;
+mod durable;
 mod error;
 mod exchange;
 mod future;
@@ -11,6 +12,7 @@ mod late;
 mod layer;
 #[cfg(feature = "metrics")]
 mod measure;
+mod outlet;
 mod record;
 mod service;
 mod sink;
@@ -18,12 +20,17 @@ mod sinks;
 
 #[cfg(feature = "serde")]
 pub use config::{AuditConfig, SinkChoice};
+pub use durable::{Confirm, Durable, NotDurable};
 pub use error::AuditConfigError;
 pub use future::ResponseFuture;
 pub use layer::AuditLayer;
-pub use record::{Decision, MAX_RECORD_BYTES, Metadata, Names, Outcome, Record, SCHEMA, Text};
+pub use outlet::{Commit, Outlet};
+pub use record::{
+    Decision, FindingRef, Findings, MAX_RECORD_BYTES, Metadata, Names, Outcome, Record, SCHEMA,
+    Text,
+};
 pub use service::Audit;
 pub use sink::AuditSink;
 #[cfg(feature = "tracing-subscriber")]
 pub use sinks::{AuditRecordsOnly, JsonLinesLayer};
-pub use sinks::{FlushError, JsonLines, Records, TracingSink};
+pub use sinks::{Channel, FlushError, JsonLines, Lines, Overflow, Queue, Records, TracingSink};

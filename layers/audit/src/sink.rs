@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::Record;
+use crate::{Durable, Record};
 
 /// Where records go.
 ///
@@ -48,6 +48,13 @@ pub trait AuditSink: Send + Sync + 'static {
     /// Takes a record, into room that was reserved.
     fn write(&self, record: &Record<'_>);
 
+    /// Takes a record as [`write`](Self::write) does, and tells when it is durable: on a disk, so that it
+    /// outlives a crash. By default it never is, and who needs it to be is refused.
+    fn write_durably(&self, record: &Record<'_>) -> Durable {
+        self.write(record);
+        Durable::never()
+    }
+
     /// Whether less than a quarter of the room is left. Then requests of strangers that come to nothing
     /// are counted and not recorded, so that they can't use up the room. A sink whose room strangers
     /// can't use up says `false`, as it does if it does not say.
@@ -73,6 +80,10 @@ impl<S: AuditSink + ?Sized> AuditSink for Arc<S> {
 
     fn write(&self, record: &Record<'_>) {
         (**self).write(record);
+    }
+
+    fn write_durably(&self, record: &Record<'_>) -> Durable {
+        (**self).write_durably(record)
     }
 
     fn is_scarce(&self) -> bool {
@@ -111,6 +122,16 @@ impl<A: AuditSink, B: AuditSink> AuditSink for (A, B) {
         both(|| self.0.write(record), || self.1.write(record));
     }
 
+    /// Durable once it is in either.
+    fn write_durably(&self, record: &Record<'_>) -> Durable {
+        let (mut first, mut second) = (Durable::never(), Durable::never());
+        both(
+            || first = self.0.write_durably(record),
+            || second = self.1.write_durably(record),
+        );
+        first.or(second)
+    }
+
     fn is_scarce(&self) -> bool {
         self.0.is_scarce() || self.1.is_scarce()
     }
@@ -123,7 +144,7 @@ impl<A: AuditSink, B: AuditSink> AuditSink for (A, B) {
 }
 
 /// Runs both whatever the first does; goes on with a panic afterwards, so that it is counted.
-fn both(first: impl FnOnce(), second: impl FnOnce()) {
+pub(crate) fn both(first: impl FnOnce(), second: impl FnOnce()) {
     let first = catch_unwind(AssertUnwindSafe(first));
     let second = catch_unwind(AssertUnwindSafe(second));
     match (first, second) {

@@ -18,6 +18,7 @@ mod audit {
     mod late;
     mod pairs;
     mod properties;
+    mod queue;
     mod record;
     mod room;
     mod secrets;

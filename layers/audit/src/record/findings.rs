@@ -1,10 +1,74 @@
 use bartizan_core::{Finding, Verdict};
 
-use super::{Text, text::CUT_SHORT_BY};
+use super::{
+    Text,
+    parcel::{PackedFinding, Reason, take},
+    text::CUT_SHORT_BY,
+};
 
 const MAX_LAYER: u32 = 16;
 const MAX_KIND: u32 = 32;
 const MAX_REASON: u32 = 512;
+
+/// The findings of a record, in the order in which guards made them.
+#[derive(Debug, Clone, Copy)]
+pub struct Findings<'a>(Source<'a>);
+
+#[derive(Debug, Clone, Copy)]
+enum Source<'a> {
+    Made(&'a [Finding]),
+    /// With the reasons that were carried, one after the other.
+    Carried(&'a [PackedFinding], &'a str),
+}
+
+impl<'a> Findings<'a> {
+    pub(crate) const fn of(findings: &'a [Finding]) -> Self {
+        Self(Source::Made(findings))
+    }
+
+    pub(super) const fn carried(findings: &'a [PackedFinding], reasons: &'a str) -> Self {
+        Self(Source::Carried(findings, reasons))
+    }
+
+    /// One by one.
+    pub fn iter(&self) -> impl Iterator<Item = FindingRef<'a>> + use<'a> {
+        let (made, carried, mut reasons): (&[Finding], &[PackedFinding], &str) = match self.0 {
+            Source::Made(findings) => (findings, &[], ""),
+            Source::Carried(findings, reasons) => (&[], findings, reasons),
+        };
+        let carried = carried.iter().map(move |finding| FindingRef {
+            layer: finding.layer,
+            verdict: finding.verdict,
+            kind: finding.kind,
+            reason: match finding.reason {
+                Reason::Static(reason) => reason,
+                Reason::Carried(len) => take(&mut reasons, len),
+            },
+        });
+        made.iter().map(FindingRef::from).chain(carried)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self.0 {
+            Source::Made(findings) => findings.len(),
+            Source::Carried(findings, _) => findings.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// As they were made, if they were not carried since.
+    pub(super) fn made(&self) -> Option<&'a [Finding]> {
+        match self.0 {
+            Source::Made(findings) => Some(findings),
+            Source::Carried(..) => None,
+        }
+    }
+}
 
 /// What the reasons of one record take together: of what was refused, and of everything else.
 #[derive(Debug, Clone, Copy)]
@@ -42,16 +106,21 @@ impl Budget {
     }
 }
 
-/// A finding, wherever its parts are kept.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Entry<'a> {
-    pub(crate) layer: &'a str,
-    pub(crate) verdict: Verdict,
-    pub(crate) kind: &'a str,
-    pub(crate) reason: &'a str,
+/// One guard's finding, wherever its parts are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FindingRef<'a> {
+    /// The layer, by the name it refuses under.
+    pub layer: &'static str,
+    /// What it concluded.
+    pub verdict: Verdict,
+    /// A stable word for the cause.
+    pub kind: &'static str,
+    /// The internal reason, as it was given: a record escapes it, and cuts it to 512 bytes.
+    pub reason: &'a str,
 }
 
-impl<'a> From<&'a Finding> for Entry<'a> {
+impl<'a> From<&'a Finding> for FindingRef<'a> {
     fn from(finding: &'a Finding) -> Self {
         Self {
             layer: finding.layer,
@@ -64,7 +133,7 @@ impl<'a> From<&'a Finding> for Entry<'a> {
 
 /// Appends the findings of all guards, in order. When their reasons exceed the record's bound the
 /// later ones are cut, those of refusals last.
-pub(crate) fn write_json<'a>(findings: impl Iterator<Item = Entry<'a>>, out: &mut Vec<u8>) {
+pub(crate) fn write_json<'a>(findings: impl Iterator<Item = FindingRef<'a>>, out: &mut Vec<u8>) {
     let mut budget = Budget::new();
     out.push(b'[');
     for (index, finding) in findings.enumerate() {
@@ -77,7 +146,7 @@ pub(crate) fn write_json<'a>(findings: impl Iterator<Item = Entry<'a>>, out: &mu
     out.push(b']');
 }
 
-fn write_finding(finding: Entry<'_>, left: &mut u32, out: &mut Vec<u8>) {
+fn write_finding(finding: FindingRef<'_>, left: &mut u32, out: &mut Vec<u8>) {
     // Written out member by member: these are most of a record.
     out.extend_from_slice(b"{\"layer\":\"");
     Text::new(finding.layer, MAX_LAYER).write_contents(out);

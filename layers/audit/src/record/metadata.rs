@@ -111,6 +111,9 @@ impl<'a> Metadata<'a> {
             fields.number(key!("missing_refused"), missing.refused);
             fields.number(key!("missing_passed"), missing.passed);
             fields.number(key!("missing_folded"), missing.folded);
+            if missing.spilled > 0 {
+                fields.number(key!("spilled"), missing.spilled);
+            }
         }
         fields.end();
     }

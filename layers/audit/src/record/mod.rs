@@ -17,17 +17,17 @@ use bartizan_core::{CallKind, DenialKind, Finding, SecurityContext, Verdict, cal
 use http::StatusCode;
 
 pub use decision::Decision;
+pub use findings::{FindingRef, Findings};
 pub use metadata::Metadata;
 pub use names::Names;
 pub use outcome::Outcome;
 pub(crate) use outcome::{End, denial_of};
-pub(crate) use parcel::{Parcel, Unpacking};
+pub(crate) use parcel::Parcel;
 pub use text::Text;
 
 use crate::gaps::Missing;
 use event_type::event_type;
 use fields::{Fields, key};
-use findings::Entry;
 use metadata::named;
 
 /// The version of the record's form. It grows when a member changes its meaning or goes.
@@ -76,7 +76,7 @@ pub struct Record<'a> {
     /// From the request's arrival to the answer's head, or to its end without one.
     pub latency: Option<Duration>,
     /// What each guard concluded.
-    pub findings: &'a [Finding],
+    pub findings: Findings<'a>,
     /// How many findings did not fit the request's trail.
     pub findings_dropped: usize,
 }
@@ -126,7 +126,7 @@ impl<'a> Record<'a> {
             outcome: Some(outcome),
             status,
             latency: Some(asked.latency),
-            findings,
+            findings: Findings::of(findings),
             findings_dropped,
         }
     }
@@ -152,7 +152,7 @@ impl<'a> Record<'a> {
             outcome: None,
             status: None,
             latency: None,
-            findings,
+            findings: Findings::of(findings),
             findings_dropped: 0,
         }
     }
@@ -193,11 +193,6 @@ impl<'a> Record<'a> {
     /// At most [`MAX_RECORD_BYTES`]. Every character that is not visible ASCII is escaped as
     /// `\uXXXX`, so that no reader loses one and no terminal obeys one.
     pub fn write_json(&self, out: &mut Vec<u8>) {
-        self.write_json_with(self.findings.iter().map(Entry::from), out);
-    }
-
-    /// The same with findings that are kept elsewhere.
-    fn write_json_with<'f>(&self, findings: impl Iterator<Item = Entry<'f>>, out: &mut Vec<u8>) {
         let mut fields = Fields::begin(out);
         fields.number(key!("schema"), SCHEMA);
         let timestamp = fields.value(key!("timestamp"));
@@ -229,7 +224,7 @@ impl<'a> Record<'a> {
             Some(latency) => fields.number(key!("latency_us"), latency),
             None => fields.null(key!("latency_us")),
         }
-        findings::write_json(findings, fields.value(key!("findings")));
+        findings::write_json(self.findings.iter(), fields.value(key!("findings")));
         let dropped = u64::try_from(self.findings_dropped).unwrap_or(u64::MAX);
         fields.number(key!("findings_dropped"), dropped);
         self.metadata.write_json(fields.value(key!("metadata")));
@@ -253,7 +248,7 @@ impl<'a> Record<'a> {
     }
 
     pub(crate) fn write_findings(&self, out: &mut Vec<u8>) {
-        findings::write_json(self.findings.iter().map(Entry::from), out);
+        findings::write_json(self.findings.iter(), out);
     }
 }
 

@@ -1,14 +1,14 @@
 use std::{array, borrow::Cow, mem, net::IpAddr, slice, time::Duration};
 
-use bartizan_core::{DenialKind, Finding, Verdict, call::Revision};
+use bartizan_core::{DenialKind, Verdict, call::Revision};
 use http::StatusCode;
 
 use super::{
     Decision, Metadata, Names, Outcome, Record, Text,
-    findings::{Budget, Entry},
+    findings::{Budget, Findings},
     names::{MOST_ROLES, MOST_RULES, MOST_SCOPES},
 };
-use crate::gaps::Missing;
+use crate::{durable::Confirm, gaps::Missing};
 
 /// Records without what they borrow, on their way to the thread that makes lines of them.
 ///
@@ -20,6 +20,8 @@ pub(crate) struct Parcel {
     findings: Vec<PackedFinding>,
     pieces: Vec<Piece>,
     text: String,
+    /// Who waits until a record is durable, by its place. Dropped, they learn that it is not.
+    confirms: Vec<(usize, Confirm)>,
 }
 
 /// A text that stands behind the one before it.
@@ -43,6 +45,8 @@ struct Packed {
     /// Which of the texts there are, from the lowest bit on.
     texts: u32,
     findings: usize,
+    /// Bytes of the reasons that are carried.
+    reasons: usize,
     findings_dropped: usize,
     ip_address: Option<IpAddr>,
     status: Option<StatusCode>,
@@ -69,15 +73,15 @@ struct PackedDecision {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct PackedFinding {
-    layer: &'static str,
-    kind: &'static str,
-    reason: Reason,
-    verdict: Verdict,
+pub(super) struct PackedFinding {
+    pub(super) layer: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) reason: Reason,
+    pub(super) verdict: Verdict,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Reason {
+pub(super) enum Reason {
     Static(&'static str),
     /// So many bytes of the text.
     Carried(usize),
@@ -97,6 +101,7 @@ impl Parcel {
             findings: Vec::new(),
             pieces: Vec::new(),
             text: String::new(),
+            confirms: Vec::new(),
         }
     }
 
@@ -107,6 +112,7 @@ impl Parcel {
             findings: Vec::with_capacity(FIRST * USUAL_FINDINGS),
             pieces: Vec::with_capacity(FIRST * USUAL_PIECES),
             text: String::with_capacity(FIRST * USUAL_TEXT),
+            confirms: Vec::new(),
         }
     }
 
@@ -132,6 +138,7 @@ impl Parcel {
         self.pieces.shrink_to(kept * USUAL_PIECES);
         self.text.clear();
         self.text.shrink_to(kept * USUAL_TEXT);
+        self.confirms.clear();
     }
 
     /// Adds what another one holds.
@@ -157,7 +164,9 @@ impl Parcel {
             is_granted: decision.is_granted,
             is_limited: decision.is_limited,
         });
+        let before = self.text.len();
         self.carry_findings(record.findings);
+        let reasons = self.text.len() - before;
         self.records.push(Packed {
             timestamp: record.timestamp,
             latency: record.latency,
@@ -168,6 +177,7 @@ impl Parcel {
             missing: record.metadata.missing,
             texts,
             findings: record.findings.len(),
+            reasons,
             findings_dropped: record.findings_dropped,
             ip_address: record.ip_address,
             status: record.status,
@@ -218,25 +228,47 @@ impl Parcel {
         Some(())
     }
 
-    fn carry_findings(&mut self, findings: &[Finding]) {
+    fn carry_findings(&mut self, findings: Findings<'_>) {
         // What is static takes no room here, and is cut where it is written.
         let mut budget = Budget::new();
-        self.findings.extend(findings.iter().map(|finding| {
-            let reason = match finding.reason {
-                Cow::Borrowed(reason) => Reason::Static(reason),
-                Cow::Owned(ref reason) => {
-                    let carried = budget.portable(finding.verdict, reason);
-                    self.text.push_str(carried);
-                    Reason::Carried(carried.len())
-                }
-            };
-            PackedFinding {
+        let text = &mut self.text;
+        let mut carry = |verdict, reason: &str| {
+            let carried = budget.portable(verdict, reason);
+            text.push_str(carried);
+            Reason::Carried(carried.len())
+        };
+        let Some(made) = findings.made() else {
+            // Of a record that was carried before.
+            self.findings
+                .extend(findings.iter().map(|finding| PackedFinding {
+                    layer: finding.layer,
+                    kind: finding.kind,
+                    reason: carry(finding.verdict, finding.reason),
+                    verdict: finding.verdict,
+                }));
+            return;
+        };
+        self.findings
+            .extend(made.iter().map(|finding| PackedFinding {
                 layer: finding.layer,
                 kind: finding.kind,
-                reason,
+                reason: match finding.reason {
+                    Cow::Borrowed(reason) => Reason::Static(reason),
+                    Cow::Owned(ref reason) => carry(finding.verdict, reason),
+                },
                 verdict: finding.verdict,
-            }
-        }));
+            }));
+    }
+
+    /// The record that was packed last is to become durable.
+    pub(crate) fn confirm_last(&mut self, confirm: Confirm) {
+        let place = self.records.len().saturating_sub(1);
+        self.confirms.push((place, confirm));
+    }
+
+    /// Takes who waits for its records away.
+    pub(crate) fn take_confirms(&mut self) -> Vec<(usize, Confirm)> {
+        mem::take(&mut self.confirms)
     }
 
     pub(crate) fn unpack(&self) -> Unpacking<'_> {
@@ -289,8 +321,8 @@ impl<'p> Unpacking<'p> {
         self.records.len() == 0
     }
 
-    /// Appends the next record's line; `None` if there is none.
-    pub(crate) fn write_line(&mut self, out: &mut Vec<u8>) -> Option<()> {
+    /// Hands the next record over; `None` if there is none.
+    pub(crate) fn next<R>(&mut self, take_it: impl FnOnce(&Record<'_>) -> R) -> Option<R> {
         let packed = self.records.next()?;
         let [
             user_id,
@@ -328,6 +360,11 @@ impl<'p> Unpacking<'p> {
             is_granted: decision.is_granted,
             is_limited: decision.is_limited,
         });
+        let (findings, rest) = self
+            .findings
+            .split_at_checked(packed.findings)
+            .unwrap_or_default();
+        self.findings = rest;
         let record = Record {
             timestamp: packed.timestamp,
             event_type: packed.event_type,
@@ -362,26 +399,10 @@ impl<'p> Unpacking<'p> {
             outcome: packed.outcome,
             status: packed.status,
             latency: packed.latency,
-            findings: &[],
+            findings: Findings::carried(findings, take(&mut self.text, packed.reasons)),
             findings_dropped: packed.findings_dropped,
         };
-        let (findings, rest) = self
-            .findings
-            .split_at_checked(packed.findings)
-            .unwrap_or_default();
-        self.findings = rest;
-        let findings = findings.iter().map(|finding| Entry {
-            layer: finding.layer,
-            verdict: finding.verdict,
-            kind: finding.kind,
-            reason: match finding.reason {
-                Reason::Static(reason) => reason,
-                Reason::Carried(len) => take(&mut self.text, len),
-            },
-        });
-        record.write_json_with(findings, out);
-        out.push(b'\n');
-        Some(())
+        Some(take_it(&record))
     }
 
     fn next_names<'n>(&mut self, listed: Listed, names: &'n mut [Text<'p>]) -> Names<'n> {
@@ -403,7 +424,7 @@ impl<'p> Unpacking<'p> {
 }
 
 /// Takes so many bytes off the front.
-fn take<'p>(text: &mut &'p str, len: usize) -> &'p str {
+pub(super) fn take<'p>(text: &mut &'p str, len: usize) -> &'p str {
     let (taken, rest) = text.split_at_checked(len).unwrap_or_default();
     *text = rest;
     taken

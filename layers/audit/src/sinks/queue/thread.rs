@@ -1,5 +1,5 @@
 use std::{
-    io::{self, ErrorKind, Write},
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
@@ -8,31 +8,34 @@ use std::{
 
 use bartizan_core::{Event, Severity, printable};
 
-use super::buffer::Buffer;
+use super::buffer::{Buffer, Untold};
 use crate::{
-    Record,
+    Commit, Outlet, Record,
+    durable::Confirm,
     gaps::{Missing, report},
-    record::{Parcel, Unpacking},
+    record::Parcel,
 };
 
-/// The thread that owns the writer.
-pub(super) struct Writer<W> {
-    writer: W,
+/// The thread that owns the outlets.
+pub(super) struct Writer<O> {
+    outlet: O,
     buffer: Arc<Buffer>,
+    line: Vec<u8>,
     is_failing: bool,
 }
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Bytes of lines that are made before they are written.
+/// Bytes of lines that are made before they are committed.
 const AT_ONCE: usize = 64 << 10;
 
-impl<W: Write> Writer<W> {
-    pub(super) fn new(writer: W, buffer: Arc<Buffer>) -> Self {
+impl<O: Outlet> Writer<O> {
+    pub(super) fn new(outlet: O, buffer: Arc<Buffer>) -> Self {
         Self {
-            writer,
+            outlet,
             buffer,
+            line: Vec::new(),
             is_failing: false,
         }
     }
@@ -40,32 +43,69 @@ impl<W: Write> Writer<W> {
     pub(super) fn run(mut self) {
         let buffer = Arc::clone(&self.buffer);
         let _over = Over(&buffer);
-        let (mut parcel, mut lines) = (Parcel::with_room(), Vec::new());
-        while self.buffer.next(&mut parcel).is_some() {
-            let mut unpacking = parcel.unpack();
-            while !unpacking.is_over() {
-                let records = write_lines(&mut unpacking, &mut lines);
-                if unpacking.is_over() {
-                    self.say_what_was_lost(&mut lines);
-                }
-                if !self.deliver(&lines) {
-                    return;
-                }
-                lines.clear();
-                self.buffer.written(records);
+        let mut parcel = Parcel::with_room();
+        while buffer.next(&mut parcel).is_some() {
+            if !self.write(&mut parcel) {
+                return;
             }
         }
-        let mut last = Vec::new();
-        self.say_what_was_lost(&mut last);
-        self.deliver(&last);
+        self.say_what_was_lost();
+        self.commit(Commit::Written);
     }
 
-    /// Writes all of it, however often that fails; `false` if the sink was closed meanwhile.
-    fn deliver(&mut self, mut rest: &[u8]) -> bool {
+    /// Writes a parcel's records; `false` if the sink was closed meanwhile.
+    fn write(&mut self, parcel: &mut Parcel) -> bool {
+        let mut confirms = parcel.take_confirms().into_iter().peekable();
+        let mut unpacking = parcel.unpack();
+        let mut done = 0;
+        while !unpacking.is_over() {
+            let (mut records, mut bytes) = (0, 0);
+            while bytes < AT_ONCE && unpacking.next(|record| self.take(record)).is_some() {
+                records += 1;
+                bytes += self.line.len() + 1;
+            }
+            if unpacking.is_over() {
+                self.say_what_was_lost();
+            }
+            done += records;
+            let is_awaited = confirms.peek().is_some_and(|(place, _)| *place < done);
+            let is_durable = is_awaited && self.outlet.is_durable();
+            let commit = if is_durable {
+                Commit::Durable
+            } else {
+                Commit::Written
+            };
+            if !self.commit(commit) {
+                return false;
+            }
+            while let Some((_, confirm)) = confirms.next_if(|(place, _)| *place < done) {
+                // Otherwise it is dropped, and says that it is not.
+                if is_durable {
+                    Confirm::confirm(confirm);
+                }
+            }
+            self.buffer.written(records);
+        }
+        true
+    }
+
+    /// Makes the record's line, once for all.
+    fn take(&mut self, record: &Record<'_>) {
+        self.line.clear();
+        record.write_json(&mut self.line);
+        let taken = crate::gaps::guarded(|| self.outlet.take(record, &self.line));
+        if taken.is_none() {
+            let detail = "an outlet panicked at a record".to_owned();
+            self.report(Severity::Error, "outlet_failed", detail);
+        }
+    }
+
+    /// Commits all of it, however often that fails; `false` if the sink was closed meanwhile.
+    fn commit(&mut self, commit: Commit) -> bool {
         let mut pause = FIRST_PAUSE;
         loop {
-            let before = rest.len();
-            match self.attempt(&mut rest) {
+            let before = self.outlet.pending();
+            match guarded(|| self.outlet.commit(commit)) {
                 Ok(()) => {
                     self.report_recovery();
                     return true;
@@ -73,7 +113,7 @@ impl<W: Write> Writer<W> {
                 Err(error) => self.report_failure(&error),
             }
             // A writer that takes some at a time, a full pipe say, is slow and not broken.
-            if rest.len() < before {
+            if self.outlet.pending() < before {
                 pause = FIRST_PAUSE;
             }
             if !self.buffer.pause(pause) {
@@ -81,19 +121,6 @@ impl<W: Write> Writer<W> {
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-    }
-
-    /// Writes on from where the last attempt came to.
-    fn attempt(&mut self, rest: &mut &[u8]) -> io::Result<()> {
-        while !rest.is_empty() {
-            match guarded(|| self.writer.write(rest)) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(taken) => *rest = rest.get(taken..).unwrap_or_default(),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        guarded(|| self.writer.flush())
     }
 
     fn report_failure(&mut self, error: &io::Error) {
@@ -119,31 +146,27 @@ impl<W: Write> Writer<W> {
         report(&self.buffer.events(), &event);
     }
 
-    fn say_what_was_lost(&self, lines: &mut Vec<u8>) {
-        let lost = self.buffer.take_lost();
-        if lost == 0 {
+    /// Writes a record of those that did not come through here.
+    fn say_what_was_lost(&mut self) {
+        let Some(Untold { lost, spilled }) = self.buffer.take_untold() else {
             return;
-        }
+        };
         let missing = Missing {
-            refused: 0,
-            passed: u64::try_from(lost).unwrap_or(u64::MAX),
-            folded: 0,
+            passed: lost,
+            spilled,
+            ..Missing::default()
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        Record::gap(now.unwrap_or_default(), missing, &[]).write_json(lines);
-        lines.push(b'\n');
-        let detail = format!("{lost} records found no room");
-        self.report(Severity::Error, "records_lost", detail);
+        self.take(&Record::gap(now.unwrap_or_default(), missing, &[]));
+        if lost > 0 {
+            let detail = format!("{lost} records found no room");
+            self.report(Severity::Error, "records_lost", detail);
+        }
+        if spilled > 0 {
+            let detail = format!("there is room again; {spilled} records stand in the spill file");
+            self.report(Severity::Warning, "records_spilled", detail);
+        }
     }
-}
-
-/// Appends lines, as many as go to the writer at once; tells how many.
-fn write_lines(unpacking: &mut Unpacking<'_>, lines: &mut Vec<u8>) -> usize {
-    let mut records = 0;
-    while lines.len() < AT_ONCE && unpacking.write_line(lines).is_some() {
-        records += 1;
-    }
-    records
 }
 
 /// Nobody is to wait for a thread that ended, however it did, nor to trust it with records.

@@ -1,70 +1,41 @@
-mod append;
 mod buffer;
-mod writer;
+mod overflow;
+mod thread;
 
-use std::{
-    error::Error,
-    fmt,
-    io::{self, Write},
-    path::Path,
-    sync::Arc,
-    thread,
-    time::Duration,
-};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use bartizan_core::{Event, Events, Severity};
 
+pub use overflow::Overflow;
+
 #[cfg(feature = "tracing-subscriber")]
 use crate::record::Parcel;
-use crate::{AuditConfigError, AuditSink, Record, gaps::report};
+use crate::{AuditConfigError, AuditSink, Durable, Outlet, Record, gaps::report};
 use buffer::Buffer;
-use writer::Writer;
+use thread::Writer;
 
-/// Writes each record as one line of JSON.
+/// Hands records to an [`Outlet`] on a thread of its own, in batches.
 ///
-/// A thread of its own does the writing, and makes the lines. Requests append to a bounded buffer and
-/// never wait for the writer; when it fails or stalls, the buffer fills, and then there is no room. A line reaches the
-/// writer within about 20 milliseconds.
+/// Requests append to a bounded buffer, which copies what the record shows, and never wait for the
+/// outlet. The thread is not woken for each record: one reaches the outlet within about 20 milliseconds.
+/// It makes each record's line once, whatever number of outlets take it.
 ///
 /// Clones share the buffer and the thread. When the last one is dropped (those in layers count) the
 /// buffer is written out, for which the dropping thread waits at most five seconds.
 #[derive(Clone)]
-pub struct JsonLines(Arc<Handle>);
+pub struct Queue(Arc<Handle>);
 
-impl JsonLines {
+impl Queue {
     /// Records that are in the buffer or reserved, unless [`capacity`](Self::capacity) says otherwise.
     pub const DEFAULT_CAPACITY: usize = 65_536;
 
-    /// Writes to the process's standard output.
-    pub fn stdout() -> Self {
-        Self::to(io::stdout())
-    }
-
-    /// Writes to the process's standard error.
-    pub fn stderr() -> Self {
-        Self::to(io::stderr())
-    }
-
-    /// Appends to a file. One that is made is its owner's alone (mode 600) where there are modes.
-    /// A line that a crash left half written is ended first.
+    /// Hands records to an outlet.
     ///
-    /// # Errors
-    ///
-    /// If the file can't be opened for reading and appending.
-    pub fn append(path: impl AsRef<Path>) -> Result<Self, AuditConfigError> {
-        append::open(path.as_ref()).map(Self::to)
-    }
-
-    /// Writes to a writer of your own.
-    ///
-    /// What fails is tried again, after 50 milliseconds and then ever later, up to five seconds. An
-    /// error must mean that nothing of the buffer was taken, as [`Write::write`] demands.
-    ///
-    /// If the system has no thread left, the sink never has room.
-    pub fn to(writer: impl Write + Send + 'static) -> Self {
+    /// If the system has no thread left, the queue never has room.
+    pub fn to(outlet: impl Outlet) -> Self {
         let buffer = Arc::new(Buffer::new(Self::DEFAULT_CAPACITY));
-        let thread = Writer::new(writer, Arc::clone(&buffer));
-        let spawned = thread::Builder::new()
+        let thread = Writer::new(outlet, Arc::clone(&buffer));
+        let spawned = std::thread::Builder::new()
             .name("bartizan-audit".to_owned())
             .spawn(move || thread.run());
         if spawned.is_err() {
@@ -83,7 +54,8 @@ impl JsonLines {
     /// request.
     ///
     /// Requests that wait hold room before it is known who sent them: while their credentials are
-    /// checked, say, by somebody else. Choose a number well above how many may do so at a time, which
+    /// checked, say, by somebody else; and each holds it until its answer has ended, event streams
+    /// included. Choose a number well above how many may be under way at a time, which
     /// the server's limit of connections and streams bounds; otherwise strangers alone can hold it all.
     ///
     /// # Errors
@@ -99,16 +71,28 @@ impl JsonLines {
         Ok(self)
     }
 
-    /// Where the writer reports that it fails, and that it works again.
+    /// What becomes of records when the queue is full, once for all its clones.
+    ///
+    /// # Errors
+    ///
+    /// If it was said before, a time is out of range, or the spill file can't be opened.
+    pub fn overflow(self, overflow: Overflow) -> Result<Self, AuditConfigError> {
+        let shown = format!("{overflow:?}");
+        if let Some(policy) = overflow.policy()? {
+            let set = self.0.buffer.set_overflow(policy);
+            set.map_err(|_| AuditConfigError::new("overflow", shown, "is not the first one"))?;
+        }
+        Ok(self)
+    }
+
+    /// Where the thread reports that its outlet fails, and that it works again.
     #[must_use]
     pub fn events(self, events: Events) -> Self {
         self.0.buffer.set_events(events);
         self
     }
 
-    /// Waits until everything recorded so far was written and flushed. Blocks the thread.
-    ///
-    /// What the operating system does with it is its own affair: a file is not synced to its disk.
+    /// Waits until everything recorded so far was committed. Blocks the thread.
     ///
     /// # Errors
     ///
@@ -119,22 +103,6 @@ impl JsonLines {
         } else {
             Err(FlushError::new())
         }
-    }
-
-    /// A subscriber layer that writes the records of a [`TracingSink`](crate::TracingSink) here.
-    ///
-    /// It looks for room before a request goes on and reserves none, since events can't: of requests that
-    /// run at once more may be served than there is room for. Then a record of type `audit_gap` says how
-    /// many have none, as it does if another subscriber layer keeps their events from this one.
-    ///
-    /// A subscriber that is set for the whole process is never dropped. Keep a clone, and
-    /// [`flush`](Self::flush) it at the end of `main`.
-    #[cfg(feature = "tracing-subscriber")]
-    pub fn into_layer<S>(self) -> crate::sinks::subscriber::FilteredLayer<S>
-    where
-        S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
-    {
-        crate::sinks::subscriber::layer(self)
     }
 
     /// Whether a record would find room now.
@@ -148,7 +116,11 @@ impl JsonLines {
     #[cfg(feature = "tracing-subscriber")]
     pub(super) fn offer(&self, record: &Parcel) {
         if self.0.buffer.reserve() {
-            self.0.buffer.append(|waiting| waiting.add(record));
+            let line = |out: &mut Vec<u8>| {
+                record.unpack().next(|record| record.write_json(out));
+            };
+            let add = |waiting: &mut Parcel| waiting.add(record);
+            self.0.buffer.append(add, None, line);
         } else {
             self.lose();
         }
@@ -161,7 +133,7 @@ impl JsonLines {
     }
 }
 
-impl AuditSink for JsonLines {
+impl AuditSink for Queue {
     fn reserve(&self) -> bool {
         self.0.buffer.reserve()
     }
@@ -171,7 +143,20 @@ impl AuditSink for JsonLines {
     }
 
     fn write(&self, record: &Record<'_>) {
-        self.0.buffer.append(|waiting| waiting.pack(record));
+        let pack = |waiting: &mut crate::record::Parcel| waiting.pack(record);
+        self.0
+            .buffer
+            .append(pack, None, |out| record.write_json(out));
+    }
+
+    /// The thread is woken at once, and commits with everything that waits.
+    fn write_durably(&self, record: &Record<'_>) -> Durable {
+        let (confirm, durable) = Durable::awaited();
+        let pack = |waiting: &mut crate::record::Parcel| waiting.pack(record);
+        self.0
+            .buffer
+            .append(pack, Some(confirm), |out| record.write_json(out));
+        durable
     }
 
     fn is_scarce(&self) -> bool {
@@ -183,9 +168,9 @@ impl AuditSink for JsonLines {
     }
 }
 
-impl fmt::Debug for JsonLines {
+impl fmt::Debug for Queue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JsonLines").finish_non_exhaustive()
+        f.debug_struct("Queue").finish_non_exhaustive()
     }
 }
 

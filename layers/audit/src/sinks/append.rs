@@ -6,11 +6,18 @@ use std::{
 
 use crate::AuditConfigError;
 
-pub(super) fn open(path: &Path) -> Result<File, AuditConfigError> {
+/// Opens a file to append to; `setting` names it in the error.
+pub(super) fn open(path: &Path, setting: &'static str) -> Result<File, AuditConfigError> {
     opened(path).map_err(|error| {
         let problem = format!("can't be opened: {error}");
-        AuditConfigError::new("append", path.to_string_lossy(), problem)
+        AuditConfigError::new(setting, path.to_string_lossy(), problem)
     })
+}
+
+/// The same file once more, if it is one that a disk keeps.
+pub(super) fn syncable(file: &File) -> Option<File> {
+    let is_file = file.metadata().is_ok_and(|data| data.is_file());
+    is_file.then(|| file.try_clone().ok()).flatten()
 }
 
 fn opened(path: &Path) -> io::Result<File> {

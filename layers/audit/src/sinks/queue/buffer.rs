@@ -1,15 +1,16 @@
 use std::{
     mem,
     sync::{
-        Condvar, Mutex, MutexGuard, PoisonError,
+        Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use bartizan_core::Events;
+use bartizan_core::{Event, Events, Severity};
 
-use crate::record::Parcel;
+use super::overflow::{Policy, Spilled};
+use crate::{durable::Confirm, gaps::report, record::Parcel};
 
 /// Records that wait for their writer, and the room that is reserved for more.
 pub(super) struct Buffer {
@@ -18,8 +19,12 @@ pub(super) struct Buffer {
     taken: AtomicUsize,
     /// Bytes that wait or are being written.
     bytes: AtomicUsize,
-    /// Records that found no room though nobody asked them to reserve it.
+    /// Records that found no room: of events, which can't reserve it, or by the policy.
     lost: AtomicUsize,
+    spilled: AtomicUsize,
+    is_overflow_told: AtomicBool,
+    /// What becomes of records beyond the capacity; unset, requests are refused.
+    overflow: OnceLock<Policy>,
     /// There is no writer any more, and so no room. Set under the lock, for those who wait.
     is_over: AtomicBool,
     state: Mutex<State>,
@@ -28,6 +33,12 @@ pub(super) struct Buffer {
     /// Signals those who wait for the writer.
     done: Condvar,
     events: Mutex<Events>,
+}
+
+/// What the next line tells of records that did not come through the queue.
+pub(super) struct Untold {
+    pub(super) lost: u64,
+    pub(super) spilled: u64,
 }
 
 struct State {
@@ -61,6 +72,9 @@ impl Buffer {
             taken: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
             lost: AtomicUsize::new(0),
+            spilled: AtomicUsize::new(0),
+            is_overflow_told: AtomicBool::new(false),
+            overflow: OnceLock::new(),
             is_over: AtomicBool::new(false),
             state: Mutex::new(State {
                 waiting: Parcel::with_room(),
@@ -95,7 +109,29 @@ impl Buffer {
             && self.taken.load(Ordering::Relaxed) < self.capacity.load(Ordering::Relaxed)
     }
 
+    /// `Err` if it is set already.
+    pub(super) fn set_overflow(&self, policy: Policy) -> Result<(), Policy> {
+        self.overflow.set(policy)
+    }
+
     pub(super) fn reserve(&self) -> bool {
+        if self.try_reserve() {
+            return true;
+        }
+        match self.overflow.get() {
+            None => false,
+            Some(Policy::Wait(patience)) => self.wait_for_room(*patience),
+            // What finds no room by then goes elsewhere.
+            Some(Policy::Spill(_) | Policy::Drop) => {
+                let is_open = !self.is_over.load(Ordering::Relaxed);
+                self.taken
+                    .fetch_add(usize::from(is_open), Ordering::Relaxed);
+                is_open
+            }
+        }
+    }
+
+    fn try_reserve(&self) -> bool {
         if !self.takes_more() {
             return false;
         }
@@ -105,6 +141,24 @@ impl Buffer {
             self.release(1);
         }
         room
+    }
+
+    fn wait_for_room(&self, patience: Duration) -> bool {
+        let end = Instant::now() + patience;
+        let mut state = self.state();
+        loop {
+            if self.try_reserve() {
+                return true;
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.is_over.load(Ordering::Relaxed) {
+                return false;
+            }
+            state.is_urgent = true;
+            self.work.notify_one();
+            let waited = self.done.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 
     /// Whether there is room, whatever the capacity.
@@ -124,15 +178,32 @@ impl Buffer {
         self.taken.fetch_sub(records, Ordering::Relaxed);
     }
 
-    /// Appends a record into reserved room.
-    pub(super) fn append(&self, pack: impl FnOnce(&mut Parcel)) {
+    /// Appends a record into reserved room. If there is none after all, which only some policies allow, it
+    /// is dropped or spilled; `line` makes its line for that.
+    pub(super) fn append(
+        &self,
+        pack: impl FnOnce(&mut Parcel),
+        confirm: Option<Confirm>,
+        line: impl FnOnce(&mut Vec<u8>),
+    ) {
         let mut state = self.state();
+        if let Some(policy) = self.overflow.get()
+            && self.is_full(&state)
+        {
+            drop(state);
+            self.release(1);
+            return self.overflow(policy, line);
+        }
         let before = state.waiting.bytes();
         pack(&mut state.waiting);
+        let is_awaited = confirm.is_some();
+        if let Some(confirm) = confirm {
+            state.waiting.confirm_last(confirm);
+        }
         let bytes = state.waiting.bytes();
         state.appended += 1;
         self.bytes.fetch_add(bytes - before, Ordering::Relaxed);
-        let is_many = bytes >= MANY_BYTES && !state.is_urgent;
+        let is_many = (bytes >= MANY_BYTES || is_awaited) && !state.is_urgent;
         state.is_urgent |= is_many;
         let wake = mem::take(&mut state.is_asleep) || is_many;
         drop(state);
@@ -141,18 +212,54 @@ impl Buffer {
         }
     }
 
+    fn is_full(&self, state: &State) -> bool {
+        let waiting = usize::try_from(state.appended - state.written).unwrap_or(usize::MAX);
+        waiting >= self.capacity.load(Ordering::Relaxed) || !self.takes_more()
+    }
+
+    fn overflow(&self, policy: &Policy, line: impl FnOnce(&mut Vec<u8>)) {
+        let detail = match policy {
+            Policy::Spill(spill) => match spill.write(line) {
+                Spilled::Kept => {
+                    self.spilled.fetch_add(1, Ordering::Relaxed);
+                    "there is no room for records: they go to the spill file"
+                }
+                Spilled::Lost => {
+                    self.lose();
+                    "there is no room for records, and the spill file takes none: they are dropped"
+                }
+            },
+            Policy::Drop | Policy::Wait(_) => {
+                self.lose();
+                "there is no room for records: they are dropped"
+            }
+        };
+        if !self.is_overflow_told.swap(true, Ordering::Relaxed) {
+            let event = Event::new("audit", Severity::Error, "queue_full", detail);
+            report(&self.events(), &event);
+        }
+    }
+
     /// Counts a record that is not written.
-    #[cfg(feature = "tracing-subscriber")]
     pub(super) fn lose(&self) {
         self.lost.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many records were lost since this was asked last.
-    pub(super) fn take_lost(&self) -> usize {
-        if self.lost.load(Ordering::Relaxed) == 0 {
-            return 0;
+    /// What came by no line since this was asked last, if anything.
+    pub(super) fn take_untold(&self) -> Option<Untold> {
+        let take = |counter: &AtomicUsize| match counter.load(Ordering::Relaxed) {
+            0 => 0,
+            _ => u64::try_from(counter.swap(0, Ordering::Relaxed)).unwrap_or(u64::MAX),
+        };
+        let untold = Untold {
+            lost: take(&self.lost),
+            spilled: take(&self.spilled),
+        };
+        if untold.lost == 0 && untold.spilled == 0 {
+            return None;
         }
-        self.lost.swap(0, Ordering::Relaxed)
+        self.is_overflow_told.store(false, Ordering::Relaxed);
+        Some(untold)
     }
 
     /// Takes all records that wait, in exchange for an empty parcel; waits for one. `None` if no more
@@ -254,8 +361,7 @@ mod tests {
     fn record() -> Record<'static> {
         let missing = Missing {
             refused: 1,
-            passed: 0,
-            folded: 0,
+            ..Missing::default()
         };
         Record::gap(Duration::ZERO, missing, &[])
     }
@@ -270,7 +376,7 @@ mod tests {
         #[cfg(feature = "tracing-subscriber")]
         assert!(!buffer.has_room());
         // Nor does anybody wait for it.
-        buffer.append(|waiting| waiting.pack(&record()));
+        buffer.append(|waiting| waiting.pack(&record()), None, |_| {});
         assert!(!buffer.flush(Duration::from_secs(10)));
     }
 }
