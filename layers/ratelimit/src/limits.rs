@@ -12,7 +12,7 @@ use crate::{
     fields::Telling,
     judge,
     methods::{DISCOVERY, PING},
-    plans::{LowPriority, is_of_process},
+    plans::{LowPriority, sheds},
     shared::{Draft, Shared, default_discovery},
     tier::{Concerns, Limit, check_tools},
 };
@@ -267,7 +267,7 @@ impl RateLimitsBuilder {
     /// - a session tier without one that counts accounts: session ids are free to mint;
     /// - a tool without a name, with one above 1024 bytes, or given twice; a tier given twice, or one that
     ///   contradicts itself; more than 10 000 tiers, or more than 10 rates or 4 of open requests for one call;
-    /// - tools of low priority without a most of open requests;
+    /// - tools of low priority without a most of open requests that counts their calls;
     /// - `max_keys` below 1000 or above 100 000 000, and other numbers out of their range;
     /// - no randomness from the system.
     pub fn build(self) -> Result<RateLimits, RateLimitConfigError> {
@@ -284,9 +284,9 @@ impl RateLimitsBuilder {
             let problem = "are more than 10000";
             return Err(RateLimitConfigError::new("tiers", tiers.len(), problem));
         }
-        if !self.low.tools.is_empty() && !tiers.iter().any(is_of_process) {
-            let tool = self.low.tools.first().map_or("", |tool| tool);
-            let problem = "is of low priority, and nothing limits what is open in all";
+        let is_shed = |tool: &str| tiers.iter().any(|tier| sheds(tier, tool));
+        if let Some(tool) = self.low.tools.iter().find(|tool| !is_shed(tool)) {
+            let problem = "is of low priority, and nothing limits what is open in all of its calls";
             return Err(RateLimitConfigError::new("tool", tool, problem));
         }
         Ok(Draft {

@@ -200,9 +200,10 @@ impl<'t> Maker<'t> {
 
     fn concerns(&self, tier: &Tier, class: Class<'_>) -> bool {
         match (&tier.concerns, class) {
-            // Guessing is not made easier by what is asked for, and the process bears no more for it.
+            // Nobody has verified yet that this is what is asked for: saying so makes no guess easier, and leaves nothing
+            // open that is not counted.
             (Concerns::All, Class::Method(Some(name))) if is_apart(name) => {
-                self.is_outside && (tier.is_looked_at || is_of_process(tier))
+                self.is_outside && (tier.is_looked_at || matches!(tier.limit, Limit::Open(_)))
             }
             (Concerns::All, _) => true,
             // Chosen by its name.
@@ -242,6 +243,18 @@ impl<'t> Maker<'t> {
             most,
         }
     }
+}
+
+/// Whether a tier sheds the calls of a tool when they are of low priority.
+pub(crate) fn sheds(tier: &Tier, tool: &str) -> bool {
+    let is_concerned = match &tier.concerns {
+        Concerns::All => true,
+        Concerns::Tools(names) => names.contains(tool),
+        Concerns::OtherTools(names) => !names.contains(tool),
+        Concerns::Methods(names) => names.contains("tools/call"),
+        Concerns::Streams => false,
+    };
+    is_concerned && is_of_process(tier) && !tier.is_shadow
 }
 
 /// Whether a tier counts what is open in the whole process.

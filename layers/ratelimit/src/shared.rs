@@ -328,7 +328,8 @@ impl Limits {
         is_apart: bool,
     ) {
         if is_apart {
-            if asked.rates.is_empty()
+            // One in shadow holds nobody.
+            if asked.rates.iter().all(|ask| ask.is_shadow)
                 && let Some((tier, rule)) = self.implied(self.rated_discovery)
                 && let Limit::Rate(quota) = rule.limit
             {

@@ -14,6 +14,8 @@ mod common;
 mod address;
 #[path = "ratelimit/answers.rs"]
 mod answers;
+#[path = "ratelimit/attacks.rs"]
+mod attacks;
 #[path = "ratelimit/credentials.rs"]
 mod credentials;
 #[path = "ratelimit/fairness.rs"]

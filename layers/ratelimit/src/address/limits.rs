@@ -98,7 +98,8 @@ impl AddressLimitsBuilder {
         self
     }
 
-    /// How many requests an address may have open at once, streams included: beyond that it is answered 429 (RL-9).
+    /// How many requests an address may have open at once, streams included: beyond that it is answered 429 (RL-9). An
+    /// eighth more may say that they are discovery, at least one.
     pub fn open_per_address(mut self, most: u32) -> Self {
         self.open = [Some(most), self.open[1]];
         self
