@@ -12,6 +12,7 @@ pub mod common;
 
 pub mod cases;
 pub mod equal;
+pub mod limits;
 pub mod lines;
 pub mod peer;
 pub mod peer_full;
