@@ -1,5 +1,7 @@
-use bartizan_core::Call;
-use jiter::{Jiter, JiterResult};
+use bartizan_core::{
+    Call,
+    call::{Broken, Tokens, is_alike},
+};
 
 /// The resources that a `subscriptions/listen` asks to be told about (N-19). To listen to one is
 /// what `resources/subscribe` was in earlier revisions, so rules judge it as that.
@@ -14,50 +16,52 @@ pub(crate) fn of(call: &Call) -> Result<Vec<String>, &'static str> {
 const MOST_WATCHED: usize = 256;
 
 fn read(params: &str) -> Result<Vec<String>, &'static str> {
-    let mut json = Jiter::new(params.as_bytes());
+    let mut json = Tokens::of(params);
     let mut watched = Vec::new();
     // The call was read strictly before: it is JSON, and no member is there twice.
-    members(&mut json, "notifications", &mut |json| {
-        members(json, "resourceSubscriptions", &mut |json| {
-            let mut item = json.next_array()?;
-            while item.is_some() {
-                let uri = json.known_str()?;
-                if watched.len() <= MOST_WATCHED {
-                    watched.push(uri.to_owned());
+    members(&mut json, "notifications", |json| {
+        members(json, "resourceSubscriptions", |json| {
+            json.array(|json| {
+                if json.peek() != Some(b'"') {
+                    return Err(Unreadable);
                 }
-                item = json.array_step()?;
-            }
-            Ok(())
+                json.string(|uri| {
+                    if watched.len() <= MOST_WATCHED {
+                        watched.push(uri.to_owned());
+                    }
+                })?;
+                Ok(())
+            })
         })
     })
-    .map_err(|_| "has subscriptions that cannot be read")?;
+    .map_err(|Unreadable| "has subscriptions that cannot be read")?;
     if watched.len() > MOST_WATCHED {
         return Err("listens to more than 256 resources");
     }
     Ok(watched)
 }
 
+struct Unreadable;
+
+impl From<Broken> for Unreadable {
+    fn from(_: Broken) -> Self {
+        Self
+    }
+}
+
 /// Reads every member of this name, and what parsers that ignore case take for it; skips others.
 fn members<'j>(
-    json: &mut Jiter<'j>,
+    json: &mut Tokens<'j>,
     wanted: &str,
-    read: &mut dyn FnMut(&mut Jiter<'j>) -> JiterResult<()>,
-) -> JiterResult<()> {
-    let is_wanted = |key: &str| {
-        let folded = key.chars().flat_map(char::to_uppercase);
-        let folded = folded.flat_map(char::to_lowercase);
-        folded.eq(wanted.chars().flat_map(char::to_lowercase))
-    };
-    let mut found = json.next_object()?.map(is_wanted);
-    while let Some(wanted) = found {
-        if wanted {
-            read(json)?;
-        } else {
-            json.next_skip()?;
-        }
-        found = json.next_key()?.map(is_wanted);
-    }
-    Ok(())
+    mut read: impl FnMut(&mut Tokens<'j>) -> Result<(), Unreadable>,
+) -> Result<(), Unreadable> {
+    json.object(
+        |key| is_alike(key, wanted),
+        |json, is_wanted| match is_wanted {
+            true => read(json),
+            false => Ok(json.skip()?),
+        },
+    )
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use super::json::invalid;
+use super::{json::invalid, walk::is_alike};
 use crate::Denial;
 
 /// The members of a message that are read.
@@ -69,14 +69,7 @@ pub(super) fn is_like(key: &str, known: &[&str]) -> bool {
     if key.is_ascii() {
         return known.iter().any(|name| name.eq_ignore_ascii_case(key));
     }
-    let folded = || {
-        key.chars()
-            .flat_map(char::to_uppercase)
-            .flat_map(char::to_lowercase)
-    };
-    known
-        .iter()
-        .any(|name| folded().eq(name.chars().flat_map(char::to_lowercase)))
+    known.iter().any(|name| is_alike(key, name))
 }
 
 pub(super) fn ambiguous() -> Denial {

@@ -42,6 +42,7 @@ mod revision;
 mod scan;
 mod sentinel;
 mod service;
+mod walk;
 
 use std::{borrow::Cow, fmt, ops::Range, sync::Arc};
 
@@ -59,6 +60,7 @@ pub use read::{Begun, ReadCall};
 pub use revision::Revision;
 pub use scan::{Broken, Tokens};
 pub use service::{CallFuture, CallRules, CallService};
+pub use walk::{folded, is_alike};
 
 use crate::printable;
 

@@ -16,7 +16,7 @@ use memchr::memchr2;
 /// ```
 #[derive(Debug)]
 pub struct Tokens<'j> {
-    text: &'j str,
+    pub(super) text: &'j str,
     at: usize,
     unescaped: Vec<u8>,
 }

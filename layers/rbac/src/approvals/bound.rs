@@ -56,14 +56,14 @@ pub(super) fn params(call: &Call) -> Result<String, Unreadable> {
 fn shown(text: &str) -> Result<String, Unreadable> {
     let mut out = String::with_capacity(text.len());
     let mut json = Tokens::of(text);
-    members(&mut json, text, &mut out, &mut |key, json, out| {
+    members(&mut json, &mut out, &mut |key, json, out| {
         if key != "_meta" || json.peek() != Some(b'{') {
             return Ok(false);
         }
         let start = out.len();
         write_member(out, key);
         let before = out.len();
-        members(json, text, out, &mut |key, json, _| {
+        members(json, out, &mut |key, json, _| {
             let goes = OF_ONE_SENDING.contains(&key);
             if goes {
                 json.skip()?;
@@ -76,56 +76,22 @@ fn shown(text: &str) -> Result<String, Unreadable> {
         }
         Ok(true)
     })?;
-    match json.peek() {
-        None => Ok(out),
-        Some(_) => Err(Unreadable),
-    }
+    json.end()?;
+    Ok(out)
 }
 
 type Take<'t> = dyn FnMut(&str, &mut Tokens<'_>, &mut String) -> Result<bool, Unreadable> + 't;
 
 /// Writes an object member by member; those that `take` takes, it writes or leaves out itself.
-fn members(
-    json: &mut Tokens<'_>,
-    text: &str,
-    out: &mut String,
-    take: &mut Take<'_>,
-) -> Result<(), Unreadable> {
-    if json.peek() != Some(b'{') {
-        return Err(Unreadable);
-    }
-    json.punctuation();
+fn members(json: &mut Tokens<'_>, out: &mut String, take: &mut Take<'_>) -> Result<(), Unreadable> {
     out.push('{');
-    let mut is_first = true;
-    loop {
-        match json.peek() {
-            Some(b'}') if is_first => break,
-            Some(b'"') => {}
-            _ => return Err(Unreadable),
-        }
-        is_first = false;
-        let key = json.string(str::to_owned)?;
-        if json.peek() != Some(b':') {
-            return Err(Unreadable);
-        }
-        json.punctuation();
+    json.object(str::to_owned, |json, key| {
         if !take(&key, json, out)? {
             write_member(out, &key);
-            json.peek();
-            let start = json.position();
-            json.skip()?;
-            out.push_str(text.get(start..json.position()).ok_or(Unreadable)?);
+            out.push_str(json.value()?);
         }
-        match json.peek() {
-            Some(b',') => json.punctuation(),
-            Some(b'}') => break,
-            _ => return Err(Unreadable),
-        }
-        if json.peek() != Some(b'"') {
-            return Err(Unreadable);
-        }
-    }
-    json.punctuation();
+        Ok::<_, Unreadable>(())
+    })?;
     out.push('}');
     Ok(())
 }

@@ -13,27 +13,17 @@ pub(super) enum Said {
 pub(super) fn said(body: &[u8]) -> Result<Said, Unreadable> {
     let text = std::str::from_utf8(body).map_err(|_| Unreadable)?;
     let mut json = Tokens::of(text);
-    punctuation(&mut json, Some(b'{'))?;
+    json.expect(b'{')?;
     string(&mut json, |key| (key == "decision").then_some(()))?;
-    punctuation(&mut json, Some(b':'))?;
+    json.expect(b':')?;
     let said = string(&mut json, |word| match word {
         "approve" => Some(Said::Approve),
         "deny" => Some(Said::Deny),
         _ => None,
     })?;
-    punctuation(&mut json, Some(b'}'))?;
-    match json.peek() {
-        None => Ok(said),
-        Some(_) => Err(Unreadable),
-    }
-}
-
-fn punctuation(json: &mut Tokens<'_>, wanted: Option<u8>) -> Result<(), Unreadable> {
-    if json.peek() != wanted {
-        return Err(Unreadable);
-    }
-    json.punctuation();
-    Ok(())
+    json.expect(b'}')?;
+    json.end()?;
+    Ok(said)
 }
 
 fn string<T>(json: &mut Tokens<'_>, read: impl FnOnce(&str) -> Option<T>) -> Result<T, Unreadable> {

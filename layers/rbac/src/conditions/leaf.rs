@@ -6,7 +6,7 @@ use bartizan_core::{
 
 use super::{
     Attribute, NumberRange,
-    read::{Name, member, value},
+    read::{Name, member},
     text,
 };
 use crate::lists::json::{Broken, array};
@@ -73,7 +73,7 @@ impl Leaf {
         };
         let (mut count, mut all) = (0_usize, true);
         array(&mut Tokens::of(found), |json| {
-            let element = value(json, found)?;
+            let element = json.value()?;
             count += 1;
             all &= match descend(element, inner)? {
                 Some(found) => self.test.holds(found, principal)?,

@@ -1,8 +1,8 @@
 //! The members of an object that are asked for, found in one pass and without taking from the heap.
 
-use bartizan_core::call::Tokens;
+use bartizan_core::call::{Tokens, folded};
 
-use crate::lists::json::{Broken, NOT_JSON};
+use crate::lists::json::Broken;
 
 /// A name that is asked for.
 #[derive(Debug)]
@@ -46,11 +46,6 @@ impl Name {
     }
 }
 
-fn folded(text: &str) -> impl Iterator<Item = char> {
-    let upper = text.chars().flat_map(char::to_uppercase);
-    upper.flat_map(char::to_lowercase)
-}
-
 /// Walks an object, which is all of the text, and hands on the values that have marks. Tells which names
 /// were there, and which of them twice or in another case too.
 ///
@@ -62,33 +57,15 @@ pub(super) fn members<'j>(
 ) -> Result<Members, Broken> {
     let mut json = Tokens::of(text);
     let mut found = Members::default();
-    enter(&mut json, b'{')?;
-    if json.peek() == Some(b'}') {
-        json.punctuation();
-    } else {
-        loop {
-            if json.peek() != Some(b'"') {
-                return Err(NOT_JSON);
-            }
-            let marks = json.string(&mark)?;
-            enter(&mut json, b':')?;
-            let value = value(&mut json, text)?;
-            found.doubtful |= marks.alike | (marks.same & found.seen);
-            found.seen |= marks.same;
-            take(marks.same, value);
-            let next = json.peek();
-            json.punctuation();
-            match next {
-                Some(b',') => {}
-                Some(b'}') => break,
-                _ => return Err(NOT_JSON),
-            }
-        }
-    }
-    match json.peek() {
-        None => Ok(found),
-        Some(_) => Err(NOT_JSON),
-    }
+    json.object(mark, |json, marks| {
+        let value = json.value()?;
+        found.doubtful |= marks.alike | (marks.same & found.seen);
+        found.seen |= marks.same;
+        take(marks.same, value);
+        Ok::<_, Broken>(())
+    })?;
+    json.end()?;
+    Ok(found)
 }
 
 /// What [`members`] found of the names that were asked for.
@@ -111,20 +88,4 @@ pub(super) fn member<'j>(text: &'j str, name: &Name) -> Result<Option<&'j str>, 
         return Err(Broken("has a member twice, or in another case too"));
     }
     Ok(value)
-}
-
-/// The text of the value that comes next.
-pub(super) fn value<'j>(json: &mut Tokens<'_>, text: &'j str) -> Result<&'j str, Broken> {
-    json.peek();
-    let start = json.position();
-    json.skip()?;
-    text.get(start..json.position()).ok_or(NOT_JSON)
-}
-
-fn enter(json: &mut Tokens<'_>, begin: u8) -> Result<(), Broken> {
-    if json.peek() != Some(begin) {
-        return Err(NOT_JSON);
-    }
-    json.punctuation();
-    Ok(())
 }

@@ -1,6 +1,6 @@
 use std::{collections::HashSet, hash::BuildHasher, sync::LazyLock};
 
-use bartizan_core::call::{self, Tokens};
+use bartizan_core::call::{self, Tokens, is_alike};
 use foldhash::quality::RandomState;
 
 /// Why a message cannot be filtered, for the operator.
@@ -26,48 +26,26 @@ pub(crate) fn object<'j>(
     known: &[&str],
     mut take: impl FnMut(&mut Tokens<'j>, Option<usize>) -> Result<(), Broken>,
 ) -> Result<(), Broken> {
-    enter(json, b'{')?;
-    if leaves(json, b'}') {
-        return Ok(());
-    }
+    is_next(json, b'{')?;
     seen.forget();
-    loop {
-        let (mark, place) = string(json, |key| (mark(key), place(key, known)))?;
-        if !leaves(json, b':') {
-            return Err(NOT_JSON);
-        }
-        if !seen.is_new(mark) {
-            return Err(Broken("has a member twice"));
-        }
-        take(json, place?)?;
-        if leaves(json, b'}') {
-            return Ok(());
-        }
-        if !leaves(json, b',') {
-            return Err(NOT_JSON);
-        }
-    }
+    json.object(
+        |key| (mark(key), place(key, known)),
+        |json, (mark, place)| {
+            if !seen.is_new(mark) {
+                return Err(Broken("has a member twice"));
+            }
+            take(json, place?)
+        },
+    )
 }
 
 /// Walks the array that comes next. `take` takes each element, at whose first byte the text stands.
 pub(crate) fn array<'j>(
     json: &mut Tokens<'j>,
-    mut take: impl FnMut(&mut Tokens<'j>) -> Result<(), Broken>,
+    take: impl FnMut(&mut Tokens<'j>) -> Result<(), Broken>,
 ) -> Result<(), Broken> {
-    enter(json, b'[')?;
-    if leaves(json, b']') {
-        return Ok(());
-    }
-    loop {
-        json.peek();
-        take(json)?;
-        if leaves(json, b']') {
-            return Ok(());
-        }
-        if !leaves(json, b',') {
-            return Err(NOT_JSON);
-        }
-    }
+    is_next(json, b'[')?;
+    json.array(take)
 }
 
 /// What `read` makes of the string that comes next.
@@ -79,12 +57,9 @@ pub(crate) fn string<T>(json: &mut Tokens<'_>, read: impl FnOnce(&str) -> T) -> 
     }
 }
 
-fn enter(json: &mut Tokens<'_>, begin: u8) -> Result<(), Broken> {
+fn is_next(json: &mut Tokens<'_>, begin: u8) -> Result<(), Broken> {
     match json.peek() {
-        Some(first) if first == begin => {
-            json.punctuation();
-            Ok(())
-        }
+        Some(first) if first == begin => Ok(()),
         Some(_) => Err(Broken(
             "has something else where a list or an object should be",
         )),
@@ -92,38 +67,16 @@ fn enter(json: &mut Tokens<'_>, begin: u8) -> Result<(), Broken> {
     }
 }
 
-fn leaves(json: &mut Tokens<'_>, end: u8) -> bool {
-    let is_it = json.peek() == Some(end);
-    if is_it {
-        json.punctuation();
-    }
-    is_it
-}
-
 fn place(key: &str, known: &[&str]) -> Result<Option<usize>, Broken> {
     if let Some(place) = known.iter().position(|name| key == *name) {
         return Ok(Some(place));
     }
-    if known.iter().any(|name| is_like(key, name)) {
+    if known.iter().any(|name| is_alike(key, name)) {
         return Err(Broken(
             "has a member that differs from a known one only in case",
         ));
     }
     Ok(None)
-}
-
-/// Whether a parser that ignores case would take the key for the name, which is ASCII.
-fn is_like(key: &str, name: &str) -> bool {
-    if key.len() < name.len() {
-        // Nothing folds to more bytes of ASCII than it has itself.
-        return false;
-    }
-    if key.is_ascii() {
-        return key.eq_ignore_ascii_case(name);
-    }
-    let folded = key.chars().flat_map(char::to_uppercase);
-    let folded = folded.flat_map(char::to_lowercase);
-    folded.eq(name.chars().map(|c| c.to_ascii_lowercase()))
 }
 
 /// The members of the object that is being walked.
