@@ -28,6 +28,8 @@ mod trail;
 
 #[cfg(feature = "auth")]
 pub mod auth;
+#[cfg(feature = "breaker")]
+pub mod breaker;
 #[cfg(feature = "call")]
 pub mod call;
 #[cfg(feature = "sse")]

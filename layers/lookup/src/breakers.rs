@@ -1,9 +1,8 @@
 use std::time::Duration;
 
-use crate::{
-    breaker::{Breaker, Change, Permit},
-    lookup::Trouble,
-};
+use bartizan_core::breaker::{Breaker, Change, Permit};
+
+use crate::lookup::Trouble;
 
 /// Two breakers: what comes of made-up tokens must not keep the provider from those that were good.
 ///

@@ -1,13 +1,13 @@
 use std::time::Duration;
 
-use bartizan_core::{Event, Severity};
+use bartizan_core::{
+    Event, Severity,
+    breaker::{Change, LONGEST},
+};
 use bartizan_token::{Fault, Fingerprint};
 
 use crate::{
-    Blame, Lookup, Lookups, Refusal, Trouble, Verdict,
-    breaker::{Change, LONGEST},
-    breakers::Permission,
-    budget::Spent,
+    Blame, Lookup, Lookups, Refusal, Trouble, Verdict, breakers::Permission, budget::Spent,
     refusal::SHORTLY,
 };
 

@@ -3,6 +3,7 @@ use smallvec::SmallVec;
 use crate::{
     Quota,
     keys::{Id, Key, Mask, Owner},
+    rule::Rule,
 };
 
 /// Buckets that one decision may ask: those of the tiers that may concern one call, and those that the
@@ -81,6 +82,33 @@ pub(crate) enum Seat {
 pub(crate) struct Asked {
     pub(crate) rates: SmallVec<[Ask; 8]>,
     pub(crate) open: SmallVec<[OpenAsk; 2]>,
+    /// Of tiers that a fleet shares.
+    #[cfg(feature = "redis")]
+    pub(crate) fleet: Vec<Ask>,
+}
+
+impl Asked {
+    /// One bucket more, where its tier keeps it.
+    #[inline]
+    pub(crate) fn ask(&mut self, rule: &Rule, ask: Ask) {
+        #[cfg(feature = "redis")]
+        if rule.outage.is_some() {
+            self.fleet.push(ask);
+            return;
+        }
+        let _ = rule;
+        self.rates.push(ask);
+    }
+
+    /// Whether no rate is asked that is obeyed.
+    pub(crate) fn is_unlimited(&self) -> bool {
+        let is_shadow = |ask: &Ask| ask.is_shadow;
+        #[cfg(feature = "redis")]
+        if !self.fleet.iter().all(is_shadow) {
+            return false;
+        }
+        self.rates.iter().all(is_shadow)
+    }
 }
 
 impl Place {

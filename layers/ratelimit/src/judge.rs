@@ -7,13 +7,18 @@ use bartizan_core::{
 };
 use http::{HeaderMap, Response, StatusCode};
 
+#[cfg(feature = "redis")]
+use bartizan_core::call::Judged;
+
+#[cfg(feature = "redis")]
+use crate::fleet;
 use crate::{
     asked::Asked,
     fields::{self, Fields, Telling},
-    limiter::{Exhausted, Permit},
+    limiter::{Admitted, Exhausted, Permit},
     methods::{is_apart, is_discovery},
     parties::Parties,
-    shared::Shared,
+    shared::{Limits, Shared},
     tier::Limit,
 };
 
@@ -40,6 +45,68 @@ impl RateLimitRules {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
     }
+
+    /// All that a call has to ask.
+    #[inline]
+    fn ask(
+        &self,
+        asked: &mut Asked,
+        limits: &Limits,
+        call: &Call,
+        headers: &HeaderMap,
+        context: &SecurityContext,
+    ) {
+        let parties = Parties::new(
+            self.shared.keys(),
+            limits.prefixes,
+            Some(call),
+            headers,
+            context,
+        );
+        let plan = limits.plans.of(call);
+        limits.ask(asked, plan, &parties, call.body().len());
+        if let Some(principal) = context.principal().filter(|who| who.rate().is_some()) {
+            context.judge_rate();
+            limits.ask_credential(asked, &parties, principal, is_apart(call.method()));
+        }
+    }
+
+    /// Decides by what this process keeps.
+    #[inline]
+    fn decide(
+        &self,
+        asked: &mut Asked,
+        limits: &Limits,
+        call: &Call,
+        context: &SecurityContext,
+    ) -> Result<Told, Denial> {
+        match self.shared.decide(limits, asked) {
+            Ok((admitted, permit)) => Ok(Told::new(&admitted, permit, limits.telling, context)),
+            Err(exhausted) => Err(refused(&exhausted, limits.telling, call.method())),
+        }
+    }
+}
+
+impl Told {
+    /// Of a request that may pass.
+    #[inline]
+    pub(crate) fn new(
+        admitted: &Admitted<'_>,
+        permit: Option<Permit>,
+        telling: Telling,
+        context: &SecurityContext,
+    ) -> Self {
+        if let Some(rule) = admitted.would_refuse {
+            note!("ratelimit", context, "would_refuse", rule.reason.clone());
+        }
+        admit!("ratelimit", context, "within_limits");
+        let told = admitted.nearest.filter(|_| !telling.quiet);
+        Self {
+            fields: told.and_then(|standing| Fields::of(&standing, telling)),
+            wait: admitted.wait,
+            permit: permit.map(Box::new),
+        }
+    }
 }
 
 impl JudgeCall for RateLimitRules {
@@ -56,34 +123,33 @@ impl JudgeCall for RateLimitRules {
         context: &SecurityContext,
     ) -> Result<Told, Denial> {
         let limits = &**self.shared.current();
-        let parties = Parties::new(
-            self.shared.keys(),
-            limits.prefixes,
-            Some(call),
-            headers,
-            context,
-        );
         let mut asked = Asked::default();
-        let plan = limits.plans.of(call);
-        limits.ask(&mut asked, plan, &parties, call.body().len());
-        if let Some(principal) = context.principal().filter(|who| who.rate().is_some()) {
-            context.judge_rate();
-            limits.ask_credential(&mut asked, &parties, principal, is_apart(call.method()));
+        self.ask(&mut asked, limits, call, headers, context);
+        #[cfg(feature = "redis")]
+        if !asked.fleet.is_empty() {
+            let reason = "a shared tier has to be waited for, which `check_shared` does";
+            return Err(Denial::new(DenialKind::Unavailable, reason));
         }
-        let (admitted, permit) = match self.shared.decide(limits, &mut asked) {
-            Ok(admitted) => admitted,
-            Err(exhausted) => return Err(refused(&exhausted, limits.telling, call.method())),
-        };
-        if let Some(rule) = admitted.would_refuse {
-            note!("ratelimit", context, "would_refuse", rule.reason.clone());
+        self.decide(&mut asked, limits, call, context)
+    }
+
+    #[cfg(feature = "redis")]
+    fn begin(
+        &self,
+        call: &Call,
+        headers: &HeaderMap,
+        context: &SecurityContext,
+    ) -> Result<Judged<Told>, Denial> {
+        let limits = self.shared.current();
+        let mut asked = Asked::default();
+        self.ask(&mut asked, &limits, call, headers, context);
+        if asked.fleet.is_empty() {
+            return self
+                .decide(&mut asked, &limits, call, context)
+                .map(Judged::Now);
         }
-        admit!("ratelimit", context, "within_limits");
-        let told = admitted.nearest.filter(|_| !limits.telling.quiet);
-        Ok(Told {
-            fields: told.and_then(|s| Fields::of(&s, limits.telling)),
-            wait: admitted.wait,
-            permit: permit.map(Box::new),
-        })
+        let limits = arc_swap::Guard::into_inner(limits);
+        fleet::begin(&self.shared, limits, asked, call, context)
     }
 
     fn refuse<B>(&self, context: &SecurityContext, denial: Denial) -> Response<ResponseBody<B>> {
@@ -149,6 +215,21 @@ pub(crate) fn check(
 ) -> Result<Told, Denial> {
     RateLimitRules::new(Arc::clone(shared)).judge(call, headers, context)
 }
+
+/// The same, where it may have to be waited for.
+#[cfg(feature = "redis")]
+pub(crate) async fn check_shared(
+    shared: &Arc<Shared>,
+    call: &Call,
+    headers: &HeaderMap,
+    context: &SecurityContext,
+) -> Result<Told, Denial> {
+    match RateLimitRules::new(Arc::clone(shared)).begin(call, headers, context)? {
+        Judged::Now(told) => Ok(told),
+        Judged::Later(pending) => pending.await,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;

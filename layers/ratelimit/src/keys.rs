@@ -80,6 +80,21 @@ impl KeyMaker {
         })
     }
 
+    /// Under secrets that several processes share.
+    #[cfg(feature = "redis")]
+    pub(crate) fn with_secrets(owners: &[u8; 16], masks: &[u8; 16]) -> Self {
+        Self {
+            owners: SipHasher13::new_with_key(owners),
+            masks: SipHasher13::new_with_key(masks),
+        }
+    }
+
+    /// The mask of the tier that is the same in several processes by this name.
+    #[cfg(feature = "redis")]
+    pub(crate) fn mask_of(&self, identity: &str) -> Mask {
+        Mask(halves(self.masks.hash(identity.as_bytes())))
+    }
+
     /// The mask of the tier that has this number.
     pub(crate) fn mask(&self, tier: u64) -> Mask {
         Mask(halves(self.masks.hash(&tier.to_le_bytes())))

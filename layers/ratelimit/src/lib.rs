@@ -9,6 +9,8 @@ mod config;
 mod cost;
 mod error;
 mod fields;
+#[cfg(feature = "redis")]
+mod fleet;
 mod judge;
 mod keys;
 mod layer;
@@ -31,6 +33,8 @@ pub use address::{
     AddressLimit, AddressLimitLayer, AddressLimits, AddressLimitsBuilder, ResponseFuture,
 };
 pub use by::{Asking, By};
+#[cfg(all(feature = "serde", feature = "redis"))]
+pub use config::FleetConfig;
 #[cfg(feature = "serde")]
 pub use config::{
     AddressLimitConfig, ByConfig, CostConfig, PrefixConfig, QuotaConfig, RateLimitConfig,
@@ -38,9 +42,13 @@ pub use config::{
 };
 pub use cost::Cost;
 pub use error::RateLimitConfigError;
+#[cfg(feature = "redis")]
+pub use fleet::{Fleet, FleetBuilder, Outage};
 pub use judge::{RateLimit, RateLimitRules, Told};
 pub use layer::RateLimitLayer;
 pub use limits::{RateLimits, RateLimitsBuilder};
 pub use quota::Quota;
+#[cfg(feature = "redis")]
+pub use statistics::FleetSnapshot;
 pub use statistics::{LimitsSnapshot, TierStatistics};
 pub use tier::Tier;

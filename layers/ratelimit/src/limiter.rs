@@ -34,7 +34,7 @@ pub(crate) struct Standing<'r> {
 }
 
 /// What is told of an admitted request.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Admitted<'r> {
     /// The tier that is nearest to its end, of those that are told about.
     pub(crate) nearest: Option<Standing<'r>>,
@@ -65,16 +65,55 @@ pub(crate) fn decide<'r, L: Lock>(
     asked: &mut Asked,
     now: u64,
 ) -> Result<Admitted<'r>, Exhausted<'r>> {
+    let admitted = reserve(table, rules, asked, now)?;
+    count(rules, asked);
+    Ok(admitted)
+}
+
+/// The same, but for the counting: others may refuse the request yet.
+#[inline]
+pub(crate) fn reserve<'r, L: Lock>(
+    table: &Table<L>,
+    rules: &'r [Rule],
+    asked: &mut Asked,
+    now: u64,
+) -> Result<Admitted<'r>, Exhausted<'r>> {
     let (rates, open) = (asked.rates.as_mut_slice(), asked.open.as_mut_slice());
     let mut held = table.hold(rates, open, now);
-    let mut admitted = Admitted {
-        nearest: None,
-        wait: 0,
-        would_refuse: None,
-    };
+    let (mut admitted, mut exhausted) = weigh(rules, rates, now);
+    if exhausted.is_none() {
+        exhausted = ask_open(rules, open, &mut admitted);
+    }
+    for ask in &mut *rates {
+        let is_charged = exhausted.is_none() && ask.cost > 0 && !ask.is_refused;
+        if !is_charged {
+            // What other rules left behind is brought down once, or it would never be paid back.
+            let Some(lowered) = ask.lowered else { continue };
+            ask.value = Some(lowered);
+        }
+        held.write(ask);
+    }
+    if let Some(exhausted) = exhausted {
+        return Err(exhausted);
+    }
+    for ask in open.iter().filter(|ask| !ask.is_refused) {
+        held.enter(&ask.place);
+    }
+    drop(held);
+    Ok(admitted)
+}
+
+/// What buckets say whose values are known: what the request would leave in them, and whether one refuses it.
+#[inline]
+pub(crate) fn weigh<'r>(
+    rules: &'r [Rule],
+    rates: &mut [Ask],
+    now: u64,
+) -> (Admitted<'r>, Option<Exhausted<'r>>) {
+    let mut admitted = Admitted::default();
     let mut nearest: Option<Near<'_>> = None;
     let mut exhausted: Option<Exhausted<'_>> = None;
-    for ask in &mut *rates {
+    for ask in rates {
         let Some(rule) = rules.get(ask.tier) else {
             continue;
         };
@@ -115,37 +154,23 @@ pub(crate) fn decide<'r, L: Lock>(
         }
     }
     admitted.nearest = nearest.map(|near| near.standing(now));
-    if exhausted.is_none() {
-        exhausted = ask_open(rules, open, &mut admitted);
-    }
-    for ask in &mut *rates {
-        let is_charged = exhausted.is_none() && ask.cost > 0 && !ask.is_refused;
-        if !is_charged {
-            // What other rules left behind is brought down once, or it would never be paid back.
-            let Some(lowered) = ask.lowered else { continue };
-            ask.value = Some(lowered);
-        }
-        held.write(ask);
-    }
-    if let Some(exhausted) = exhausted {
-        return Err(exhausted);
-    }
-    for ask in open.iter().filter(|ask| !ask.is_refused) {
-        held.enter(&ask.place);
-    }
-    drop(held);
-    let of_rates = rates
-        .iter()
-        .filter(|ask| !ask.is_refused)
-        .map(|ask| ask.tier);
-    let of_open = open
-        .iter()
-        .filter(|ask| !ask.is_refused)
-        .map(|ask| ask.tier);
-    for rule in of_rates.chain(of_open).filter_map(|tier| rules.get(tier)) {
+    (admitted, exhausted)
+}
+
+/// Counts a request that all let through.
+pub(crate) fn count(rules: &[Rule], asked: &Asked) {
+    let of_open = asked.open.iter().filter(|ask| !ask.is_refused);
+    count_rates(rules, &asked.rates);
+    for rule in of_open.filter_map(|ask| rules.get(ask.tier)) {
         rule.counters.count(false);
     }
-    Ok(admitted)
+}
+
+pub(crate) fn count_rates(rules: &[Rule], rates: &[Ask]) {
+    let counted = rates.iter().filter(|ask| !ask.is_refused);
+    for rule in counted.filter_map(|ask| rules.get(ask.tier)) {
+        rule.counters.count(false);
+    }
 }
 
 /// The first that has as many open as it may.
@@ -178,6 +203,20 @@ pub(crate) fn charge_anyway<L: Lock>(table: &Table<L>, mut ask: Ask, now: u64) {
         let owed = arithmetic::owed(ask.value, ask.most_owed, now);
         ask.value = Some(arithmetic::charge_anyway(ask.quota, owed, now));
         held.write(ask);
+    }
+}
+
+/// Returns what was reserved at a time for a request that others refused, but for what its buckets would have
+/// earned meanwhile had they been full: never more than was taken.
+#[cfg(feature = "redis")]
+pub(crate) fn give_back<L: Lock>(table: &Table<L>, rates: &[Ask], now: u64) {
+    let is_charged = |ask: &&Ask| ask.cost > 0 && !ask.is_refused;
+    for ask in rates.iter().filter(is_charged) {
+        let Some(charged) = ask.value else { continue };
+        let taken = ask.quota.interval().saturating_mul(u64::from(ask.cost));
+        let full_at = charged.saturating_sub(taken);
+        let back = taken.saturating_sub(now.saturating_sub(full_at));
+        table.lower(ask, back);
     }
 }
 
@@ -230,6 +269,24 @@ struct Near<'r> {
     rule: &'r Rule,
     quota: Quota,
     charge: Charge,
+}
+
+#[cfg(feature = "redis")]
+impl Admitted<'_> {
+    /// Both together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let is_nearer = |standing: &Standing<'_>| {
+            self.nearest.is_none_or(|first| {
+                let rank = |s: &Standing<'_>| (s.remaining, std::cmp::Reverse(s.until_more));
+                rank(standing) < rank(&first)
+            })
+        };
+        Self {
+            nearest: other.nearest.filter(is_nearer).or(self.nearest),
+            wait: self.wait.max(other.wait),
+            would_refuse: self.would_refuse.or(other.would_refuse),
+        }
+    }
 }
 
 impl<'r> Near<'r> {

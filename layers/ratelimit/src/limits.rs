@@ -16,6 +16,8 @@ use crate::{
     shared::{Draft, Shared, default_discovery},
     tier::{Concerns, Limit, check_tools},
 };
+#[cfg(feature = "redis")]
+use crate::{Fleet, Outage, fleet::Sharing};
 
 /// The limits of a [`RateLimitLayer`](crate::RateLimitLayer). Clones share their buckets, and what is in force.
 #[derive(Debug, Clone)]
@@ -51,7 +53,8 @@ impl RateLimits {
         self.0.swap(next.draft()?)
     }
 
-    /// Decides a call outside of any layer, for a server that reads its calls itself.
+    /// Decides a call outside of any layer, for a server that reads its calls itself. Where a tier is shared, that is
+    /// 503: only `check_shared` waits for Redis.
     ///
     /// # Errors
     ///
@@ -63,6 +66,21 @@ impl RateLimits {
         context: &SecurityContext,
     ) -> Result<Told, Denial> {
         judge::check(&self.0, call, headers, context)
+    }
+
+    /// The same, where tiers are shared: it may wait for Redis.
+    ///
+    /// # Errors
+    ///
+    /// The refusal.
+    #[cfg(feature = "redis")]
+    pub async fn check_shared(
+        &self,
+        call: &Call,
+        headers: &HeaderMap,
+        context: &SecurityContext,
+    ) -> Result<Told, Denial> {
+        judge::check_shared(&self.0, call, headers, context).await
     }
 
     /// What each tier has counted.
@@ -97,6 +115,8 @@ pub struct RateLimitsBuilder {
     telling: Telling,
     call_limits: CallLimits,
     clock: Arc<dyn Clock>,
+    #[cfg(feature = "redis")]
+    sharing: Sharing,
 }
 
 impl Default for RateLimitsBuilder {
@@ -122,6 +142,8 @@ impl Default for RateLimitsBuilder {
             telling: Telling::default(),
             call_limits: CallLimits::new(),
             clock: Arc::new(SystemClock::new()),
+            #[cfg(feature = "redis")]
+            sharing: Sharing::default(),
         }
     }
 }
@@ -259,6 +281,21 @@ impl RateLimitsBuilder {
         self
     }
 
+    /// The Redis that keeps the buckets of shared tiers.
+    #[cfg(feature = "redis")]
+    pub fn fleet(mut self, fleet: &Fleet) -> Self {
+        self.sharing.fleet = Some(fleet.clone());
+        self
+    }
+
+    /// Shares the tiers of this name, as `account`, `tool`, `credential` or one of your own, among all processes of the
+    /// [`fleet`](Self::fleet), and says what they do while Redis is away. See [`Tier::shared`].
+    #[cfg(feature = "redis")]
+    pub fn shared(mut self, tier: &str, outage: Outage) -> Self {
+        self.sharing.tiers.insert(tier.into(), outage);
+        self
+    }
+
     /// Checks all that was said.
     ///
     /// # Errors
@@ -269,6 +306,8 @@ impl RateLimitsBuilder {
     ///   contradicts itself; more than 10 000 tiers, or more than 10 rates or 4 of open requests for one call;
     /// - tools of low priority without a most of open requests that counts their calls;
     /// - `max_keys` below 1000 or above 100 000 000, and other numbers out of their range;
+    /// - a shared tier without a fleet, one that no tier is called, one of open requests, or one that is full only after
+    ///   more than ten years;
     /// - no randomness from the system.
     pub fn build(self) -> Result<RateLimits, RateLimitConfigError> {
         let clock = Arc::clone(&self.clock);
@@ -289,6 +328,8 @@ impl RateLimitsBuilder {
             let problem = "is of low priority, and nothing limits what is open in all of its calls";
             return Err(RateLimitConfigError::new("tool", tool, problem));
         }
+        #[cfg(feature = "redis")]
+        self.sharing.check(&tiers)?;
         Ok(Draft {
             tiers,
             low: self.low,
@@ -298,6 +339,8 @@ impl RateLimitsBuilder {
             is_outside: false,
             max_keys: self.max_keys,
             call_limits: self.call_limits,
+            #[cfg(feature = "redis")]
+            sharing: self.sharing,
         })
     }
 

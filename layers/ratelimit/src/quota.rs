@@ -104,6 +104,29 @@ impl Quota {
     }
 }
 
+#[cfg(feature = "redis")]
+impl Quota {
+    /// The same in whole microseconds, which Redis counts in. What is earned never exceeds the rate.
+    pub(crate) fn in_micros(self) -> Self {
+        let interval = self.interval().div_ceil(1000).saturating_mul(1000);
+        Self {
+            interval: NonZeroU64::new(interval).unwrap_or(self.interval),
+            ..self
+        }
+    }
+
+    /// The part of one of so many replicas: together they let through no more, or one each where the burst is smaller
+    /// than they are many.
+    pub(crate) fn part(self, replicas: u32) -> Self {
+        let burst = self.burst_size() / replicas.max(1);
+        let interval = self.interval().saturating_mul(u64::from(replicas.max(1)));
+        Self {
+            burst: NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN),
+            interval: NonZeroU64::new(interval).unwrap_or(self.interval),
+        }
+    }
+}
+
 impl From<CallRate> for Quota {
     fn from(rate: CallRate) -> Self {
         // A rate is in the same range as a quota is.

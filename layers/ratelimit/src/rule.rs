@@ -9,8 +9,10 @@ use std::{
 use bartizan_core::printable;
 use http::HeaderValue;
 
+#[cfg(feature = "redis")]
+use crate::Outage;
 use crate::{
-    RateLimitConfigError, Tier,
+    Cost, Quota, RateLimitConfigError, Tier,
     by::Part,
     fields,
     keys::{KeyMaker, Mask},
@@ -40,6 +42,9 @@ pub(crate) struct Rule {
     /// What makes it the same tier in the next version of the limits.
     pub(crate) identity: String,
     pub(crate) mask: Mask,
+    /// Of one that a fleet shares.
+    #[cfg(feature = "redis")]
+    pub(crate) outage: Option<Outage>,
     pub(crate) counters: Arc<Counters>,
 }
 
@@ -93,7 +98,7 @@ impl Rule {
             name: tier.name.clone(),
             tool: tier.only_tool().map(Into::into),
             limit: tier.limit,
-            most_owed: most_owed(tier),
+            most_owed: most_owed(tier.limit, &tier.cost, tier.is_looked_at),
             per_bytes: tier.cost.per_bytes(),
             recipe,
             policy: is_told.then_some(policy),
@@ -103,14 +108,61 @@ impl Rule {
             reason,
             identity: tier.identity(),
             mask: keys.mask(number),
+            #[cfg(feature = "redis")]
+            outage: None,
             counters: Arc::default(),
+        })
+    }
+
+    /// The same tier, whose buckets a fleet shares.
+    #[cfg(feature = "redis")]
+    pub(crate) fn shared(
+        self,
+        tier: &Tier,
+        outage: Outage,
+        keys: &KeyMaker,
+        layer: &str,
+    ) -> Result<Self, RateLimitConfigError> {
+        let Limit::Rate(quota) = self.limit else {
+            let problem = "counts open requests, which are each process's own";
+            return Err(RateLimitConfigError::new(
+                "shared tier",
+                &tier.name,
+                problem,
+            ));
+        };
+        let limit = Limit::Rate(quota.in_micros());
+        let most_owed = most_owed(limit, &tier.cost, tier.is_looked_at);
+        if most_owed > TEN_YEARS {
+            let problem = "is full only after more than ten years, for which nobody keeps buckets";
+            return Err(RateLimitConfigError::new(
+                "shared tier",
+                &tier.name,
+                problem,
+            ));
+        }
+        Ok(Self {
+            limit,
+            most_owed,
+            policy: match &self.policy {
+                Some(_) => Some(fields::policy(&tier.name, limit)?),
+                None => None,
+            },
+            mask: keys.mask_of(&format!("{layer} {}", tier.fleet_identity())),
+            outage: Some(outage),
+            ..self
         })
     }
 
     /// The same tier in another version: its buckets and what it has counted stay.
     pub(crate) fn continues(self, before: &Self) -> Self {
+        // The name of a shared one's buckets is the same in all processes.
+        #[cfg(feature = "redis")]
+        let is_local = self.outage.is_none() && before.outage.is_none();
+        #[cfg(not(feature = "redis"))]
+        let is_local = true;
         Self {
-            mask: before.mask,
+            mask: if is_local { before.mask } else { self.mask },
             counters: Arc::clone(&before.counters),
             ..self
         }
@@ -130,6 +182,23 @@ impl Rule {
         }
     }
 
+    /// Whether a fleet shares its buckets.
+    pub(crate) fn is_shared(&self) -> bool {
+        #[cfg(feature = "redis")]
+        return self.outage.is_some();
+        #[cfg(not(feature = "redis"))]
+        return false;
+    }
+
+    /// A quota that is not the tier's own, as its buckets count it.
+    pub(crate) fn counted(&self, quota: Quota) -> Quota {
+        #[cfg(feature = "redis")]
+        if self.is_shared() {
+            return quota.in_micros();
+        }
+        quota
+    }
+
     pub(crate) fn is_single(&self) -> bool {
         matches!(self.recipe, Recipe::Single)
     }
@@ -137,21 +206,25 @@ impl Rule {
 
 /// A full bucket's worth, and what may be taken beyond it: another burst where it is charged for what turned
 /// out later, or what the dearest call costs more than the burst.
-fn most_owed(tier: &Tier) -> u64 {
-    let Limit::Rate(quota) = tier.limit else {
+fn most_owed(limit: Limit, cost: &Cost, is_looked_at: bool) -> u64 {
+    let Limit::Rate(quota) = limit else {
         return 0;
     };
-    let most = tier.cost.most().max(quota.burst_size());
+    let most = cost.most().max(quota.burst_size());
     let debt = quota
         .interval()
         .saturating_mul(u64::from(most - quota.burst_size()));
-    let debt = if tier.is_looked_at {
+    let debt = if is_looked_at {
         debt.max(quota.full())
     } else {
         debt
     };
     quota.full().saturating_add(debt)
 }
+
+/// What Redis counts exactly, with room to spare.
+#[cfg(feature = "redis")]
+const TEN_YEARS: u64 = 3650 * 86_400 * 1_000_000_000;
 
 /// Something is told of a tier once in so many nanoseconds.
 const TOLD_EVERY: u64 = 60_000_000_000;

@@ -11,6 +11,8 @@ use std::{
 use arc_swap::ArcSwap;
 use bartizan_core::{CallLimits, Clock, Event, Events, Principal, Severity};
 
+#[cfg(feature = "redis")]
+use crate::fleet::{Fleet, Sharing};
 use crate::{
     By, LimitsSnapshot, Quota, RateLimitConfigError, Tier, TierStatistics, arithmetic,
     asked::{Ask, Asked, OpenAsk, Place},
@@ -38,13 +40,15 @@ pub(crate) struct Shared {
     layer: &'static str,
     max_keys: usize,
     call_limits: CallLimits,
+    #[cfg(feature = "redis")]
+    fleet: Option<Fleet>,
 }
 
 /// One version of the limits: a request is decided by one.
 #[derive(Debug)]
 pub(crate) struct Limits {
     version: u64,
-    rules: Vec<Rule>,
+    pub(crate) rules: Vec<Rule>,
     pub(crate) plans: Plans,
     pub(crate) telling: Telling,
     pub(crate) prefixes: Prefixes,
@@ -66,18 +70,24 @@ pub(crate) struct Draft {
     pub(crate) is_outside: bool,
     pub(crate) max_keys: usize,
     pub(crate) call_limits: CallLimits,
+    #[cfg(feature = "redis")]
+    pub(crate) sharing: Sharing,
 }
 
 impl Shared {
     pub(crate) fn new(draft: Draft, clock: Arc<dyn Clock>) -> Result<Self, RateLimitConfigError> {
+        #[cfg(feature = "redis")]
+        let fleet = draft.sharing.fleet.clone();
+        #[cfg(feature = "redis")]
+        let keys = match &fleet {
+            Some(fleet) => fleet.keys().clone(),
+            None => KeyMaker::new()?,
+        };
+        #[cfg(not(feature = "redis"))]
         let keys = KeyMaker::new()?;
         let numbers = AtomicU64::new(0);
         let (max_keys, call_limits) = (draft.max_keys, draft.call_limits);
-        let layer = if draft.is_outside {
-            "address_limit"
-        } else {
-            "ratelimit"
-        };
+        let layer = layer(draft.is_outside);
         let limits = Limits::new(draft, &keys, &numbers, None)?;
         Ok(Self {
             current: ArcSwap::from_pointee(limits),
@@ -89,6 +99,8 @@ impl Shared {
             layer,
             max_keys,
             call_limits,
+            #[cfg(feature = "redis")]
+            fleet,
         })
     }
 
@@ -101,6 +113,10 @@ impl Shared {
         }
         if draft.call_limits != self.call_limits {
             return Err(RateLimitConfigError::new("setting", "call_limits", fixed));
+        }
+        #[cfg(feature = "redis")]
+        if !Fleet::are_same(draft.sharing.fleet.as_ref(), self.fleet.as_ref()) {
+            return Err(RateLimitConfigError::new("setting", "fleet", fixed));
         }
         let before = self.current.load_full();
         let next = Limits::new(draft, &self.keys, &self.numbers, Some(&before))?;
@@ -140,10 +156,22 @@ impl Shared {
     ) -> Result<(Admitted<'l>, Option<Permit>), Exhausted<'l>> {
         let now = self.now();
         let admitted = limiter::decide(&self.table, &limits.rules, asked, now)?;
-        let permit = match asked.open.is_empty() {
+        let permit = self.permit(limits, asked);
+        self.tell_of_shadow(limits, &admitted, now);
+        Ok((admitted, permit))
+    }
+
+    /// What an admitted request holds while it is open.
+    #[inline]
+    pub(crate) fn permit(&self, limits: &Limits, asked: &Asked) -> Option<Permit> {
+        match asked.open.is_empty() {
             true => None,
             false => Permit::of(&self.table, &limits.rules, asked),
-        };
+        }
+    }
+
+    #[inline]
+    pub(crate) fn tell_of_shadow(&self, limits: &Limits, admitted: &Admitted<'_>, now: u64) {
         if let Some(rule) = admitted.would_refuse
             && rule.counters.is_to_be_told(now)
         {
@@ -155,7 +183,6 @@ impl Shared {
             let event = Event::new(self.layer, Severity::Info, "would_refuse", detail);
             limits.events.emit(&event);
         }
-        Ok((admitted, permit))
     }
 
     /// Charges a bucket for what turned out later.
@@ -176,6 +203,8 @@ impl Shared {
             keys: self.table.keys(),
             max_keys: self.table.max_keys(),
             tiers: self.count_all(&limits, now),
+            #[cfg(feature = "redis")]
+            fleet: self.fleet.as_ref().map(Fleet::snapshot),
         }
     }
 
@@ -204,7 +233,7 @@ impl Shared {
             tool: rule.tool.as_deref().map(str::to_owned),
             requests_per_minute: per_minute,
             burst_size: burst,
-            current_tokens: rule.is_single().then_some(left),
+            current_tokens: (rule.is_single() && !rule.is_shared()).then_some(left),
             open: matches!(rule.limit, Limit::Open(_)).then(|| rule.counters.open()),
             shadow: rule.is_shadow,
             total_requests: total,
@@ -221,9 +250,27 @@ impl Shared {
         self.table.ids()
     }
 
-    fn now(&self) -> u64 {
+    #[cfg(feature = "redis")]
+    pub(crate) fn fleet(&self) -> Option<&Fleet> {
+        self.fleet.as_ref()
+    }
+
+    #[cfg(feature = "redis")]
+    pub(crate) fn table(&self) -> &Table {
+        &self.table
+    }
+
+    pub(crate) fn now(&self) -> u64 {
         let nanos = nanos(self.clock.monotonic());
         nanos.min(LATEST)
+    }
+}
+
+/// What findings and events call the place.
+fn layer(is_outside: bool) -> &'static str {
+    match is_outside {
+        true => "address_limit",
+        false => "ratelimit",
     }
 }
 
@@ -253,6 +300,11 @@ impl Limits {
             tier.check(draft.is_outside)?;
             let number = numbers.fetch_add(1, Ordering::Relaxed);
             let rule = Rule::new(tier, number, keys)?;
+            #[cfg(feature = "redis")]
+            let rule = match draft.sharing.outage(tier) {
+                Some(outage) => rule.shared(tier, outage, keys, layer(draft.is_outside))?,
+                None => rule,
+            };
             if !identities.insert(rule.identity.clone()) {
                 return Err(RateLimitConfigError::new(
                     "tier",
@@ -301,11 +353,12 @@ impl Limits {
             match rule.limit {
                 Limit::Rate(quota) => {
                     let cost = rule.cost(used.cost, body_bytes);
-                    asked.rates.push(Ask {
+                    let ask = Ask {
                         most_owed: rule.most_owed,
                         is_shadow: rule.is_shadow,
                         ..Ask::new(used.tier, place, quota, cost)
-                    });
+                    };
+                    asked.ask(rule, ask);
                 }
                 Limit::Open(_) => asked.open.push(OpenAsk {
                     tier: used.tier,
@@ -329,12 +382,12 @@ impl Limits {
     ) {
         if is_apart {
             // One in shadow holds nobody.
-            if asked.rates.iter().all(|ask| ask.is_shadow)
+            if asked.is_unlimited()
                 && let Some((tier, rule)) = self.implied(self.rated_discovery)
                 && let Limit::Rate(quota) = rule.limit
             {
                 let place = Place::of(rule.mask, Some(&parties.account()));
-                asked.rates.push(Ask::new(tier, place, quota, 1));
+                asked.ask(rule, Ask::new(tier, place, quota, 1));
             }
             return;
         }
@@ -343,7 +396,7 @@ impl Limits {
         };
         parties.chain(principal, |owner, rate| {
             let place = Place::of(rule.mask, Some(&owner));
-            asked.rates.push(Ask::new(tier, place, rate.into(), 1));
+            asked.ask(rule, Ask::new(tier, place, rule.counted(rate.into()), 1));
         });
     }
 

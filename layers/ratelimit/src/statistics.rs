@@ -39,4 +39,21 @@ pub struct LimitsSnapshot {
     pub max_keys: usize,
     /// What each tier has counted, in the order in which they are asked.
     pub tiers: Vec<TierStatistics>,
+    /// Of limits that a fleet shares.
+    #[cfg(feature = "redis")]
+    pub fleet: Option<FleetSnapshot>,
+}
+
+/// How a process stands with the Redis that its fleet shares. It is the same for all limits over one fleet.
+#[cfg(feature = "redis")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct FleetSnapshot {
+    /// Whether Redis is left alone, because it did not answer.
+    pub is_away: bool,
+    /// Round trips to Redis so far.
+    pub trips: u64,
+    /// Those of them that had no answer in time, or none that is of use.
+    pub faults: u64,
 }

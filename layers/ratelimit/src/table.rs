@@ -103,6 +103,25 @@ impl<L: Lock> Table<L> {
         }
     }
 
+    /// Brings a cell that was just written nearer to full.
+    #[cfg(feature = "redis")]
+    pub(crate) fn lower(&self, ask: &Ask, by: u64) {
+        let (shard, id) = match (&ask.place, ask.seat) {
+            (Place::Keyed(key, _), Seat::Own | Seat::New) => {
+                (self.shards.get(self.shard_of(key)), Some(key.id))
+            }
+            (Place::Keyed(key, _), Seat::Shared | Seat::NewShared) => {
+                (self.shards.get(self.shard_of(key)), key.shared)
+            }
+            (place, _) => (Some(&self.fixed), Some(place.fixed())),
+        };
+        if let (Some(shard), Some(id)) = (shard, id)
+            && let Some(full_at) = shard.hold().cells.get_mut(&id)
+        {
+            *full_at = full_at.saturating_sub(by);
+        }
+    }
+
     /// The value of a tier's fixed cell, and what is open there.
     pub(crate) fn single(&self, id: Id) -> (Option<u64>, u32) {
         let fixed = self.fixed.hold();

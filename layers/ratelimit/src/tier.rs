@@ -2,6 +2,8 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use bartizan_core::CallLimits;
 
+#[cfg(feature = "redis")]
+use crate::Outage;
 use crate::{By, Cost, Quota, RateLimitConfigError, by::Part, methods::is_apart};
 
 /// A limit: what it counts by, which calls it concerns, and how many it lets through.
@@ -40,6 +42,9 @@ pub struct Tier {
     pub(crate) is_looked_at: bool,
     /// Nobody configured it: it is told of once it was asked.
     pub(crate) is_implied: bool,
+    /// A fleet shares its buckets; what it does while they are out of reach.
+    #[cfg(feature = "redis")]
+    pub(crate) outage: Option<Outage>,
 }
 
 /// What a tier limits.
@@ -89,6 +94,8 @@ impl Tier {
             is_hidden: false,
             is_looked_at: false,
             is_implied: false,
+            #[cfg(feature = "redis")]
+            outage: None,
         }
     }
 
@@ -145,6 +152,14 @@ impl Tier {
         self
     }
 
+    /// Keeps its buckets in the Redis of a [`Fleet`](crate::Fleet), so that it holds across all processes that share it, and
+    /// says what it does while Redis is away. A tier of open requests can't be shared.
+    #[cfg(feature = "redis")]
+    pub fn shared(mut self, outage: Outage) -> Self {
+        self.outage = Some(outage);
+        self
+    }
+
     /// Charged by what an answer says.
     pub(crate) fn looked_at(mut self) -> Self {
         self.is_looked_at = true;
@@ -184,6 +199,27 @@ impl Tier {
             // Which tools have a bucket of their own changes none of the others.
             let _ = match &part {
                 Part::Tools(_) => write!(text, " tools"),
+                part => write!(text, " {part:?}"),
+            };
+        }
+        let _ = match &self.concerns {
+            Concerns::OtherTools(_) => write!(text, " others"),
+            concerns => write!(text, " {concerns:?}"),
+        };
+        text
+    }
+
+    /// What makes it the same tier in other processes. They can't tell closures apart but by the tier's name.
+    #[cfg(feature = "redis")]
+    pub(crate) fn fleet_identity(&self) -> String {
+        let mut text = format!("shared {}", self.name);
+        if self.is_implied {
+            text.push_str(" implied");
+        }
+        for part in self.parts() {
+            let _ = match &part {
+                Part::Tools(_) => write!(text, " tools"),
+                Part::Said(_) => write!(text, " said"),
                 part => write!(text, " {part:?}"),
             };
         }

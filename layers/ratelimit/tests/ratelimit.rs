@@ -20,6 +20,12 @@ mod attacks;
 mod credentials;
 #[path = "ratelimit/fairness.rs"]
 mod fairness;
+#[cfg(feature = "redis")]
+#[path = "ratelimit/fleet.rs"]
+mod fleet;
+#[cfg(feature = "redis")]
+#[path = "ratelimit/fleet_outages.rs"]
+mod fleet_outages;
 #[path = "ratelimit/general.rs"]
 mod general;
 #[path = "ratelimit/open.rs"]

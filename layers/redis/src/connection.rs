@@ -8,7 +8,7 @@ use redis::{
 };
 use tokio::time::timeout;
 
-use crate::{RedisConfigError, RedisFault, slot::Slot};
+use crate::{RedisConfigError, RedisFault, Script, script::is_missing, slot::Slot};
 
 /// A Redis server: one connection that all clones share, made when it is first used, and made again
 /// when it broke, was refused, or did not answer in time. Every wait is bounded.
@@ -85,6 +85,33 @@ impl Redis {
     pub async fn run_all(&self, commands: &Pipeline) -> Result<Vec<Value>, RedisFault> {
         let (generation, mut manager) = self.inner.slot.manager(|| self.manager())?;
         let answer = commands.query_async(&mut manager);
+        let answer = self.within_limits(answer).await;
+        self.seen(generation, answer)
+    }
+
+    /// Runs a script by its hash on the shared connection, and sends it whole if Redis does not have it.
+    ///
+    /// # Errors
+    ///
+    /// As of [`run`](Self::run), or if the script fails.
+    pub async fn run_script(
+        &self,
+        script: &Script,
+        keys: &[impl AsRef<[u8]>],
+        arguments: &[impl AsRef<[u8]>],
+    ) -> Result<Value, RedisFault> {
+        let (generation, mut manager) = self.inner.slot.manager(|| self.manager())?;
+        let answer = async {
+            let command = script.by_hash(keys, arguments);
+            let answer = manager.send_packed_command(&command).await;
+            match answer.and_then(Value::extract_error) {
+                Err(error) if is_missing(&error) => {
+                    let command = script.whole(keys, arguments);
+                    manager.send_packed_command(&command).await?.extract_error()
+                }
+                answer => answer,
+            }
+        };
         let answer = self.within_limits(answer).await;
         self.seen(generation, answer)
     }

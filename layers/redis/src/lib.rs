@@ -7,6 +7,7 @@ mod fault;
 mod follower;
 mod log;
 mod page;
+mod script;
 mod shared;
 mod slot;
 
@@ -14,4 +15,5 @@ pub use config_error::RedisConfigError;
 pub use connection::{Redis, RedisBuilder};
 pub use fault::{RedisFault, RedisFaultKind};
 pub use redis::{Cmd, Pipeline, Value};
+pub use script::Script;
 pub use shared::{NotLoaded, NotShared, OutOfTouch, SharedRevocations, SharedRevocationsBuilder};

@@ -39,10 +39,37 @@ pub trait JudgeCall: Clone {
         context: &SecurityContext,
     ) -> Result<Self::Pass, Denial>;
 
+    /// The same, for a judge that has to ask somebody about some calls: those wait. By default none does.
+    ///
+    /// # Errors
+    ///
+    /// The refusal.
+    #[inline]
+    fn begin(
+        &self,
+        call: &Call,
+        headers: &HeaderMap,
+        context: &SecurityContext,
+    ) -> Result<Judged<Self::Pass>, Denial> {
+        self.judge(call, headers, context).map(Judged::Now)
+    }
+
     /// Renders a refusal of the judge, or of the reading: [`refuse!`](crate::refuse) with the
     /// layer's name.
     fn refuse<B>(&self, context: &SecurityContext, denial: Denial) -> Response<ResponseBody<B>>;
 }
+
+/// What a [`JudgeCall`] has decided.
+#[expect(clippy::exhaustive_enums, reason = "a call is decided, or it waits")]
+pub enum Judged<P> {
+    /// The call may pass.
+    Now(P),
+    /// It waits.
+    Later(Pending<P>),
+}
+
+/// A decision that is waited for. Boxed: few calls wait, and the futures of all others would be as large.
+pub type Pending<P> = Pin<Box<dyn Future<Output = Result<P, Denial>> + Send>>;
 
 /// What a [`JudgeCall`] does to the answer of a request that it let pass.
 pub trait Pass: Sized {
@@ -96,45 +123,66 @@ where
         {
             // The layer that read it may have had wider limits.
             let fits = call.measures().fit(&self.judge.limits());
-            let verdict = fits.and_then(|()| self.judge.judge(call, request.headers(), context));
-            let pass = match verdict {
-                Ok(pass) => Some(pass),
+            let verdict = fits.and_then(|()| self.judge.begin(call, request.headers(), context));
+            let judged = match verdict {
+                Ok(judged) => judged,
                 Err(denial) => return CallGuardFuture::refuse(self.judge.refuse(context, denial)),
             };
             let body = RequestBody::buffered(call.body().clone());
-            let request = request.map(|_| body);
-            return CallGuardFuture {
-                state: State::Decided {
-                    pass,
-                    guard: GuardFuture::forward(self.inner.call(request)),
-                },
+            let pending = match judged {
+                Judged::Now(pass) => {
+                    let request = request.map(|_| body);
+                    return CallGuardFuture {
+                        state: State::Decided {
+                            pass: Some(pass),
+                            guard: GuardFuture::forward(self.inner.call(request)),
+                        },
+                    };
+                }
+                Judged::Later(pending) => pending,
             };
+            let context = context.clone();
+            return self.hold(Step::wait(request.map(|_| body), pending), context);
         }
         let context = SecurityContext::of(&mut request);
         let request = match ReadCall::begin(request, &context, self.judge.limits()) {
             Ok(Begun::Known(request)) => request,
-            Ok(Begun::Read(read)) => {
-                // The service that was polled ready must be the one that is called.
-                let clone = self.inner.clone();
-                let reading = Box::new(Reading {
-                    read,
-                    service: mem::replace(&mut self.inner, clone),
-                    judge: self.judge.clone(),
-                    context,
-                });
-                let state = State::Read { reading };
-                return CallGuardFuture { state };
-            }
+            Ok(Begun::Read(read)) => return self.hold(Step::Read(read), context),
             Err(denial) => return CallGuardFuture::refuse(self.judge.refuse(&context, denial)),
         };
         match judged(&self.judge, &request, &context) {
-            Ok(pass) => CallGuardFuture {
+            Ok(Judged::Now(pass)) => CallGuardFuture {
                 state: State::Decided {
                     pass: Some(pass),
                     guard: GuardFuture::forward(self.inner.call(request)),
                 },
             },
+            Ok(Judged::Later(pending)) => self.hold(Step::wait(request, pending), context),
             Err(denial) => CallGuardFuture::refuse(self.judge.refuse(&context, denial)),
+        }
+    }
+}
+
+impl<S, J: JudgeCall> CallGuard<S, J> {
+    /// Puts a request off.
+    fn hold<ReqB, ResB>(
+        &mut self,
+        step: Step<J::Pass, ReqB>,
+        context: SecurityContext,
+    ) -> CallGuardFuture<S, J, ReqB, ResB>
+    where
+        S: Service<Request<RequestBody<ReqB>>> + Clone,
+    {
+        // The service that was polled ready must be the one that is called.
+        let clone = self.inner.clone();
+        let held = Box::new(Held {
+            step,
+            service: mem::replace(&mut self.inner, clone),
+            judge: self.judge.clone(),
+            context,
+        });
+        CallGuardFuture {
+            state: State::Held { held },
         }
     }
 }
@@ -155,8 +203,8 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<S, J, P, ReqB, F, ResB> {
-        Read {
-            reading: Box<Reading<S, J, ReqB>>,
+        Held {
+            held: Box<Held<S, J, P, ReqB>>,
         },
         Decided {
             pass: Option<P>,
@@ -166,14 +214,61 @@ pin_project! {
     }
 }
 
-/// A request whose body is waited for. In a box: only the outermost guard reads, and the futures
-/// of all others would be as large.
-struct Reading<S, J, ReqB> {
-    read: ReadCall<ReqB>,
+/// A request whose body is waited for, or what its judge asks. In a box: only the outermost guard reads, and
+/// the futures of all others would be as large.
+struct Held<S, J, P, ReqB> {
+    step: Step<P, ReqB>,
     service: S,
     judge: J,
     context: SecurityContext,
 }
+
+enum Step<P, ReqB> {
+    Read(ReadCall<ReqB>),
+    Wait {
+        request: Option<Request<RequestBody<ReqB>>>,
+        pending: Pending<P>,
+    },
+}
+
+impl<P, ReqB> Step<P, ReqB> {
+    fn wait(request: Request<RequestBody<ReqB>>, pending: Pending<P>) -> Self {
+        Self::Wait {
+            request: Some(request),
+            pending,
+        }
+    }
+}
+
+impl<S, J, ReqB> Held<S, J, J::Pass, ReqB>
+where
+    J: JudgeCall,
+    ReqB: Body<Data = Bytes>,
+{
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Admitted<J::Pass, ReqB>> {
+        loop {
+            match &mut self.step {
+                Step::Read(read) => {
+                    let request = ready!(Pin::new(read).poll(cx))?;
+                    match judged(&self.judge, &request, &self.context)? {
+                        Judged::Now(pass) => return Poll::Ready(Ok((request, pass))),
+                        Judged::Later(pending) => self.step = Step::wait(request, pending),
+                    }
+                }
+                Step::Wait { request, pending } => {
+                    let pass = ready!(pending.as_mut().poll(cx))?;
+                    return match request.take() {
+                        Some(request) => Poll::Ready(Ok((request, pass))),
+                        // Polled after it completed, which the contract of `Future` forbids.
+                        None => Poll::Pending,
+                    };
+                }
+            }
+        }
+    }
+}
+
+type Admitted<P, ReqB> = Result<(Request<RequestBody<ReqB>>, P), Denial>;
 
 impl<S, J, P, ReqB, F, ResB> State<S, J, P, ReqB, F, ResB> {
     fn refuse(response: Response<ResponseBody<ResB>>) -> Self {
@@ -208,22 +303,13 @@ where
         let mut state = self.project().state;
         loop {
             let decided = match state.as_mut().project() {
-                StateProj::Read { reading } => {
-                    let read = ready!(Pin::new(&mut reading.read).poll(cx));
-                    let judged = read.and_then(|request| {
-                        let pass = judged(&reading.judge, &request, &reading.context)?;
-                        Ok((request, pass))
-                    });
-                    match judged {
-                        Ok((request, pass)) => State::Decided {
-                            guard: GuardFuture::forward(reading.service.call(request)),
-                            pass: Some(pass),
-                        },
-                        Err(denial) => {
-                            State::refuse(reading.judge.refuse(&reading.context, denial))
-                        }
-                    }
-                }
+                StateProj::Held { held } => match ready!(held.poll(cx)) {
+                    Ok((request, pass)) => State::Decided {
+                        guard: GuardFuture::forward(held.service.call(request)),
+                        pass: Some(pass),
+                    },
+                    Err(denial) => State::refuse(held.judge.refuse(&held.context, denial)),
+                },
                 StateProj::Decided { guard, pass } => {
                     let mut response = ready!(guard.poll(cx))?;
                     if let Some(pass) = pass.take() {
@@ -242,11 +328,20 @@ fn judged<J: JudgeCall, B>(
     judge: &J,
     request: &Request<B>,
     context: &SecurityContext,
-) -> Result<J::Pass, Denial> {
+) -> Result<Judged<J::Pass>, Denial> {
     match context.call() {
-        Some(call) => judge.judge(call, request.headers(), context),
+        Some(call) => judge.begin(call, request.headers(), context),
         // Reading stamps the call; without it nothing could be judged.
         None => Err(Denial::new(DenialKind::Internal, "the call was not read")),
+    }
+}
+
+impl<P> fmt::Debug for Judged<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Now(_) => "Now(..)",
+            Self::Later(_) => "Later(..)",
+        })
     }
 }
 

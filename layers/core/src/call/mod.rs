@@ -51,7 +51,7 @@ use bytes::Bytes;
 pub use body::ReadBody;
 #[cfg(feature = "serde")]
 pub use config::CallConfig;
-pub use guard::{CallGuard, CallGuardFuture, JudgeCall, Pass};
+pub use guard::{CallGuard, CallGuardFuture, JudgeCall, Judged, Pass, Pending};
 pub use json::Measures;
 pub use layer::CallLayer;
 pub use limits::{CallLimits, CallLimitsError};

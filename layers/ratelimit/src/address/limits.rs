@@ -2,6 +2,8 @@ use std::sync::Arc;
 
 use bartizan_core::{CallLimits, Clock, Events, SystemClock};
 
+#[cfg(feature = "redis")]
+use crate::fleet::Sharing;
 use crate::{
     By, LimitsSnapshot, Quota, RateLimitConfigError, Tier, TierStatistics,
     by::Prefixes,
@@ -167,6 +169,8 @@ impl AddressLimitsBuilder {
             return Err(RateLimitConfigError::new("tiers", "", problem));
         }
         check_max_keys(self.max_keys)?;
+        #[cfg(feature = "redis")]
+        Sharing::default().check(&tiers)?;
         Ok(Draft {
             tiers,
             low: LowPriority::default(),
@@ -176,6 +180,8 @@ impl AddressLimitsBuilder {
             is_outside: true,
             max_keys: self.max_keys,
             call_limits: CallLimits::new(),
+            #[cfg(feature = "redis")]
+            sharing: Sharing::default(),
         })
     }
 

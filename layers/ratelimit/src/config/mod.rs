@@ -1,4 +1,6 @@
 mod address;
+#[cfg(feature = "redis")]
+mod fleet;
 #[cfg(test)]
 mod tests;
 mod tier;
@@ -9,6 +11,8 @@ use bartizan_core::call::{CallConfig, CallLimits, CallLimitsError};
 use serde::{Deserialize, Serialize};
 
 pub use address::AddressLimitConfig;
+#[cfg(feature = "redis")]
+pub use fleet::FleetConfig;
 pub use tier::{ByConfig, CostConfig, TierConfig};
 
 use crate::{Quota, RateLimitConfigError, RateLimits, RateLimitsBuilder, Tier};
@@ -83,6 +87,10 @@ pub struct RateLimitConfig {
     pub legacy_headers: bool,
     /// See [`RateLimitsBuilder::call_limits`].
     pub call_limits: CallConfig,
+    /// By the names of tiers: see [`RateLimitsBuilder::shared`]. The [`fleet`](RateLimitsBuilder::fleet) is given to the builder
+    /// that this makes.
+    #[cfg(feature = "redis")]
+    pub shared: BTreeMap<String, crate::Outage>,
 }
 
 /// How many bits of an address count, as a file holds it.
@@ -159,6 +167,10 @@ impl TryFrom<RateLimitConfig> for RateLimitsBuilder {
         }
         if config.legacy_headers {
             builder = builder.legacy_headers();
+        }
+        #[cfg(feature = "redis")]
+        for (tier, outage) in config.shared {
+            builder = builder.shared(&tier, outage);
         }
         let limits = CallLimits::try_from(config.call_limits);
         let limits = limits.map_err(|error: CallLimitsError| {

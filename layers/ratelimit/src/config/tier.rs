@@ -57,6 +57,9 @@ pub struct TierConfig {
     /// See [`Tier::hidden`].
     #[serde(default)]
     pub hidden: bool,
+    /// See [`Tier::shared`].
+    #[cfg(feature = "redis")]
+    pub shared: Option<crate::Outage>,
 }
 
 /// A [`By`] as a file holds it. Closures it cannot hold.
@@ -155,6 +158,10 @@ impl TryFrom<TierConfig> for Tier {
         }
         if config.hidden {
             tier = tier.hidden();
+        }
+        #[cfg(feature = "redis")]
+        if let Some(outage) = config.shared {
+            tier = tier.shared(outage);
         }
         Ok(tier)
     }

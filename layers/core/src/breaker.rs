@@ -1,3 +1,5 @@
+//! Keeping away from what does not answer.
+
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -8,8 +10,20 @@ use std::{
 ///
 /// After some failures in a row it opens. When its time is over one request tries, and what becomes of
 /// it decides. A try that does not end is given up after a while, and another one begins.
+///
+/// ```
+/// use std::time::Duration;
+/// use bartizan_core::breaker::{Breaker, Change};
+/// let second = Duration::from_secs(1);
+/// let breaker = Breaker::new(1, 5 * second, second);
+/// let permit = breaker.permit(second).unwrap();
+/// assert_eq!(breaker.failed(permit, second, None), Change::Opened(5 * second));
+/// assert_eq!(breaker.permit(2 * second), Err(4 * second));
+/// let next = breaker.permit(6 * second).unwrap();
+/// assert!(breaker.succeeded(next));
+/// ```
 #[derive(Debug)]
-pub(crate) struct Breaker {
+pub struct Breaker {
     threshold: u32,
     cool_down: Duration,
     /// How long a try may take.
@@ -32,13 +46,20 @@ struct State {
 
 /// Permission to ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Permit(u64);
+pub struct Permit(u64);
 
 /// What a failure changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Change {
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "whoever asks has to tell each apart"
+)]
+pub enum Change {
+    /// It failed for the first time in a row, which was not told for a minute.
     FirstFailure,
+    /// It opened, for so long.
     Opened(Duration),
+    /// Nothing that is worth telling.
     None,
 }
 
@@ -48,10 +69,11 @@ const SHORTLY: Duration = Duration::from_secs(1);
 const NEWS_EVERY: Duration = Duration::from_secs(60);
 
 /// A provider decides no longer time than this.
-pub(crate) const LONGEST: Duration = Duration::from_secs(300);
+pub const LONGEST: Duration = Duration::from_secs(300);
 
 impl Breaker {
-    pub(crate) fn new(threshold: u32, cool_down: Duration, patience: Duration) -> Self {
+    /// One that opens after so many failures in a row for `cool_down`, and waits for a try as long as `patience`.
+    pub fn new(threshold: u32, cool_down: Duration, patience: Duration) -> Self {
         Self {
             threshold,
             cool_down,
@@ -63,7 +85,7 @@ impl Breaker {
     /// Whether the provider may be asked at the monotonic time `now`; when to come back otherwise.
     /// Who may tells what became of it: [`succeeded`](Self::succeeded), [`failed`](Self::failed) or
     /// [`passed_over`](Self::passed_over).
-    pub(crate) fn permit(&self, now: Duration) -> Result<Permit, Duration> {
+    pub fn permit(&self, now: Duration) -> Result<Permit, Duration> {
         let mut state = self.state();
         match (state.open_until, state.trying_until) {
             (None, _) => {}
@@ -78,7 +100,7 @@ impl Breaker {
     }
 
     /// As [`permit`](Self::permit) for who has not to tell, and so never is the one that tries.
-    pub(crate) fn glance(&self, now: Duration) -> Result<Permit, Duration> {
+    pub fn glance(&self, now: Duration) -> Result<Permit, Duration> {
         let state = self.state();
         match state.open_until {
             Some(until) if now < until => Err(until.saturating_sub(now)),
@@ -87,7 +109,7 @@ impl Breaker {
     }
 
     /// The provider answered; whether that is news.
-    pub(crate) fn succeeded(&self, permit: Permit) -> bool {
+    pub fn succeeded(&self, permit: Permit) -> bool {
         let mut state = self.state();
         if permit.0 != state.generation {
             return false;
@@ -103,7 +125,23 @@ impl Breaker {
     }
 
     /// It did not, and perhaps said when it will.
-    pub(crate) fn failed(&self, permit: Permit, now: Duration, wish: Option<Duration>) -> Change {
+    pub fn failed(&self, permit: Permit, now: Duration, wish: Option<Duration>) -> Change {
+        self.fail(permit, now, wish, Duration::ZERO)
+    }
+
+    /// It did not answer. The pause is longer by so much, which whoever asks chooses at random: of many
+    /// processes that wait for one provider, not all try at once.
+    pub fn failed_with_jitter(&self, permit: Permit, now: Duration, jitter: Duration) -> Change {
+        self.fail(permit, now, None, jitter)
+    }
+
+    fn fail(
+        &self,
+        permit: Permit,
+        now: Duration,
+        wish: Option<Duration>,
+        jitter: Duration,
+    ) -> Change {
         let mut state = self.state();
         if permit.0 != state.generation {
             return Change::None;
@@ -115,6 +153,7 @@ impl Breaker {
         let pause = wish.map_or(self.cool_down, |wish| {
             wish.clamp(self.cool_down, self.cool_down.max(LONGEST))
         });
+        let pause = pause.saturating_add(jitter);
         state.is_told = true;
         state.trying_until = None;
         state.open_until = Some(now.saturating_add(pause));
@@ -123,7 +162,7 @@ impl Breaker {
     }
 
     /// What became of a question tells nothing of the provider: another one may try.
-    pub(crate) fn passed_over(&self, permit: Permit) {
+    pub fn passed_over(&self, permit: Permit) {
         let mut state = self.state();
         if permit.0 == state.generation {
             state.trying_until = None;
@@ -131,7 +170,7 @@ impl Breaker {
     }
 
     /// How long an answer 503 asks to wait if nothing else is known.
-    pub(crate) fn pause(&self) -> Duration {
+    pub fn pause(&self) -> Duration {
         self.cool_down
     }
 
@@ -196,6 +235,16 @@ mod tests {
             assert_eq!(change, Change::Opened(S(pause)));
             assert_eq!(breaker.permit(S(0)), Err(S(pause)));
         }
+    }
+
+    #[test]
+    fn jitter_makes_the_pause_longer_and_opens_nothing_earlier() {
+        let breaker = breaker(2);
+        let permit = || breaker.permit(S(0)).unwrap();
+        let failed = |permit| breaker.failed_with_jitter(permit, S(0), S(3));
+        assert_eq!(failed(permit()), Change::FirstFailure);
+        assert_eq!(failed(permit()), Change::Opened(S(13)));
+        assert_eq!(breaker.permit(S(12)), Err(S(1)));
     }
 
     #[test]
