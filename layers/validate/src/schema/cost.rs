@@ -17,6 +17,7 @@ pub(super) struct Cost {
     steps_per_byte: Vec<u64>,
     /// Most parts that are within each other.
     heights: Vec<u64>,
+    has_alternatives: bool,
 }
 
 /// Deepest document that is counted for.
@@ -36,6 +37,7 @@ impl Cost {
             steps: by_depth(graph, &order, |part| part.steps),
             steps_per_byte: by_depth(graph, &order, |part| part.steps_per_byte),
             heights,
+            has_alternatives: graph.has_alternatives,
         })
     }
 
@@ -45,6 +47,11 @@ impl Cost {
         let of_values = at(&self.steps).saturating_mul(values as u64);
         let of_bytes = at(&self.steps_per_byte).saturating_mul(bytes as u64);
         of_values.saturating_add(of_bytes)
+    }
+
+    /// Whether what is wrong may be as much as there are steps.
+    pub(super) fn has_alternatives(&self) -> bool {
+        self.has_alternatives
     }
 
     /// Whether calls nest no deeper than a stack holds, for a document so deep.

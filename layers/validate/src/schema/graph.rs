@@ -9,10 +9,16 @@ use super::SchemaError;
 /// Most parts of a schema.
 const PARTS: usize = 4096;
 
+/// Most that its patterns may be together, in units of two KiB that their programs have.
+const PATTERNS: u64 = 1024;
+
 /// The parts of a schema, each of which is a schema; the first is the whole.
 #[derive(Debug, Default)]
 pub(super) struct Graph {
     pub(super) parts: Vec<Part>,
+    /// Whether something may be one of several things, so that to tell what is wrong is to tell what is wrong with each.
+    pub(super) has_alternatives: bool,
+    patterns: u64,
 }
 
 /// What a part applies to where. Places are of the graph's parts.
@@ -43,10 +49,10 @@ impl Graph {
             open: Vec::new(),
             anchors: HashMap::new(),
         };
-        walk.find_anchors(schema);
+        walk.find_names(schema)?;
         walk.place(schema)?;
         while let Some((place, schema)) = walk.open.pop() {
-            let part = walk.part(schema, place == 0)?;
+            let part = walk.part(schema)?;
             if let Some(slot) = walk.graph.parts.get_mut(place) {
                 *slot = part;
             }
@@ -81,7 +87,7 @@ impl<'s> Walk<'s> {
         Ok(place)
     }
 
-    fn part(&mut self, schema: &'s Value, is_root: bool) -> Result<Part, SchemaError> {
+    fn part(&mut self, schema: &'s Value) -> Result<Part, SchemaError> {
         let mut part = Part {
             steps: 1,
             ..Part::default()
@@ -89,15 +95,12 @@ impl<'s> Walk<'s> {
         let Value::Object(members) = schema else {
             return Ok(part);
         };
-        if !is_root && members.get("$id").is_some_and(Value::is_string) {
-            // References would mean something else inside of it.
-            return Err(SchemaError::new("a part of it has an `$id` of its own"));
-        }
         let mut looks_at_others = false;
         for (keyword, value) in members {
-            part.steps += items_of(value) / 8;
+            part.steps += items_of(keyword, value) / 8;
             match keyword.as_str() {
                 "allOf" | "anyOf" | "oneOf" => {
+                    self.graph.has_alternatives |= keyword != "allOf";
                     for schema in values(value) {
                         part.here.push((self.place(schema)?, 1));
                     }
@@ -125,7 +128,7 @@ impl<'s> Walk<'s> {
                 }
                 "patternProperties" => {
                     for (pattern, schema) in value.as_object().into_iter().flatten() {
-                        part.steps_per_byte += steps_of_pattern(pattern);
+                        part.steps_per_byte += self.steps_of_pattern(pattern)?;
                         part.members.push(self.place(schema)?);
                     }
                 }
@@ -148,7 +151,7 @@ impl<'s> Walk<'s> {
                 }
                 "pattern" => {
                     let pattern = value.as_str().unwrap_or_default();
-                    part.steps_per_byte += steps_of_pattern(pattern);
+                    part.steps_per_byte += self.steps_of_pattern(pattern)?;
                 }
                 _ => {}
             }
@@ -160,6 +163,15 @@ impl<'s> Walk<'s> {
             }
         }
         Ok(part)
+    }
+
+    fn steps_of_pattern(&mut self, pattern: &str) -> Result<u64, SchemaError> {
+        let steps = steps_of_pattern(pattern);
+        self.graph.patterns += steps;
+        match self.graph.patterns > PATTERNS {
+            false => Ok(steps),
+            true => Err(SchemaError::new("its patterns are too large together")),
+        }
     }
 
     /// What a reference refers to: one part, or of a dynamic one, all that it may.
@@ -187,18 +199,26 @@ impl<'s> Walk<'s> {
         self.anchors.get(fragment).cloned().ok_or_else(outside)
     }
 
-    /// Wherever they are, also in what is no schema: more is no harm.
-    fn find_anchors(&mut self, value: &'s Value) {
+    /// What is referred to by name, wherever it is, also in what is no schema: a reference may lead there.
+    ///
+    /// References would mean something else inside of what has an identity of its own, or another dialect, and be counted for what
+    /// they are not; also where nothing but a reference leads into the middle of it.
+    fn find_names(&mut self, value: &'s Value) -> Result<(), SchemaError> {
         if let Value::Object(members) = value {
             for keyword in ["$anchor", "$dynamicAnchor"] {
                 if let Some(name) = members.get(keyword).and_then(Value::as_str) {
                     self.anchors.entry(name).or_default().push(value);
                 }
             }
+            let is_root = std::ptr::eq(value, self.root);
+            for keyword in ["$id", "$schema"] {
+                if !is_root && members.get(keyword).is_some_and(Value::is_string) {
+                    let problem = format!("a part of it has an `{keyword}` of its own");
+                    return Err(SchemaError::new(problem));
+                }
+            }
         }
-        for value in values(value) {
-            self.find_anchors(value);
-        }
+        values(value).try_for_each(|value| self.find_names(value))
     }
 }
 
@@ -207,13 +227,23 @@ fn values(value: &Value) -> impl Iterator<Item = &Value> {
     elements.chain(value.as_object().into_iter().flat_map(Map::values))
 }
 
-/// How many things a keyword lists: names, options.
-fn items_of(value: &Value) -> u64 {
-    match value {
-        Value::Array(values) => values.iter().map(|value| 1 + items_of(value)).sum(),
-        Value::Object(members) => members.len() as u64,
+/// How many things a keyword lists: names, options. What is a schema is counted where it is applied.
+fn items_of(keyword: &str, value: &Value) -> u64 {
+    match (keyword, value) {
+        ("enum" | "required" | "type", value) => values_of(value),
+        ("dependentRequired" | "dependencies", Value::Object(members)) => {
+            let lists = members.values().filter(|value| value.is_array());
+            members.len() as u64 + lists.map(values_of).sum::<u64>()
+        }
+        (_, Value::Array(values)) => values.len() as u64,
+        (_, Value::Object(members)) => members.len() as u64,
         _ => 0,
     }
+}
+
+/// How many values there are in one.
+fn values_of(value: &Value) -> u64 {
+    1 + values(value).map(values_of).sum::<u64>()
 }
 
 /// What a pattern costs for each byte that it looks at: one for each two KiB that its program has.

@@ -41,6 +41,9 @@ const STEPS: u64 = 4 << 20;
 /// Up to so many steps all that is wrong is looked for, and beyond, the first thing.
 const STEPS_FOR_ALL: u64 = 1 << 16;
 
+/// Up to so many steps it is told at all where a schema has alternatives: what is wrong with each is gathered, and holds memory.
+const STEPS_FOR_ALTERNATIVES: u64 = 1 << 15;
+
 /// Largest program of one pattern, in bytes as the engine counts them.
 const PATTERN_BYTES: usize = 64 << 10;
 
@@ -115,6 +118,10 @@ impl Schema {
         let root = document.root();
         if self.validator.is_valid(root) {
             return Ok(());
+        }
+        if steps > STEPS_FOR_ALTERNATIVES && self.cost.has_alternatives() {
+            let problem = "they are not what the tool's schema permits, and too many to tell where";
+            return Err(vec![Violation::new(String::new(), "schema", problem)]);
         }
         if steps > STEPS_FOR_ALL {
             let first = self.validator.validate(root).err();

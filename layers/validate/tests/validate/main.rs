@@ -9,6 +9,7 @@
 mod callers;
 mod common;
 mod contract;
+mod hostile;
 mod learned;
 mod limits;
 mod news;
