@@ -1,8 +1,9 @@
 use std::path::PathBuf;
 
+use bartizan_sensitive::{Names, Redactor};
 use serde::{Deserialize, Serialize};
 
-use crate::{AuditConfigError, AuditLayer, JsonLines};
+use crate::{AuditConfigError, AuditLayer, JsonLines, Level, LevelRule, Levels};
 
 /// The settings of an [`AuditLayer`] as a file holds them; unknown fields are refused.
 ///
@@ -28,6 +29,39 @@ pub struct AuditConfig {
     pub without_correlation_header: bool,
     /// See [`AuditLayer::danger_continue_without_record`].
     pub danger_continue_without_record: bool,
+    /// See [`AuditLayer::levels`]: the level of what no rule is for.
+    pub level: Level,
+    /// See [`AuditLayer::levels`]: the first that fits counts.
+    pub level_rules: Vec<LevelRuleConfig>,
+    /// Names of members whose values are sensitive, besides those that are known; see [`Names::with`].
+    pub sensitive_names: Vec<String>,
+}
+
+/// A [`LevelRule`] as a file holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct LevelRuleConfig {
+    /// The level.
+    pub level: Level,
+    /// See [`LevelRule::tool`]; none: whatever tool.
+    #[serde(default)]
+    pub tools: Vec<String>,
+    /// See [`LevelRule::event`]; none: whatever event.
+    #[serde(default)]
+    pub events: Vec<String>,
+}
+
+impl TryFrom<LevelRuleConfig> for LevelRule {
+    type Error = AuditConfigError;
+
+    fn try_from(config: LevelRuleConfig) -> Result<Self, AuditConfigError> {
+        let rule = Self::new(config.level);
+        let mut tools = config.tools.iter();
+        let rule = tools.try_fold(rule, |rule, tool| rule.tool(tool))?;
+        let mut events = config.events.iter();
+        events.try_fold(rule, |rule, event| rule.event(event))
+    }
 }
 
 /// Where the JSON lines of an [`AuditConfig`] go: `"stdout"`, `"stderr"` or `{ "append": "a/path" }`.
@@ -74,7 +108,15 @@ impl TryFrom<AuditConfig> for AuditLayer {
         if config.danger_continue_without_record {
             layer = layer.danger_continue_without_record();
         }
-        Ok(layer)
+        let mut levels = Levels::new(config.level);
+        for rule in config.level_rules {
+            levels = levels.rule(rule.try_into()?);
+        }
+        let mut names = Names::new();
+        for name in &config.sensitive_names {
+            names = names.with(name)?;
+        }
+        layer.levels(levels).redactor(Redactor::new().names(names))
     }
 }
 
@@ -93,12 +135,19 @@ mod tests {
     fn every_setting_reaches_the_layer() {
         let from_file = build(
             r#"{ "sink": "stderr", "capacity": 10, "correlation_header": "x-id",
-                 "danger_continue_without_record": true }"#,
+                 "danger_continue_without_record": true, "level": "shape", "sensitive_names": ["kennitala"],
+                 "level_rules": [{ "level": "arguments", "tools": ["pay"], "events": ["tool_call"] }] }"#,
         );
+        let pay = LevelRule::new(Level::Arguments).tool("pay").unwrap();
+        let pay = pay.event("tool_call").unwrap();
+        let names = Names::new().with("kennitala").unwrap();
         let by_hand = AuditLayer::new(JsonLines::stderr())
             .correlation_header("x-id")
             .unwrap()
-            .danger_continue_without_record();
+            .danger_continue_without_record()
+            .levels(Levels::new(Level::Shape).rule(pay))
+            .redactor(Redactor::new().names(names))
+            .unwrap();
         assert_eq!(format!("{:?}", from_file.unwrap()), format!("{by_hand:?}"));
         let without = build(r#"{ "without_correlation_header": true }"#).unwrap();
         assert!(format!("{without:?}").contains("correlation_header: None"));
@@ -115,6 +164,16 @@ mod tests {
             ),
             (r#"{ "capacity": 0 }"#, "capacity `0`"),
             (r#"{ "correlation_header": "set-cookie" }"#, "set-cookie"),
+            (r#"{ "level": "all" }"#, "all"),
+            (
+                r#"{ "level_rules": [{ "level": "none", "events": ["tool_cal"] }] }"#,
+                "`tool_cal`",
+            ),
+            (
+                r#"{ "level_rules": [{ "level": "none", "tools": [""] }] }"#,
+                "level's tool",
+            ),
+            (r#"{ "sensitive_names": ["--"] }"#, "`--`"),
             (
                 r#"{ "correlation_header": "x-id", "without_correlation_header": true }"#,
                 "x-id",

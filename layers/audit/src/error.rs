@@ -1,6 +1,7 @@
 use std::{error::Error, fmt};
 
 use bartizan_core::printable;
+use bartizan_sensitive::SensitiveConfigError;
 
 /// A setting that is unsafe, contradictory or unreadable; the message names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,3 +33,9 @@ impl fmt::Display for AuditConfigError {
 }
 
 impl Error for AuditConfigError {}
+
+impl From<SensitiveConfigError> for AuditConfigError {
+    fn from(error: SensitiveConfigError) -> Self {
+        Self::new(error.setting(), error.value(), error.problem())
+    }
+}

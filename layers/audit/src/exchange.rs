@@ -6,10 +6,11 @@ use http::{
 };
 
 use crate::{
-    Outcome, Record,
+    Level, Outcome, Record,
     gaps::{guarded, is_strangers},
     header,
     layer::Settings,
+    level::Detail,
     record::{Asked, End},
 };
 
@@ -132,13 +133,21 @@ impl Exchange {
                 Ok(agent) => Cow::Borrowed(agent),
                 Err(_) => String::from_utf8_lossy(agent.as_bytes()),
             });
-            settings.write(Record::of(
+            let record = Record::of(
                 &asked,
                 agent.as_deref(),
                 (&self.context, id),
                 (outcome, denial, status),
                 (&findings, dropped),
-            ));
+            );
+            let tool = record.tool_name.map(|tool| tool.as_str());
+            let level = settings.levels.of(record.event_type, tool);
+            if level == Level::None && denial.is_none() && record.result == "success" {
+                guarded(|| settings.sink.release());
+            } else {
+                let detail = Detail::of(level, self.context.call(), &settings.redactor);
+                settings.write(record, &detail);
+            }
         }
         settings.measure(outcome, latency);
     }

@@ -8,7 +8,12 @@ use bartizan_core::{
     DenialKind, Event, Events, Finding, Principal, SecurityContext, Severity, Verdict,
 };
 
-use crate::{Record, layer::Settings};
+use crate::{
+    Json, Record,
+    layer::Settings,
+    level::Detail,
+    record::{Screened, list_of_masked},
+};
 
 impl Settings {
     /// Whether the request's record has room. If earlier ones had none, says so in a record first.
@@ -29,7 +34,15 @@ impl Settings {
 
     /// Writes into reserved room. Nothing that a sink does reaches the request. A gap that found no
     /// room of its own is told here as well.
-    pub(crate) fn write(&self, mut record: Record<'_>) {
+    pub(crate) fn write(&self, record: Record<'_>, detail: &Detail) {
+        let screened = Screened::of(&record, &self.redactor);
+        let masked = list_of_masked(screened.as_ref(), &detail.masked);
+        let mut record = match &screened {
+            Some(screened) => screened.applied(&record),
+            None => record,
+        };
+        record.metadata.arguments = detail.arguments.as_deref().map(Json::new);
+        record.metadata.masked = masked.as_deref().map(Json::new);
         if self.gaps.is_open() {
             record.metadata.missing = self.gaps.close().map(|(missing, _)| missing);
         }

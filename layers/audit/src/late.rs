@@ -4,6 +4,7 @@ use crate::{
     Record,
     gaps::{guarded, is_strangers},
     layer::Settings,
+    level::Detail,
     record::denial_of,
 };
 
@@ -23,7 +24,7 @@ impl LateFindings for Settings {
             }
         } else if room {
             let now = guarded(|| self.clock.wall()).unwrap_or_default();
-            self.write(Record::late(now, context, finding));
+            self.write(Record::late(now, context, finding), &Detail::default());
         } else {
             self.miss(true);
         }

@@ -1,10 +1,13 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use bartizan_core::{Clock, Events, SystemClock};
+use bartizan_sensitive::Redactor;
 use http::HeaderName;
 use tower_layer::Layer;
 
-use crate::{Audit, AuditConfigError, AuditSink, FlushError, gaps::Gaps, header};
+use crate::{
+    Audit, AuditConfigError, AuditSink, FlushError, Levels, MAX_DETAIL_BYTES, gaps::Gaps, header,
+};
 
 /// One record for each request; see the [crate's docs](crate) for an example.
 ///
@@ -22,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) events: Events,
     pub(crate) correlation_header: Option<HeaderName>,
     pub(crate) continue_without_record: bool,
+    pub(crate) levels: Levels,
+    pub(crate) redactor: Arc<Redactor>,
     pub(crate) gaps: Arc<Gaps>,
     #[cfg(feature = "metrics")]
     pub(crate) measure: Arc<crate::measure::Measure>,
@@ -37,6 +42,8 @@ impl AuditLayer {
                 events: Events::default(),
                 correlation_header: Some(header::DEFAULT),
                 continue_without_record: false,
+                levels: Levels::default(),
+                redactor: Arc::new(Redactor::new()),
                 gaps: Arc::default(),
                 #[cfg(feature = "metrics")]
                 measure: Arc::default(),
@@ -73,6 +80,32 @@ impl AuditLayer {
     /// How many did is said by a record of type `audit_gap` once there is room, and by events.
     pub fn danger_continue_without_record(self) -> Self {
         self.with(|settings| settings.continue_without_record = true)
+    }
+
+    /// How much records show, by tool and type of event; by default [`Level::Metadata`](crate::Level::Metadata) of all.
+    pub fn levels(self, levels: Levels) -> Self {
+        self.with(|settings| settings.levels = levels)
+    }
+
+    /// What is masked in records, or has a pseudonym in its place; by default all that is known, and masked.
+    ///
+    /// It is done before any sink gets the record: with texts that a stranger may have chosen by value, with arguments by the
+    /// names of their members too. What an argument takes in a record is bounded by the redactor.
+    ///
+    /// # Errors
+    ///
+    /// If the redactor's bound is above [`MAX_DETAIL_BYTES`].
+    pub fn redactor(self, redactor: Redactor) -> Result<Self, AuditConfigError> {
+        let bytes = redactor.most_bytes();
+        if bytes > MAX_DETAIL_BYTES {
+            let problem = "is above 8192";
+            return Err(AuditConfigError::new(
+                "redactor's bytes",
+                bytes.to_string(),
+                problem,
+            ));
+        }
+        Ok(self.with(|settings| settings.redactor = Arc::new(redactor)))
     }
 
     /// Where the layer gets its time; by default from the operating system.
@@ -126,6 +159,8 @@ impl fmt::Debug for Settings {
         f.debug_struct("AuditLayer")
             .field("correlation_header", &self.correlation_header)
             .field("continue_without_record", &self.continue_without_record)
+            .field("levels", &self.levels)
+            .field("redactor", &self.redactor)
             .finish_non_exhaustive()
     }
 }

@@ -10,6 +10,7 @@ mod gaps;
 mod header;
 mod late;
 mod layer;
+mod level;
 #[cfg(feature = "metrics")]
 mod measure;
 mod outlet;
@@ -18,16 +19,18 @@ mod service;
 mod sink;
 mod sinks;
 
+pub use bartizan_sensitive::{Kind, Kinds, Names as SensitiveNames, Pseudonyms, Redactor};
 #[cfg(feature = "serde")]
-pub use config::{AuditConfig, SinkChoice};
+pub use config::{AuditConfig, LevelRuleConfig, SinkChoice};
 pub use durable::{Confirm, Durable, NotDurable};
 pub use error::AuditConfigError;
 pub use future::ResponseFuture;
 pub use layer::AuditLayer;
+pub use level::{Level, LevelRule, Levels};
 pub use outlet::{Commit, Outlet};
 pub use record::{
-    Decision, FindingRef, Findings, MAX_RECORD_BYTES, Metadata, Names, Outcome, Record, SCHEMA,
-    Text,
+    Decision, FindingRef, Findings, Json, MAX_DETAIL_BYTES, MAX_RECORD_BYTES, Metadata, Names,
+    Outcome, Record, SCHEMA, Text,
 };
 pub use service::Audit;
 pub use sink::AuditSink;

@@ -16,11 +16,14 @@ mod audit {
     mod ends;
     mod json_lines;
     mod late;
+    mod levels;
     mod pairs;
     mod properties;
     mod queue;
     mod record;
     mod room;
     mod secrets;
+    #[path = "../../../sensitive/tests/sensitive/secrets.rs"]
+    mod secrets_made;
     mod tracing_events;
 }

@@ -22,6 +22,21 @@ impl SensitiveConfigError {
             problem,
         }
     }
+
+    /// What is wrong is set so: `name`, `key`, `depth`, `bytes`.
+    pub fn setting(&self) -> &'static str {
+        self.setting
+    }
+
+    /// The value that is refused; of a key its number.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// What is wrong with it.
+    pub fn problem(&self) -> &'static str {
+        self.problem
+    }
 }
 
 impl fmt::Display for SensitiveConfigError {

@@ -208,7 +208,7 @@ fn is_ssn(text: &[u8], groups: &[Group], is_first: bool) -> bool {
 
 fn is_before_dash(text: &[u8], at: usize) -> bool {
     let before = at.checked_sub(1).and_then(|at| text.get(at));
-    matches!(before, Some(b'-' | b'_' | b'.' | b'/'))
+    matches!(before, Some(b'-' | b'.'))
 }
 
 /// How many groups a telephone's number takes.

@@ -106,6 +106,11 @@ impl Redactor {
         Ok(Self { bytes, ..self })
     }
 
+    /// Most bytes that are written at a time.
+    pub fn most_bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Finds what is masked by value.
     pub fn finder(&self) -> &Finder {
         &self.finder
@@ -126,6 +131,54 @@ impl Redactor {
         let mut walk = Walk::new(self, out, self.bytes);
         let is_full = walk.text(text).is_err();
         walk.end(is_full)
+    }
+
+    /// Appends the shape of a JSON text: its members' names, of texts `"string:17"` with their length in characters, and of
+    /// other values their type. Of a list the first eight elements, and then `"array:20"`. What is sensitive by its name is
+    /// masked here as well, and what is sensitive in a name.
+    pub fn shape(&self, json: &[u8], out: &mut Vec<u8>) -> Masked {
+        let mut walk = Walk::new(self, out, self.bytes);
+        walk.is_shape = true;
+        match walk.document(&mut Jiter::new(json)) {
+            Ok(()) => walk.end(false),
+            Err(Stop::Full) => walk.end(true),
+            Err(Stop::Broken) => {
+                walk.out.finish_cut(true);
+                walk.masked
+            }
+        }
+    }
+
+    /// The text without what is sensitive, and what that was; `None` if there is nothing.
+    pub fn mask_text(&self, text: &str) -> Option<(String, Vec<Kind>)> {
+        let found = self.finder.find(text);
+        if found.len() == 0 {
+            return None;
+        }
+        let (mut out, mut kinds, mut copied) = (String::new(), Vec::new(), 0);
+        for found in found {
+            out.push_str(text.get(copied..found.range.start).unwrap_or_default());
+            let value = text.get(found.range.clone());
+            let value = value.filter(|_| found.is_plain());
+            out.push_str(&self.stand_in(found.kind, value, Some((&found, text))));
+            kinds.push(found.kind);
+            copied = found.range.end;
+        }
+        out.push_str(text.get(copied..).unwrap_or_default());
+        Some((out, kinds))
+    }
+
+    /// What stands in place of a value.
+    fn stand_in(&self, kind: Kind, value: Option<&str>, found: Option<(&Found, &str)>) -> String {
+        let mut stand_in = String::new();
+        let pseudonyms = self.pseudonyms.as_ref();
+        let pseudonyms = pseudonyms.filter(|(_, kinds)| kinds.contain(kind));
+        match (pseudonyms, value, found) {
+            (Some((names, _)), Some(value), _) => stand_in = names.of(kind, value),
+            (_, _, Some((found, text))) => found.write_mask(text, &mut stand_in),
+            _ => mask::write(kind, None, &mut stand_in),
+        }
+        stand_in
     }
 
     fn redact_within(&self, json: &[u8], is_cut: bool, most: usize, out: &mut Vec<u8>) -> Masked {
@@ -186,6 +239,9 @@ enum Step {
 /// Of a name on a path.
 const SHOWN_OF_NAME: usize = 32;
 
+/// Elements of a list whose shape is shown.
+const SHOWN_OF_SHAPE: usize = 8;
+
 /// Most bytes of a path.
 const LONGEST_PATH: usize = 128;
 
@@ -203,6 +259,8 @@ struct Walk<'r, 'o> {
     names: String,
     nested: usize,
     is_near_aws: bool,
+    /// Whether types are shown in place of values.
+    is_shape: bool,
 }
 
 impl<'r, 'o> Walk<'r, 'o> {
@@ -215,6 +273,7 @@ impl<'r, 'o> Walk<'r, 'o> {
             names: String::new(),
             nested: 0,
             is_near_aws: false,
+            is_shape: false,
         }
     }
 
@@ -279,16 +338,29 @@ impl<'r, 'o> Walk<'r, 'o> {
             }
             Peek::String => {
                 let text = parser.known_str()?;
-                self.text_or_json(text)?;
+                if self.is_shape {
+                    let length = text.chars().count();
+                    self.out.raw(format!("\"string:{length}\"").as_bytes())?;
+                } else {
+                    self.text_or_json(text)?;
+                }
             }
             Peek::True | Peek::False | Peek::Null => {
                 let from = parser.current_index();
                 parser.known_skip(peek)?;
-                self.out.raw(parser.slice_to_current(from))?;
+                let word: &[u8] = match peek {
+                    Peek::Null if self.is_shape => b"\"null\"",
+                    _ if self.is_shape => b"\"boolean\"",
+                    _ => parser.slice_to_current(from),
+                };
+                self.out.raw(word)?;
             }
             _ => {
                 let number = parser.known_number_bytes(peek)?;
-                self.number(number)?;
+                match self.is_shape {
+                    true => self.out.raw(b"\"number\"")?,
+                    false => self.number(number)?,
+                }
             }
         }
         Ok(None)
@@ -299,9 +371,18 @@ impl<'r, 'o> Walk<'r, 'o> {
         match self.steps.last_mut() {
             Some(Step::Element(index)) => {
                 *index += 1;
-                let next = parser.array_step()?;
-                if next.is_some() {
+                let mut next = parser.array_step()?;
+                if next.is_some() && !(self.is_shape && *index >= SHOWN_OF_SHAPE) {
                     return Ok(next);
+                }
+                let mut length = *index;
+                while let Some(peek) = next {
+                    parser.known_skip(peek)?;
+                    length += 1;
+                    next = parser.array_step()?;
+                }
+                if self.is_shape && length > SHOWN_OF_SHAPE {
+                    self.out.raw(format!("\"array:{length}\"").as_bytes())?;
                 }
             }
             Some(Step::Member(start)) => {
@@ -401,6 +482,7 @@ impl<'r, 'o> Walk<'r, 'o> {
             names: std::mem::take(&mut self.names),
             nested: self.nested + 1,
             is_near_aws: self.is_near_aws,
+            is_shape: false,
         };
         let (steps, names) = (walk.steps.len(), walk.names.len());
         let before = walk.masked.clone();
@@ -467,14 +549,7 @@ impl<'r, 'o> Walk<'r, 'o> {
         value: Option<&str>,
         found: Option<(&Found, &str)>,
     ) -> Result<(), Full> {
-        let mut stand_in = String::new();
-        let pseudonyms = self.redactor.pseudonyms.as_ref();
-        let pseudonyms = pseudonyms.filter(|(_, kinds)| kinds.contain(kind));
-        match (pseudonyms, value, found) {
-            (Some((names, _)), Some(value), _) => stand_in = names.of(kind, value),
-            (_, _, Some((found, text))) => found.write_mask(text, &mut stand_in),
-            _ => mask::write(kind, None, &mut stand_in),
-        }
+        let stand_in = self.redactor.stand_in(kind, value, found);
         self.out.text(&stand_in)
     }
 

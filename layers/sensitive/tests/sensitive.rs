@@ -13,5 +13,7 @@ mod corpus;
 mod json;
 #[path = "sensitive/linear.rs"]
 mod linear;
+#[path = "sensitive/secrets.rs"]
+mod secrets;
 #[path = "sensitive/vectors.rs"]
 mod vectors;

@@ -10,6 +10,32 @@ pub(crate) fn event_type(denial: Option<DenialKind>, call: Option<&Call>) -> &'s
     }
 }
 
+/// Whether a request's record may have this type.
+pub(crate) fn is_event_type(word: &str) -> bool {
+    WORDS.contains(&word)
+}
+
+const WORDS: &[&str] = &[
+    "authentication_failure",
+    "authentication_challenge",
+    "authorization_denied",
+    "rate_limited",
+    "policy_violation",
+    "protocol_violation",
+    "guard_failure",
+    "refused",
+    "tool_call",
+    "resource_read",
+    "prompt_get",
+    "task",
+    "request",
+    "notification",
+    "response",
+    "stream",
+    "session_end",
+    "http_request",
+];
+
 fn refusal(kind: DenialKind) -> &'static str {
     use DenialKind as Kind;
     match kind {
@@ -67,7 +93,9 @@ mod tests {
     #[test]
     fn every_refusal_has_a_word_of_its_own() {
         for kind in DenialKind::ALL {
-            assert_ne!(event_type(Some(*kind), None), "refused", "{kind:?}");
+            let word = event_type(Some(*kind), None);
+            assert_ne!(word, "refused", "{kind:?}");
+            assert!(is_event_type(word), "{word}");
         }
     }
 }

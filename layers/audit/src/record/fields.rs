@@ -1,4 +1,4 @@
-use super::Text;
+use super::{Json, Text};
 
 /// A member's name as it stands between two members. One piece is copied faster than three.
 macro_rules! key {
@@ -54,6 +54,12 @@ impl<'o> Fields<'o> {
     pub(crate) fn text_if(&mut self, key: &'static str, text: Option<Text<'_>>) {
         if let Some(text) = text {
             self.text(key, text);
+        }
+    }
+
+    pub(crate) fn json_if(&mut self, key: &'static str, json: Option<Json<'_>>) {
+        if let Some(json) = json {
+            self.value(key).extend_from_slice(json.as_str().as_bytes());
         }
     }
 

@@ -4,7 +4,7 @@ use bartizan_core::{
 };
 
 use super::{
-    Asked, Decision, Names, Text,
+    Asked, Decision, Json, Names, Text,
     fields::{Fields, key},
 };
 use crate::gaps::Missing;
@@ -43,6 +43,11 @@ pub struct Metadata<'a> {
     pub http_method: Option<Text<'a>>,
     /// The path, never the query (AL-2).
     pub http_path: Option<Text<'a>>,
+    /// The call's arguments, or their shape, as the request's [`Level`](crate::Level) says.
+    pub arguments: Option<Json<'a>>,
+    /// What of the record's texts and arguments was masked: a list of objects with `path` and `kind`, and one with `more` if
+    /// it were more than sixteen.
+    pub masked: Option<Json<'a>>,
     /// What an authorization layer decided; absent if none came to that.
     pub decision: Option<Decision<'a>>,
     /// How many requests have no record; of a gap record, or where one had no room.
@@ -107,6 +112,8 @@ impl<'a> Metadata<'a> {
         if let Some(decision) = self.decision {
             decision.write_json(fields.value(key!("decision")));
         }
+        fields.json_if(key!("arguments"), self.arguments);
+        fields.json_if(key!("masked"), self.masked);
         if let Some(missing) = self.missing {
             fields.number(key!("missing_refused"), missing.refused);
             fields.number(key!("missing_passed"), missing.passed);

@@ -4,10 +4,12 @@ mod decision;
 mod event_type;
 mod fields;
 mod findings;
+mod json;
 mod metadata;
 mod names;
 mod outcome;
 mod parcel;
+mod screened;
 mod text;
 mod timestamp;
 
@@ -17,12 +19,15 @@ use bartizan_core::{CallKind, DenialKind, Finding, SecurityContext, Verdict, cal
 use http::StatusCode;
 
 pub use decision::Decision;
+pub(crate) use event_type::is_event_type;
 pub use findings::{FindingRef, Findings};
+pub use json::Json;
 pub use metadata::Metadata;
 pub use names::Names;
 pub use outcome::Outcome;
 pub(crate) use outcome::{End, denial_of};
 pub(crate) use parcel::Parcel;
+pub(crate) use screened::{Screened, list as list_of_masked};
 pub use text::Text;
 
 use crate::gaps::Missing;
@@ -34,7 +39,12 @@ use metadata::named;
 pub const SCHEMA: u64 = 1;
 
 /// What a record takes as JSON at most, in bytes, whatever strangers send.
-pub const MAX_RECORD_BYTES: usize = 16 * 1024;
+///
+/// Of it [`MAX_DETAIL_BYTES`] are the arguments', and 4 KiB the list of what was masked.
+pub const MAX_RECORD_BYTES: usize = 28 * 1024;
+
+/// What the arguments of a call take at most in a record, in bytes.
+pub const MAX_DETAIL_BYTES: usize = 8 * 1024;
 
 /// What a stranger may have sent is cut to these many bytes of JSON.
 const MAX_NAME: u32 = 256;

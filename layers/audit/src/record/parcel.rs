@@ -4,7 +4,7 @@ use bartizan_core::{DenialKind, Verdict, call::Revision};
 use http::StatusCode;
 
 use super::{
-    Decision, Metadata, Names, Outcome, Record, Text,
+    Decision, Json, Metadata, Names, Outcome, Record, Text,
     findings::{Budget, Findings},
     names::{MOST_ROLES, MOST_RULES, MOST_SCOPES},
 };
@@ -284,7 +284,7 @@ impl Parcel {
 const NOTHING: Text<'static> = Text::new("", 0);
 
 /// The texts of a record, in the order in which they are carried.
-fn texts<'a>(record: &Record<'a>) -> [Option<Text<'a>>; 17] {
+fn texts<'a>(record: &Record<'a>) -> [Option<Text<'a>>; 19] {
     let metadata = &record.metadata;
     [
         record.user_id,
@@ -304,7 +304,14 @@ fn texts<'a>(record: &Record<'a>) -> [Option<Text<'a>>; 17] {
         metadata.http_method,
         metadata.http_path,
         metadata.decision.map(|decision| decision.policy),
+        metadata.arguments.map(as_text),
+        metadata.masked.map(as_text),
     ]
+}
+
+/// JSON as a text that is carried whole.
+fn as_text(json: Json<'_>) -> Text<'_> {
+    Text::new(json.as_str(), u16::MAX.into())
 }
 
 /// A parcel's records, one by one.
@@ -342,6 +349,8 @@ impl<'p> Unpacking<'p> {
             http_method,
             http_path,
             policy,
+            arguments,
+            masked,
         ] = array::from_fn(|place| {
             let is_there = packed.texts >> place & 1 == 1;
             if is_there { self.next_text() } else { None }
@@ -394,6 +403,8 @@ impl<'p> Unpacking<'p> {
                 http_method,
                 http_path,
                 decision,
+                arguments: arguments.map(|text: Text<'_>| Json::new(text.raw())),
+                masked: masked.map(|text: Text<'_>| Json::new(text.raw())),
                 missing: packed.missing,
             },
             outcome: packed.outcome,

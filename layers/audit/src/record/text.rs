@@ -60,6 +60,11 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// All of it, whatever is shown.
+    pub(super) fn raw(&self) -> &'a str {
+        self.text
+    }
+
     pub(super) fn limit(&self) -> u32 {
         self.limit
     }

@@ -164,6 +164,25 @@ fn a_pseudonym_stands_where_a_value_was_and_is_the_same_each_time() {
 }
 
 #[test]
+fn a_shape_is_types_lengths_and_names_and_nothing_else() {
+    let json = format!(
+        r#"{{"to":"ann@ex","n":1.5,"on":true,"none":null,"l":[{}],"o":{{"a":[{{}},[]]}},"pin":"1234","ann@example.com":1}}"#,
+        ["17"; 20].join(",")
+    );
+    let mut out = Vec::new();
+    let masked = Redactor::new().shape(json.as_bytes(), &mut out);
+    let numbers = [r#""number""#; 8].join(",");
+    let expected = format!(
+        r#"{{"to":"string:6","n":"number","on":"boolean","none":"null","l":[{numbers},"array:20"],"o":{{"a":[{{}},[]]}},"pin":"***(field)","a***n@example.com":"number"}}"#
+    );
+    assert_eq!(String::from_utf8(out).unwrap(), expected);
+    assert_eq!(masked.iter().len(), 2);
+    let mut out = Vec::new();
+    Redactor::new().shape(br#"{"a":"hunter2"#, &mut out);
+    assert_eq!(out, br#"{"a":"\u2026"}"#);
+}
+
+#[test]
 fn names_and_kinds_are_configured() {
     let names = Names::none().with("kennitala").unwrap();
     let redactor = Redactor::new()

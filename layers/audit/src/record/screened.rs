@@ -1,0 +1,140 @@
+use std::borrow::Cow;
+
+use bartizan_core::Finding;
+use bartizan_sensitive::{Kind, Masked, Redactor};
+
+use super::{Findings, Record, Text};
+
+/// A record's texts that had something sensitive in them, without it.
+///
+/// Made before any sink gets the record, so that no sink can show what it should not.
+#[derive(Debug, Default)]
+pub(crate) struct Screened {
+    texts: Vec<(usize, String, bool)>,
+    findings: Option<Vec<Finding>>,
+    masked: Vec<(String, Kind)>,
+}
+
+/// What is looked at beyond a text's limit, so that what is cut there is known.
+const AHEAD: usize = 256;
+
+/// What is looked at of a reason.
+const LONGEST_REASON: usize = 1024;
+
+/// The texts that a stranger may have chosen, and what they are called.
+fn texts<'r, 'a>(record: &'r mut Record<'a>) -> [(&'static str, &'r mut Option<Text<'a>>); 13] {
+    let metadata = &mut record.metadata;
+    [
+        ("user_id", &mut record.user_id),
+        ("tool_name", &mut record.tool_name),
+        ("resource_id", &mut record.resource_id),
+        ("action", &mut record.action),
+        ("user_agent", &mut record.user_agent),
+        ("issuer", &mut metadata.issuer),
+        ("client_id", &mut metadata.client_id),
+        ("tenant", &mut metadata.tenant),
+        ("credential_id", &mut metadata.credential_id),
+        ("rpc_id", &mut metadata.rpc_id),
+        ("prompt", &mut metadata.prompt),
+        ("task", &mut metadata.task),
+        ("http_path", &mut metadata.http_path),
+    ]
+}
+
+impl Screened {
+    /// `None` if nothing in the record is sensitive.
+    pub(crate) fn of(record: &Record<'_>, redactor: &Redactor) -> Option<Self> {
+        let mut screened = Self::default();
+        for (place, (name, text)) in texts(&mut record.clone()).into_iter().enumerate() {
+            let Some(text) = text else { continue };
+            let all = text.raw();
+            let looked_at = beginning(all, text.limit() as usize + AHEAD);
+            if let Some((masked, kinds)) = redactor.mask_text(looked_at) {
+                let is_cut = text.is_cut_behind() || looked_at.len() < all.len();
+                screened.texts.push((place, masked, is_cut));
+                screened.note(name, kinds);
+            }
+        }
+        let made = record.findings.made().unwrap_or_default();
+        for (place, finding) in made.iter().enumerate() {
+            // What is static is nobody's but ours.
+            let Cow::Owned(reason) = &finding.reason else {
+                continue;
+            };
+            if let Some((masked, kinds)) = redactor.mask_text(beginning(reason, LONGEST_REASON)) {
+                let findings = screened.findings.get_or_insert_with(|| made.to_vec());
+                if let Some(finding) = findings.get_mut(place) {
+                    finding.reason = Cow::Owned(masked);
+                }
+                screened.note(&format!("findings/{place}"), kinds);
+            }
+        }
+        (!screened.masked.is_empty()).then_some(screened)
+    }
+
+    fn note(&mut self, path: &str, kinds: Vec<Kind>) {
+        let noted = kinds.into_iter().map(|kind| (path.to_owned(), kind));
+        self.masked.extend(noted.take(Masked::MOST));
+    }
+
+    /// The record with masks in place of what was sensitive.
+    pub(crate) fn applied<'s>(&'s self, record: &Record<'s>) -> Record<'s> {
+        let mut record = *record;
+        let mut screened = self.texts.iter().peekable();
+        for (place, (_, text)) in texts(&mut record).into_iter().enumerate() {
+            let is_here = |(this, ..): &&(usize, String, bool)| *this == place;
+            if let (Some(was), Some((_, masked, is_cut))) = (*text, screened.next_if(is_here)) {
+                *text = Some(Text::carried(masked, was.limit(), *is_cut));
+            }
+        }
+        if let Some(findings) = &self.findings {
+            record.findings = Findings::of(findings);
+        }
+        record
+    }
+}
+
+fn beginning(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or(text)
+}
+
+/// The list of what was masked in a record: of its own texts, and below `arguments`. `None` if nothing was.
+pub(crate) fn list(screened: Option<&Screened>, arguments: &Masked) -> Option<String> {
+    let own = screened.map_or(&[][..], |screened| &screened.masked);
+    if own.is_empty() && arguments.is_empty() {
+        return None;
+    }
+    let own = own.iter().map(|(path, kind)| ("", &**path, *kind));
+    let arguments_masked = arguments
+        .iter()
+        .map(|mask| ("arguments", &*mask.path, mask.kind));
+    let all = own.len() + arguments_masked.len();
+    let (mut list, mut named) = (String::from("["), 0);
+    for (above, path, kind) in own.chain(arguments_masked).take(Masked::MOST) {
+        if named > 0 {
+            list.push(',');
+        }
+        // Paths have nothing that JSON escapes.
+        for part in [
+            "{\"path\":\"",
+            above,
+            path,
+            "\",\"kind\":\"",
+            kind.name(),
+            "\"}",
+        ] {
+            list.push_str(part);
+        }
+        named += 1;
+    }
+    let more = all - named + arguments.more();
+    if more > 0 {
+        list.push_str(&format!(",{{\"more\":{more}}}"));
+    }
+    list.push(']');
+    Some(list)
+}
