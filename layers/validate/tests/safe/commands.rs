@@ -103,6 +103,26 @@ async fn nothing_of_the_server_reaches_the_program() {
     drop(file);
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_rust_opened_is_closed_in_the_program() {
+    use std::os::fd::AsRawFd;
+    let file = std::fs::File::open("/etc/passwd").unwrap();
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listed = command("/bin/ls").operand(&arg("/proc/self/fd"));
+    let listed = listed.run().await.unwrap();
+    let listed = String::from_utf8(listed.stdout().to_vec()).unwrap();
+    let open: Vec<_> = listed.lines().collect();
+    assert!(open.contains(&"1"), "{open:?}");
+    // `ls` has the folder open under the least number that is free.
+    for number in [file.as_raw_fd(), socket.as_raw_fd()]
+        .into_iter()
+        .filter(|n| *n > 3)
+    {
+        assert!(!open.contains(&number.to_string().as_str()), "{open:?}");
+    }
+}
+
 #[tokio::test]
 async fn failure_is_told_with_its_status_and_what_was_written() {
     let finished = command("/bin/ls")

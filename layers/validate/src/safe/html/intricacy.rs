@@ -12,6 +12,12 @@ const FORMATTING: [&str; 13] = [
 /// Tags, comments and whatever else begins with `<`.
 const MOST_TAGS: usize = 2048;
 
+/// Characters that begin an attribute, of one tag: parsers compare each attribute with all before it.
+const MOST_BREAKS: usize = 1024;
+
+/// References to characters: at each a parser begins a new piece of text.
+const MOST_REFERENCES: usize = 8192;
+
 /// Elements that may come to be for other reasons than that somebody wrote them.
 const MOST_REOPENED: usize = 100_000;
 
@@ -21,7 +27,13 @@ pub(super) fn is_plain(text: &str) -> bool {
     // An `<a>` closes the one before it.
     let mut reopened = 1_usize;
     let mut tags = 1_usize;
+    if text.bytes().filter(|byte| *byte == b'&').count() > MOST_REFERENCES {
+        return false;
+    }
     for piece in text.split('<').skip(1) {
+        if breaks(piece) > MOST_BREAKS {
+            return false;
+        }
         tags += 1;
         let end = piece.find(|c: char| !c.is_ascii_alphabetic());
         let (name, rest) = piece.split_at(end.unwrap_or(piece.len()));
@@ -39,4 +51,25 @@ pub(super) fn is_plain(text: &str) -> bool {
         }
     }
     tags <= MOST_TAGS && reopened.saturating_mul(tags) <= MOST_REOPENED
+}
+
+/// How many attributes a tag may have at most, whose `<` is taken off.
+fn breaks(piece: &str) -> usize {
+    if !piece.starts_with(|c: char| c == '/' || c.is_ascii_alphabetic()) {
+        return 0;
+    }
+    let end = piece.find('>').unwrap_or(piece.len());
+    let (tag, _) = piece.split_at(end);
+    // Within quotes it ends nothing.
+    let tag = match tag.contains(['"', '\'']) {
+        true => piece.rsplit_once('>').map_or(piece, |(tag, _)| tag),
+        false => tag,
+    };
+    let begins = |byte: &u8| {
+        matches!(
+            byte,
+            b' ' | b'/' | b'\t' | b'\n' | b'\r' | b'\x0c' | b'"' | b'\''
+        )
+    };
+    tag.bytes().filter(begins).count()
 }
