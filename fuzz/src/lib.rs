@@ -35,6 +35,7 @@ mod send;
 mod session_id;
 mod sse;
 mod token;
+mod tool_answer;
 
 pub use answer::answer;
 pub use api_key::api_key;
@@ -63,6 +64,7 @@ pub use schema::schema;
 pub use session_id::session_id;
 pub use sse::sse;
 pub use token::token;
+pub use tool_answer::tool_answer;
 
 /// An oracle: it panics if a layer broke a promise.
 pub type Oracle = fn(&[u8]);
@@ -96,4 +98,5 @@ pub const TARGETS: &[(&str, Oracle)] = &[
     ("session_id", session_id),
     ("sse", sse),
     ("token", token),
+    ("tool_answer", tool_answer),
 ];

@@ -101,6 +101,9 @@ kinds! {
     /// The arguments of a tool are not what they may be (IV-1). Layers [disguise](crate::Disguise) it as the result
     /// of a tool that failed, which the model reads (IV-2).
     ArgumentsInvalid: "arguments_invalid", BAD_REQUEST, -32602, "the arguments are not valid";
+    /// The answer of a tool that ran is not what it may be, and is withheld (IV-9). Layers [disguise](crate::Disguise) it as
+    /// the error of a request that was answered: to make it again would run the tool again.
+    AnswerRefused: "answer_refused", BAD_GATEWAY, -32603, "the tool ran, and its answer is withheld: it is not what it may be";
     /// Mirrored headers and body disagree (N-3, N-5).
     HeaderMismatch: "header_mismatch", BAD_REQUEST, -32020, "headers and body do not agree";
     /// A protocol version that is not spoken here (N-3, PH-1).

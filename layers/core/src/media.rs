@@ -80,6 +80,13 @@ impl Media {
         codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"))
     }
 
+    /// Takes off what describes a body that is another one now: its length, digests and validators.
+    pub fn forget_body(headers: &mut HeaderMap) {
+        for described in DESCRIBES_THE_BYTES {
+            headers.remove(described);
+        }
+    }
+
     fn named(media: &str) -> Option<Self> {
         let mut parts = media.split(';').map(|part| part.trim_matches([' ', '\t']));
         let essence = parts.next().unwrap_or_default();
@@ -93,6 +100,17 @@ impl Media {
         }
     }
 }
+
+const DESCRIBES_THE_BYTES: [&str; 8] = [
+    "accept-ranges",
+    "content-digest",
+    "content-length",
+    "content-md5",
+    "digest",
+    "etag",
+    "last-modified",
+    "repr-digest",
+];
 
 /// Whether a type has this in it, in whatever case.
 fn has(media: &HeaderValue, name: &[u8]) -> bool {

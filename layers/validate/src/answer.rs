@@ -70,7 +70,7 @@ fn result(call: &Call, text: &str) -> Disguise {
 }
 
 /// A response to the call's id.
-fn body(call: &Call, write: impl FnOnce(&mut String)) -> String {
+pub(crate) fn body(call: &Call, write: impl FnOnce(&mut String)) -> String {
     let mut body = String::with_capacity(256);
     body.push_str(r#"{"jsonrpc":"2.0","#);
     if let Some(id) = call.id() {
@@ -83,7 +83,8 @@ fn body(call: &Call, write: impl FnOnce(&mut String)) -> String {
     body
 }
 
-fn answer(body: String) -> Disguise {
+/// In JSON, with status 200.
+pub(crate) fn answer(body: String) -> Disguise {
     Disguise {
         status: StatusCode::OK,
         headers: vec![

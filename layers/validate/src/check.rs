@@ -16,6 +16,7 @@ use tower_service::Service;
 
 use crate::{
     CheckBody,
+    answers::{Begun, Judged, Lens, Output, Whole, begin},
     learn::{Known, Learn},
     rules::{Rules, Verdict},
 };
@@ -59,13 +60,14 @@ where
             return CheckFuture::refused(&SecurityContext::default(), denial);
         };
         let headers = request.headers();
-        match self
-            .rules
-            .judge(self.known.as_deref(), call, context, headers)
-        {
-            Verdict::Pass => {
-                let watches = call.method() == "tools/list";
-                CheckFuture::forward(self.inner.call(request), self.known.clone(), watches)
+        let known = self.known.as_deref();
+        match self.rules.judge(known, call, context, headers) {
+            Verdict::Pass(output) => {
+                let eye = match output {
+                    Some(output) => self.rules.eye(output, context),
+                    None => (call.method() == "tools/list").then_some(Eye::List),
+                };
+                CheckFuture::forward(self.inner.call(request), self.known.clone(), eye)
             }
             Verdict::Refuse(denial) => CheckFuture::refused(context, denial),
             Verdict::Ask => {
@@ -91,6 +93,21 @@ where
                 }
             }
         }
+    }
+}
+
+/// What is looked at of an answer that is on its way out.
+enum Eye {
+    /// The tools of a list.
+    List,
+    /// What a tool answers.
+    Tool(Box<Lens>),
+}
+
+impl Rules {
+    fn eye(&self, output: Output, context: &SecurityContext) -> Option<Eye> {
+        let lens = Lens::of(self.answers?, output, context)?;
+        Some(Eye::Tool(Box::new(lens)))
     }
 }
 
@@ -124,7 +141,12 @@ pin_project! {
             #[pin]
             inner: F,
             known: Option<Arc<Known>>,
-            watches: bool,
+            eye: Option<Eye>,
+        },
+        // In a box: few answers are held.
+        Read {
+            whole: Pin<Box<Whole<ResB>>>,
+            known: Option<Arc<Known>>,
         },
         Refused {
             response: Option<Response<CheckBody<ResB>>>,
@@ -137,13 +159,9 @@ pin_project! {
 }
 
 impl<S, B, F, ResB> CheckFuture<S, B, F, ResB> {
-    fn forward(inner: F, known: Option<Arc<Known>>, watches: bool) -> Self {
+    fn forward(inner: F, known: Option<Arc<Known>>, eye: Option<Eye>) -> Self {
         Self {
-            state: State::Forward {
-                inner,
-                known,
-                watches,
-            },
+            state: State::Forward { inner, known, eye },
         }
     }
 
@@ -174,15 +192,30 @@ where
         let mut state = self.project().state;
         loop {
             let next = match state.as_mut().project() {
-                StateProj::Forward {
-                    inner,
-                    known,
-                    watches,
-                } => {
+                StateProj::Forward { inner, known, eye } => {
                     let response = ready!(inner.poll(cx))?;
-                    let watch = known.clone().filter(|_| *watches);
-                    let response = CheckBody::of(response, watch);
-                    return Poll::Ready(Ok(CheckBody::heard(response, known.as_ref())));
+                    let known = known.take();
+                    let answer = match eye.take() {
+                        None => response.map(CheckBody::untouched),
+                        Some(Eye::List) => CheckBody::watched(response, known.clone()),
+                        Some(Eye::Tool(lens)) => match begin(response, lens) {
+                            Begun::Answer(answer) => answer,
+                            Begun::Whole(whole) => {
+                                state.set(State::Read { whole, known });
+                                continue;
+                            }
+                        },
+                    };
+                    return Poll::Ready(Ok(CheckBody::heard(answer, known.as_ref())));
+                }
+                StateProj::Read { whole, known } => {
+                    let answer = match ready!(whole.as_mut().poll_judged(cx)) {
+                        Judged::Passes(head, bytes, trailers) => {
+                            Response::from_parts(head, CheckBody::whole(bytes, trailers))
+                        }
+                        Judged::Refused(response) => response.map(CheckBody::refusal),
+                    };
+                    return Poll::Ready(Ok(CheckBody::heard(answer, known.as_ref())));
                 }
                 StateProj::Refused { response } => {
                     return match response.take() {
@@ -200,13 +233,14 @@ where
                         &asking.context,
                     );
                     match (verdict, asking.learn.request.take()) {
-                        (Verdict::Pass, Some(request)) => State::Forward {
+                        (Verdict::Pass(output), Some(request)) => State::Forward {
                             inner: asking.learn.service.call(request),
                             known: Some(Arc::clone(&asking.known)),
-                            watches: false,
+                            eye: output
+                                .and_then(|output| asking.rules.eye(output, &asking.context)),
                         },
                         (Verdict::Refuse(denial), _) => State::refused(&asking.context, denial),
-                        (Verdict::Pass | Verdict::Ask, _) => {
+                        (Verdict::Pass(_) | Verdict::Ask, _) => {
                             let denial = Denial::new(DenialKind::Internal, "the call is gone");
                             State::refused(&asking.context, denial)
                         }

@@ -3,7 +3,9 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ArgumentLimits, Characters, Learning, OnChange, ValidateConfigError, ValidateLayer};
+use crate::{
+    Answers, ArgumentLimits, Characters, Learning, OnChange, ValidateConfigError, ValidateLayer,
+};
 
 /// A [`ValidateLayer`] as a configuration file writes it; what is absent has its default.
 ///
@@ -32,6 +34,8 @@ pub struct ValidateConfig {
     pub on_change: OnChangeConfig,
     /// Lets calls of tools pass by limits alone whose schema nobody knows.
     pub danger_unknown_tools: bool,
+    /// How answers are judged by the schemas that tools declare for them; `None` if they are not.
+    pub answers: Option<AnswersConfig>,
 }
 
 /// What is set for one tool.
@@ -41,6 +45,8 @@ pub struct ValidateConfig {
 pub struct ToolConfig {
     /// The schema of its arguments, whatever the server says.
     pub schema: Option<Value>,
+    /// The schema of its `structuredContent`, whatever the server says.
+    pub output_schema: Option<Value>,
     /// What its arguments may measure.
     pub limits: Option<LimitsConfig>,
     /// What it is pinned to: `sha256:` and 64 hexadecimal digits.
@@ -115,6 +121,32 @@ pub enum OnChangeConfig {
     Refuse,
 }
 
+/// [`Answers`] as a configuration file writes them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct AnswersConfig {
+    /// Withholds what does not fit, instead of noting it.
+    pub refuse: bool,
+    /// Most bytes of an answer in JSON, or of one event.
+    pub bytes: Option<usize>,
+}
+
+impl TryFrom<AnswersConfig> for Answers {
+    type Error = ValidateConfigError;
+
+    fn try_from(config: AnswersConfig) -> Result<Self, ValidateConfigError> {
+        let how = match config.refuse {
+            true => Self::refuse(),
+            false => Self::report(),
+        };
+        match config.bytes {
+            Some(bytes) => how.bytes(bytes),
+            None => Ok(how),
+        }
+    }
+}
+
 impl TryFrom<ValidateConfig> for ValidateLayer {
     type Error = ValidateConfigError;
 
@@ -131,7 +163,13 @@ impl TryFrom<ValidateConfig> for ValidateLayer {
             OnChangeConfig::Report => OnChange::Report,
             OnChangeConfig::Refuse => OnChange::Refuse,
         });
+        if let Some(answers) = config.answers {
+            layer = layer.answers(answers.try_into()?);
+        }
         for (name, tool) in config.tools {
+            if let Some(schema) = tool.output_schema {
+                layer = layer.output_schema(&name, &schema.to_string())?;
+            }
             if let Some(schema) = tool.schema {
                 layer = layer.schema(&name, &schema.to_string())?;
             }
@@ -255,6 +293,11 @@ mod tests {
                 "`99999999`",
             ),
             (r#"{"on_change":"ignore"}"#, "ignore"),
+            (r#"{"answers":{"bytes":9}}"#, "answer bytes `9`"),
+            (
+                r#"{"tools":{"a":{"output_schema":{"type":"x"}}}}"#,
+                "output schema of tool `a`",
+            ),
         ] {
             let error = built(text).unwrap_err();
             assert!(error.contains(named), "{text}: {error}");
@@ -264,7 +307,8 @@ mod tests {
                 "with_controls":true,"with_bidirectional":true,"with_invisible_tags":true},
             "learning": {"keep_seconds":1,"stale_seconds":0,"bytes":4096,"tools":3},
             "danger_unknown_tools": true,
-            "tools": {"a":{"danger_without_schema":true}}
+            "tools": {"a":{"danger_without_schema":true,"output_schema":{}}},
+            "answers": {"refuse":true,"bytes":4096}
         }"#;
         assert!(built(all).is_ok());
         assert!(built(r#"{"learning":{"off":true}}"#).is_ok());

@@ -4,7 +4,8 @@ use bartizan_core::{CallLimits, Events};
 use tower_layer::Layer;
 
 use crate::{
-    ArgumentLimits, Fingerprint, Learning, OnChange, Pins, Schema, Validate, ValidateConfigError,
+    Answers, ArgumentLimits, Fingerprint, Learning, OnChange, Pins, Schema, Validate,
+    ValidateConfigError,
     rules::{Rules, ToolRules},
 };
 
@@ -49,18 +50,28 @@ impl ValidateLayer {
     ///
     /// If it is [not taken](Schema::compile), or the tool has one already.
     pub fn schema(self, tool: &str, schema: &str) -> Result<Self, ValidateConfigError> {
-        let error = |problem| ValidateConfigError::new("schema of tool", tool, problem);
-        let schema =
-            Schema::compile(schema).map_err(|why| error(format!("is not taken: {why}")))?;
-        let has_one = self
-            .rules
-            .tools
-            .get(tool)
-            .is_some_and(|own| own.schema.is_some());
-        if has_one {
-            return Err(error("is there twice".to_owned()));
-        }
-        Ok(self.with_tool(tool, |rules| rules.schema = Some(Arc::new(schema))))
+        let own = self.rules.tools.get(tool);
+        let has_one = own.is_some_and(|own| own.schema.is_some());
+        let schema = compiled("schema of tool", tool, schema, has_one)?;
+        Ok(self.with_tool(tool, |rules| rules.schema = Some(schema)))
+    }
+
+    /// How the answers of tools are judged by the schemas that these declare. By default not at all.
+    pub fn answers(self, how: Answers) -> Self {
+        self.with(|rules| rules.answers = Some(how))
+    }
+
+    /// The schema of this tool's `structuredContent`, as JSON text, whatever the server says. Without
+    /// [`answers`](Self::answers) nothing is judged by it.
+    ///
+    /// # Errors
+    ///
+    /// If it is [not taken](Schema::compile), or the tool has one already.
+    pub fn output_schema(self, tool: &str, schema: &str) -> Result<Self, ValidateConfigError> {
+        let own = self.rules.tools.get(tool);
+        let has_one = own.is_some_and(|own| own.output.is_some());
+        let schema = compiled("output schema of tool", tool, schema, has_one)?;
+        Ok(self.with_tool(tool, |rules| rules.output = Some(schema)))
     }
 
     /// The type of this tool's arguments, whatever the server says: they are read as one, and judged by its
@@ -121,6 +132,20 @@ impl ValidateLayer {
     /// What a call may measure (IV-6, IV-7). By default [`CallLimits::new`].
     pub fn call_limits(self, limits: CallLimits) -> Self {
         self.with(|rules| rules.call_limits = limits)
+    }
+}
+
+fn compiled(
+    setting: &'static str,
+    tool: &str,
+    schema: &str,
+    has_one: bool,
+) -> Result<Arc<Schema>, ValidateConfigError> {
+    let error = |problem| ValidateConfigError::new(setting, tool, problem);
+    let schema = Schema::compile(schema).map_err(|why| error(format!("is not taken: {why}")))?;
+    match has_one {
+        true => Err(error("is there twice".to_owned())),
+        false => Ok(Arc::new(schema)),
     }
 }
 

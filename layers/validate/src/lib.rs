@@ -3,6 +3,8 @@
 #[cfg(feature = "layer")]
 mod answer;
 #[cfg(feature = "layer")]
+mod answers;
+#[cfg(feature = "layer")]
 mod body;
 #[cfg(feature = "layer")]
 mod characters;
@@ -39,6 +41,7 @@ mod violation;
 
 #[cfg(feature = "layer")]
 pub use self::{
+    answers::Answers,
     body::CheckBody,
     characters::Characters,
     check::{Check, CheckFuture},
@@ -53,4 +56,6 @@ pub use self::{
 };
 
 #[cfg(feature = "serde")]
-pub use self::config::{LearningConfig, LimitsConfig, OnChangeConfig, ToolConfig, ValidateConfig};
+pub use self::config::{
+    AnswersConfig, LearningConfig, LimitsConfig, OnChangeConfig, ToolConfig, ValidateConfig,
+};

@@ -4,9 +4,11 @@ use bartizan_core::{Call, CallLimits, Denial, DenialKind, Events, SecurityContex
 use http::HeaderMap;
 
 use crate::{
-    ArgumentLimits, Fingerprint, Learning, OnChange, Pins, Schema, Violation, answer,
+    Answers, ArgumentLimits, Fingerprint, Learning, OnChange, Pins, Schema, SchemaError, Violation,
+    answer,
+    answers::Output,
     document::{Document, Refused},
-    learn::{Found, Known, Outcome},
+    learn::{Found, Known, Outcome, Tool},
 };
 
 /// What a layer judges by.
@@ -21,6 +23,8 @@ pub(crate) struct Rules {
     pub(crate) pins: Pins,
     pub(crate) on_change: OnChange,
     pub(crate) events: Events,
+    /// How answers are judged; `None` if they are not.
+    pub(crate) answers: Option<Answers>,
 }
 
 /// What is set for one tool.
@@ -28,12 +32,18 @@ pub(crate) struct Rules {
 pub(crate) struct ToolRules {
     pub(crate) limits: Option<ArgumentLimits>,
     pub(crate) schema: Option<Arc<Schema>>,
+    pub(crate) output: Option<Arc<Schema>>,
     pub(crate) needs_no_schema: bool,
     #[cfg(feature = "typed")]
     pub(crate) typed: Option<crate::typed::Typed>,
 }
 
 impl ToolRules {
+    /// Whether it is said here what the arguments may be.
+    fn has_input(&self) -> bool {
+        self.schema.is_some() || self.has_type()
+    }
+
     /// Whether a type says what the arguments may be.
     fn has_type(&self) -> bool {
         #[cfg(feature = "typed")]
@@ -56,7 +66,8 @@ impl ToolRules {
 /// What becomes of a call.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    Pass,
+    /// Its answer is judged by this, if by anything.
+    Pass(Option<Output>),
     Refuse(Denial),
     /// The server has to be asked first.
     Ask,
@@ -73,6 +84,7 @@ impl Default for Rules {
             pins: Pins::new(),
             on_change: OnChange::Report,
             events: Events::default(),
+            answers: None,
         }
     }
 }
@@ -88,26 +100,35 @@ impl Rules {
     ) -> Verdict {
         if call.method() != "tools/call" {
             admit!("validate", context, "no_tool");
-            return Verdict::Pass;
+            return Verdict::Pass(None);
         }
         let tool = call.name().unwrap_or_default();
         let own = self.tools.get(tool);
-        if let Some(schema) = own.and_then(|own| own.schema.as_deref()) {
-            return self.fits(Some((schema, None)), call, context);
-        }
-        if own.is_some_and(ToolRules::has_type) {
+        let has_input = own.is_some_and(ToolRules::has_input);
+        let needs_none = own.is_some_and(|own| own.needs_no_schema);
+        // What the arguments may be is known, but what the results are may be not.
+        if has_input && (needs_none || known.is_none() || !self.learns_output(own)) {
             return self.fits(None, call, context);
         }
-        match known.filter(|_| !own.is_some_and(|own| own.needs_no_schema)) {
+        match known.filter(|_| !needs_none) {
             Some(known) => match known.find(tool, context, headers) {
                 Found::Ask => Verdict::Ask,
                 found => self.judge_found(known, found, call, context),
             },
-            None if self.admits_unknown || own.is_some_and(|own| own.needs_no_schema) => {
-                self.fits(None, call, context)
-            }
+            None if self.admits_unknown || needs_none => self.fits(None, call, context),
             None => Verdict::Refuse(answer::unknown(call)),
         }
+    }
+
+    /// Whether the server is to say what this tool's results are.
+    fn learns_output(&self, own: Option<&ToolRules>) -> bool {
+        self.answers.is_some() && own.is_none_or(|own| own.output.is_none())
+    }
+
+    /// Whether a call passes whose tool the server does not list.
+    fn admits_unlisted(&self, call: &Call) -> bool {
+        let own = call.name().and_then(|tool| self.tools.get(tool));
+        self.admits_unknown || own.is_some_and(ToolRules::has_input)
     }
 
     /// Judges a call by what the server said.
@@ -121,6 +142,9 @@ impl Rules {
         match outcome {
             Outcome::Found(found) => self.judge_found(known, found, call, context),
             Outcome::Failed(_) if self.admits_unknown => self.fits(None, call, context),
+            Outcome::Failed(_) if self.admits_unlisted(call) && !self.withholds_answers() => {
+                self.fits(None, call, context)
+            }
             Outcome::Failed(why) => {
                 let reason = format!("the list of tools {}", why.0);
                 Verdict::Refuse(Denial::new(DenialKind::Unavailable, reason))
@@ -140,32 +164,81 @@ impl Rules {
             Verdict::Refuse(denial.with_message(message))
         };
         match found {
-            Found::Tool(tool) => match tool.schema() {
-                Ok(schema) => self.fits(Some((schema, Some(tool.fingerprint))), call, context),
-                Err(error) => {
+            Found::Tool(tool) => match self.schemas(call, &tool) {
+                Ok(()) => {
+                    if self.answers.is_some()
+                        && let Some(Err(error)) = tool.output()
+                        && tool.tell_once()
+                    {
+                        known.tell_bad_schema(call.name().unwrap_or_default(), error);
+                    }
+                    self.fits(Some(&tool), call, context)
+                }
+                Err((message, error)) => {
                     if tool.tell_once() {
                         known.tell_bad_schema(call.name().unwrap_or_default(), error);
                     }
-                    refuse("the tool's schema is not supported", error.to_string())
+                    refuse(message, error.to_string())
                 }
             },
             Found::Changed => {
                 let reason = "the tool is not what it was pinned to".to_owned();
                 refuse("the tool changed, and waits to be looked at", reason)
             }
-            Found::None | Found::Ask if self.admits_unknown => self.fits(None, call, context),
+            Found::None | Found::Ask if self.admits_unlisted(call) => {
+                self.fits(None, call, context)
+            }
             Found::None | Found::Ask => Verdict::Refuse(answer::unknown(call)),
         }
     }
 
-    /// Judges the arguments.
-    fn fits(
+    /// Whether what is needed of the schemas that a tool declares is taken.
+    fn schemas<'t>(
         &self,
-        schema: Option<(&Schema, Option<Fingerprint>)>,
         call: &Call,
-        context: &SecurityContext,
-    ) -> Verdict {
+        tool: &'t Tool,
+    ) -> Result<(), (&'static str, &'t SchemaError)> {
         let own = call.name().and_then(|tool| self.tools.get(tool));
+        if !own.is_some_and(ToolRules::has_input) {
+            let unsupported = |error| ("the tool's schema is not supported", error);
+            tool.schema().map_err(unsupported)?;
+        }
+        if self.withholds_answers() && self.learns_output(own) {
+            let unsupported = |error| ("the schema of the tool's results is not supported", error);
+            tool.output().transpose().map_err(unsupported)?;
+        }
+        Ok(())
+    }
+
+    fn withholds_answers(&self) -> bool {
+        self.answers.is_some_and(|answers| answers.refuses)
+    }
+
+    /// What the answer is judged by.
+    fn output(&self, own: Option<&ToolRules>, tool: Option<&Arc<Tool>>) -> Option<Output> {
+        let _ = self.answers?;
+        if let Some(own) = own.and_then(|own| own.output.as_ref()) {
+            return Some(Output::Given(Arc::clone(own)));
+        }
+        let tool = tool.filter(|tool| matches!(tool.output(), Some(Ok(_))))?;
+        Some(Output::Learned(Arc::clone(tool)))
+    }
+
+    /// Judges the arguments, by what is given or by what the tool says of itself.
+    fn fits(&self, tool: Option<&Arc<Tool>>, call: &Call, context: &SecurityContext) -> Verdict {
+        let own = call.name().and_then(|tool| self.tools.get(tool));
+        let given = own.and_then(|own| own.schema.as_deref());
+        let schema = match tool.filter(|_| !own.is_some_and(ToolRules::has_input)) {
+            None => given.map(|schema| (schema, None)),
+            Some(tool) => match tool.schema() {
+                Ok(schema) => Some((schema, Some(tool.fingerprint))),
+                // It was looked at before.
+                Err(error) => {
+                    let denial = Denial::new(DenialKind::Internal, error.to_string());
+                    return Verdict::Refuse(denial);
+                }
+            },
+        };
         let limits = own.and_then(|own| own.limits.as_ref());
         let limits = limits.unwrap_or(&self.limits);
         // Servers take `null` for no arguments, and none for an empty object.
@@ -182,7 +255,7 @@ impl Rules {
         match judged.and_then(|()| own.map_or(Ok(()), |own| own.judge_typed(text).map_err(Ok))) {
             Ok(()) => {
                 admit!("validate", context, "arguments_fit", shown(schema));
-                Verdict::Pass
+                Verdict::Pass(self.output(own, tool))
             }
             Err(Ok(violations)) => Verdict::Refuse(answer::refused(call, &violations)),
             // The call was read strictly before.

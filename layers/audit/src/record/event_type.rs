@@ -54,7 +54,8 @@ fn refusal(kind: DenialKind) -> &'static str {
         | Kind::HostRefused
         | Kind::HostMalformed
         | Kind::AddressRefused
-        | Kind::TlsRequired => "policy_violation",
+        | Kind::TlsRequired
+        | Kind::AnswerRefused => "policy_violation",
         Kind::JsonMalformed
         | Kind::MessageInvalid
         | Kind::ParamsInvalid

@@ -4,13 +4,13 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bartizan_core::{Denial, DenialKind, Gathered, ResponseBody, refuse};
+use bartizan_core::{Denial, DenialKind, Gathered, Media, ResponseBody, refuse};
 use bytes::Bytes;
 use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::{events::Events, heads, json::Broken, lens::Lens, whole::Whole};
+use super::{events::Events, json::Broken, lens::Lens, whole::Whole};
 
 pin_project! {
     /// The body of an answer: the inner service's own, or as much of a list as the principal is shown.
@@ -125,7 +125,7 @@ impl<B: Body<Data = Bytes>> Body for ListBody<B> {
 fn without_digests(frame: Frame<Bytes>) -> Frame<Bytes> {
     match frame.into_trailers() {
         Ok(mut trailers) => {
-            heads::forget_body(&mut trailers);
+            Media::forget_body(&mut trailers);
             Frame::trailers(trailers)
         }
         Err(other) => other,

@@ -1,21 +1,5 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header::CACHE_CONTROL};
 
-/// Takes off what described a body that is another one now.
-pub(super) fn forget_body(headers: &mut HeaderMap) {
-    for described in [
-        "accept-ranges",
-        "content-digest",
-        "content-length",
-        "content-md5",
-        "digest",
-        "etag",
-        "last-modified",
-        "repr-digest",
-    ] {
-        headers.remove(described);
-    }
-}
-
 /// Says that the body is one principal's, and takes off what tells caches otherwise.
 pub(super) fn keep_private(headers: &mut HeaderMap) {
     let mut said = headers.get_all(CACHE_CONTROL).iter();

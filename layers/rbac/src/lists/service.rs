@@ -149,7 +149,7 @@ fn begin<B: Body<Data = Bytes>>(mut response: Response<B>, lens: Lens) -> Begun<
             return Begun::Whole(Box::pin(Whole::new(response, lens, media)));
         }
         Media::EventStream => {
-            heads::forget_body(response.headers_mut());
+            Media::forget_body(response.headers_mut());
             if !lens.is_of_other() {
                 heads::keep_private(response.headers_mut());
             }

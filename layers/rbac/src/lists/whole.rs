@@ -167,7 +167,7 @@ fn seen<B>(lens: &Lens, is_json: bool, mut head: Parts, bytes: Bytes) -> Respons
     let bytes = match sight.instead {
         None => bytes,
         Some(instead) => {
-            heads::forget_body(&mut head.headers);
+            Media::forget_body(&mut head.headers);
             instead.into()
         }
     };

@@ -40,8 +40,11 @@ pub(crate) struct Tool {
     pub(crate) fingerprint: Fingerprint,
     /// The schema of its arguments, as JSON text.
     input: Box<str>,
+    /// That of its results.
+    output: Option<Box<str>>,
     /// Compiled when it is first needed.
     compiled: OnceLock<Result<Schema, SchemaError>>,
+    compiled_output: OnceLock<Result<Schema, SchemaError>>,
     is_told: AtomicBool,
 }
 
@@ -82,7 +85,7 @@ impl Catalog {
             .into_iter()
             .take(how.tools)
             .take_while(|(name, former)| {
-                bytes = bytes.saturating_add(name.len() + former.tool.input.len());
+                bytes = bytes.saturating_add(name.len() + former.tool.length());
                 bytes <= how.bytes
             });
         let former = former.map(|(name, former)| (name.clone(), former.clone()));
@@ -143,11 +146,13 @@ impl Listed {
 }
 
 impl Tool {
-    pub(super) fn new(fingerprint: Fingerprint, input: String) -> Self {
+    pub(super) fn new(fingerprint: Fingerprint, input: String, output: Option<String>) -> Self {
         Self {
             fingerprint,
             input: input.into(),
+            output: output.map(Into::into),
             compiled: OnceLock::new(),
+            compiled_output: OnceLock::new(),
             is_told: AtomicBool::new(false),
         }
     }
@@ -156,6 +161,18 @@ impl Tool {
     pub(crate) fn schema(&self) -> Result<&Schema, &SchemaError> {
         let compile = || Schema::compile(&self.input);
         self.compiled.get_or_init(compile).as_ref()
+    }
+
+    /// The schema of its results, if it declares one.
+    pub(crate) fn output(&self) -> Option<Result<&Schema, &SchemaError>> {
+        let output = self.output.as_ref()?;
+        let compile = || Schema::compile(output);
+        Some(self.compiled_output.get_or_init(compile).as_ref())
+    }
+
+    /// How many bytes its schemas have.
+    fn length(&self) -> usize {
+        self.input.len() + self.output.as_ref().map_or(0, |output| output.len())
     }
 
     /// Whether nobody was told yet what is wrong with its schema.

@@ -92,9 +92,11 @@ fn tool(tool: Part<'_>) -> Result<(Box<str>, Tool), NoPage> {
     let name = name.ok_or(NoPage("has a tool without a name"))?;
     let input = member(tool, "inputSchema").ok_or(NoPage("has a tool without a schema"))?;
     let fingerprint = Fingerprint::of(tool).ok_or(NoPage("has a tool that is none"))?;
+    let output = member(tool, "outputSchema").filter(|output| !output.is_null());
+    let output = output.map(|output| output.to_value().to_string());
     Ok((
         (&*name).into(),
-        Tool::new(fingerprint, input.to_value().to_string()),
+        Tool::new(fingerprint, input.to_value().to_string(), output),
     ))
 }
 

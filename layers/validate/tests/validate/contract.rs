@@ -1,5 +1,5 @@
 use bartizan_kit::{Revision, call_tool, layer_contract};
-use bartizan_validate::ValidateLayer;
+use bartizan_validate::{Answers, ValidateLayer};
 use serde_json::json;
 
 fn layer() -> ValidateLayer {
@@ -11,6 +11,18 @@ fn layer() -> ValidateLayer {
 layer_contract!(
     validate,
     || layer(),
+    || call_tool(Revision::V2026_07_28, "whoami", json!({})).build(),
+    || call_tool(Revision::V2026_07_28, "whoami", json!({}))
+        .body("{broken")
+        .build()
+);
+
+layer_contract!(
+    validate_with_answers,
+    || {
+        let layer = layer().answers(Answers::report());
+        layer.output_schema("whoami", "{}").unwrap()
+    },
     || call_tool(Revision::V2026_07_28, "whoami", json!({})).build(),
     || call_tool(Revision::V2026_07_28, "whoami", json!({}))
         .body("{broken")

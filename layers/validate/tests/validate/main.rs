@@ -6,6 +6,7 @@
     reason = "the helpers of these tests are tests too"
 )]
 
+mod answers;
 mod callers;
 mod common;
 mod contract;

@@ -1,0 +1,178 @@
+use std::{borrow::Cow, sync::Arc};
+
+use bartizan_core::{
+    Call, CallKind, Denial, DenialKind, Finding, SecurityContext, Verdict, call::Revision, note,
+    write_json_string,
+};
+
+use super::{
+    Answers,
+    message::{self, Fault, Message, ToolResult},
+};
+use crate::{
+    ArgumentLimits, Characters, Schema, Violation,
+    answer::{self, TOLD},
+    document::{Document, Refused},
+    learn::Tool,
+};
+
+/// What a tool says of its results.
+#[derive(Debug, Clone)]
+pub(crate) enum Output {
+    /// By configuration.
+    Given(Arc<Schema>),
+    /// By the server's list; the schema is there, and taken.
+    Learned(Arc<Tool>),
+}
+
+impl Output {
+    fn schema(&self) -> Option<&Schema> {
+        match self {
+            Self::Given(schema) => Some(schema),
+            Self::Learned(tool) => tool.output()?.ok(),
+        }
+    }
+
+    /// For the record.
+    fn shown(&self) -> String {
+        match self {
+            Self::Given(_) => "a given schema".to_owned(),
+            Self::Learned(tool) => format!("tool {}", tool.fingerprint),
+        }
+    }
+}
+
+/// What the answer to one call is judged by.
+#[derive(Debug)]
+pub(crate) struct Lens {
+    how: Answers,
+    output: Output,
+    context: SecurityContext,
+}
+
+/// What answers are read within, besides their length.
+const ANSWER_LIMITS: ArgumentLimits = ArgumentLimits {
+    depth: 96,
+    members: 1_000_000,
+    elements: 10_000_000,
+    values: 10_000_000,
+    string_bytes: 64 << 20,
+    name_bytes: 64 << 10,
+    characters: Characters::any(),
+    ..ArgumentLimits::new()
+};
+
+impl Lens {
+    /// For the answer to a call; `None` if that has none.
+    pub(crate) fn of(how: Answers, output: Output, context: &SecurityContext) -> Option<Self> {
+        let is_request = context.call()?.kind() == CallKind::Request;
+        is_request.then(|| Self {
+            how,
+            output,
+            context: context.clone(),
+        })
+    }
+
+    /// Whether something may be withheld.
+    pub(super) fn holds(&self) -> bool {
+        self.how.refuses
+    }
+
+    /// Most bytes of one answer.
+    pub(super) fn most(&self) -> usize {
+        self.how.bytes
+    }
+
+    pub(super) fn context(&self) -> &SecurityContext {
+        &self.context
+    }
+
+    /// Judges a message of the server's.
+    pub(super) fn judge(&self, text: &[u8]) -> Result<(), Cow<'static, str>> {
+        // The parser does not look into the strings that it skips.
+        let text = std::str::from_utf8(text).map_err(|_| "is not UTF-8")?;
+        let (call, schema) = self.call().ok_or("is judged by nothing")?;
+        let request = call.id().ok_or("is to no request")?;
+        match message::read(text, request).map_err(|Fault(why)| why)? {
+            Message::Own | Message::Error => return Ok(()),
+            Message::Result(result) => fits(&result, schema, call)?,
+        }
+        self.context.record(|| {
+            let by = self.output.shown();
+            Finding::new("validate", Verdict::Allowed, "answer_fits", by)
+        });
+        Ok(())
+    }
+
+    fn call(&self) -> Option<(&Call, &Schema)> {
+        Some((self.context.call()?, self.output.schema()?))
+    }
+
+    /// Tells the operator what is wrong, and nobody else.
+    pub(super) fn note(&self, why: &str) {
+        note!("validate", &self.context, "answer_unfit", reason(why));
+    }
+
+    /// What the caller is told instead.
+    pub(super) fn denial(&self, why: &str) -> (Denial, String) {
+        let denial = Denial::new(DenialKind::AnswerRefused, reason(why));
+        let mut body = String::new();
+        if let Some(call) = self.context.call() {
+            body = answer::body(call, |body| {
+                body.push_str(r#""error":{"code":-32603,"message":"#);
+                write_json_string(body, denial.message());
+                body.push_str(r#","data":{"correlationId":"#);
+                write_json_string(body, self.context.correlation_id().as_str());
+                body.push_str("}}");
+            });
+        }
+        let disguised = denial.disguised(answer::answer(body.clone()));
+        (disguised, body)
+    }
+}
+
+fn reason(why: &str) -> String {
+    format!("the tool's answer {why}")
+}
+
+/// Judges the result of a tool.
+fn fits(result: &ToolResult<'_>, schema: &Schema, call: &Call) -> Result<(), Cow<'static, str>> {
+    let Some(structured) = result.structured else {
+        return match result.is_error || goes_on(result, call) {
+            true => Ok(()),
+            false => Err("has no structured content".into()),
+        };
+    };
+    let document = Document::read(structured, &ANSWER_LIMITS).map_err(|refused| match refused {
+        Refused::Broken => Cow::from("is not JSON"),
+        Refused::Limit(violation) => breaks(&[*violation]),
+    })?;
+    if document.repeats_a_member() {
+        return Err("has a member twice".into());
+    }
+    match schema.judge(&document) {
+        // Readers take `null` for none.
+        Err(_) if structured == "null" && (result.is_error || goes_on(result, call)) => Ok(()),
+        judged => judged.map_err(|violations| breaks(&violations)),
+    }
+}
+
+/// Whether it is not the call's last result, to who made the call.
+fn goes_on(result: &ToolResult<'_>, call: &Call) -> bool {
+    if call.revision().is_some_and(Revision::is_modern) {
+        let kind = result.kind.and_then(|kind| serde_json::from_str(kind).ok());
+        let kind: String = kind.unwrap_or_default();
+        return kind == "input_required" || kind == "task";
+    }
+    let asks_for_task = || {
+        let params = call.params();
+        params.is_some_and(|params| message::has_member(params, "task"))
+    };
+    result.has_task && asks_for_task()
+}
+
+/// Rules only: what they were broken by is the tool's.
+fn breaks(violations: &[Violation]) -> Cow<'static, str> {
+    let rules = violations.iter().take(TOLD).map(Violation::rule);
+    format!("breaks {}", rules.collect::<Vec<_>>().join(", ")).into()
+}
