@@ -5,6 +5,7 @@ mod approvals;
 mod asker;
 mod baseline;
 mod builder;
+mod built_rule;
 mod capabilities;
 #[cfg(feature = "cedar")]
 mod cedar;
@@ -22,7 +23,9 @@ mod grants;
 mod handle;
 mod hierarchy;
 mod id;
+mod in_force;
 mod index;
+mod judged;
 mod layer;
 mod lint;
 mod lists;
@@ -32,6 +35,7 @@ mod operation;
 mod policy;
 mod presets;
 mod reason;
+mod reasons;
 #[cfg(feature = "files")]
 mod replay;
 mod roles;

@@ -19,7 +19,7 @@ use crate::{
     asker::Asker,
     challenges,
     engine::Outcome,
-    handle::InForce,
+    in_force::InForce,
     lists::ListRules,
     reason::Explained,
     shadow,

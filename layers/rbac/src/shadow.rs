@@ -2,7 +2,7 @@
 
 use bartizan_core::{SecurityContext, note};
 
-use crate::{Decision, Operation, Policy, asker::Asker, handle::InForce};
+use crate::{Decision, Operation, Policy, asker::Asker, in_force::InForce};
 
 /// Records where the policy in shadow decides otherwise than the one that counts did, of the same asker
 /// with the same grants.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bartizan_core::{SecurityContext, call::Pass};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::{Operation, Policy, RbacConfigError, handle::InForce};
+use crate::{Operation, Policy, RbacConfigError, in_force::InForce};
 
 /// A header that says by what an answer was decided, to those who have a role.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use super::{
     ApprovalId, Approved,
     table::{Entry, State},
 };
-use crate::{Operation, handle::InForce};
+use crate::{Operation, in_force::InForce};
 
 /// What becomes of a call that needs approval, and is admitted but for that.
 #[derive(Debug)]

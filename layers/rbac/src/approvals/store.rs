@@ -13,7 +13,8 @@ use super::{
 };
 use crate::{
     Operation, RbacConfigError,
-    handle::{InForce, PolicyHandle, WeakHandle},
+    handle::{PolicyHandle, WeakHandle},
+    in_force::InForce,
     moment::{Moment, Now},
 };
 

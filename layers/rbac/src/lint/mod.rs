@@ -10,7 +10,7 @@ use bartizan_core::names::{METHODS, uri};
 
 use crate::{
     Operation, Policy,
-    rules::{BuiltRule, Speaks},
+    built_rule::{BuiltRule, Speaks},
 };
 
 impl Policy {

@@ -1,7 +1,7 @@
 use bartizan_core::{Call, CallKind, Finding, SecurityContext, Verdict};
 
 use super::{ListRules, json::Broken, list::List, view::View};
-use crate::{Decision, handle::InForce};
+use crate::{Decision, in_force::InForce};
 
 /// What one principal sees of a list.
 #[derive(Debug)]
