@@ -1,11 +1,13 @@
 //! Records in one file that several processes share.
 
+mod access;
 mod content;
 mod error;
 mod kept;
 mod place;
 mod seen;
 mod store;
+mod unfinished;
 
 pub use error::KeyFileError;
 pub use store::FileStore;

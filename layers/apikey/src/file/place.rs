@@ -1,33 +1,24 @@
-//! Where the file is: who may write there, the lock, and how another text takes its place.
+//! Where the file is: the lock, and how another text takes its place.
 
 use std::{
-    ffi::OsString,
     fs::{self, File, Metadata, OpenOptions},
-    io::{self, Write},
-    os::unix::{
-        ffi::OsStrExt,
-        fs::{MetadataExt, OpenOptionsExt, fchown},
-    },
+    io,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     thread::sleep,
     time::{Duration, Instant},
 };
 
-use data_encoding::HEXLOWER;
 use rustix::{
     fs::{FlockOperation, OFlags, flock},
     io::Errno,
 };
 
+use super::unfinished::Unfinished;
+
 /// How long another process may keep the lock.
 const PATIENCE: Duration = Duration::from_secs(8);
 const BETWEEN_TRIES: Duration = Duration::from_millis(5);
-
-/// A file that is as old and was to take the place of another one never will.
-const FORGOTTEN: Duration = Duration::from_secs(600);
-
-/// What is not yet the file ends so.
-const UNFINISHED: &str = ".new";
 
 /// The file that nobody else changes meanwhile who takes the lock, too.
 ///
@@ -129,106 +120,8 @@ pub(super) fn create(path: &Path, text: &str) -> Result<(), String> {
     create().map_err(|error| format!("cannot be made: {error}"))
 }
 
-/// A file that is not in its place yet. It goes if it does not get there.
-struct Unfinished {
-    path: PathBuf,
-    file: File,
-}
-
-impl Unfinished {
-    /// The owner of the one before can read it, and nobody else.
-    fn write(place: &Path, text: &str, before: Option<&Metadata>) -> io::Result<Self> {
-        let path = name_beside(place)?;
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create_new(true).mode(0o600);
-        let file = open(&mut options, &path)?;
-        let mut next = Self { path, file };
-        if let Some(before) = before {
-            next.belong_as(before)?;
-        }
-        next.file.write_all(text.as_bytes())?;
-        next.file.sync_all()?;
-        Ok(next)
-    }
-
-    /// Its owner may not be who writes: an administrator, say.
-    fn belong_as(&self, before: &Metadata) -> io::Result<()> {
-        if self.file.metadata()?.uid() == before.uid() {
-            return Ok(());
-        }
-        fchown(&self.file, Some(before.uid()), None)
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        // Once it is in its place there is none of this name.
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
-/// Removes what processes left behind that were killed while they wrote.
-pub(super) fn remove_unfinished(path: &Path) -> io::Result<()> {
-    let path = fs::canonicalize(path)?;
-    let beginning = beginning_beside(&path)?;
-    for entry in fs::read_dir(directory_of(&path))? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let name = name.as_bytes();
-        if !name.starts_with(beginning.as_bytes()) || !name.ends_with(UNFINISHED.as_bytes()) {
-            continue;
-        }
-        let age = entry.metadata()?.modified()?.elapsed();
-        if age.is_ok_and(|age| age > FORGOTTEN) {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
-}
-
-/// Who may write it, or put another file into its place, administers keys; who may read it knows owners and roles.
-///
-/// # Errors
-///
-/// If others may, of `file ...`.
-pub(super) fn check_access(path: &Path, metadata: &Metadata) -> Result<(), String> {
-    let mode = metadata.mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(format!("has mode {mode:o}, not 600: others may use it"));
-    }
-    let is_exposed = || {
-        let folder = fs::metadata(directory_of(&fs::canonicalize(path)?))?;
-        Ok::<_, io::Error>(folder.mode() & 0o002 != 0 || is_link_exposed(path)?)
-    };
-    match is_exposed() {
-        Ok(false) => Ok(()),
-        Ok(true) => Err("is in a folder that everybody may put files into".to_owned()),
-        Err(error) => Err(format!("cannot be judged: {error}")),
-    }
-}
-
-/// Whether anybody could have another file looked at, by a link that leads there.
-fn is_link_exposed(path: &Path) -> io::Result<bool> {
-    let mut path = path.to_owned();
-    // The system follows no more.
-    for _ in 0..40 {
-        let link = fs::symlink_metadata(&path)?;
-        if !link.is_symlink() {
-            return Ok(false);
-        }
-        let folder = fs::metadata(directory_of(&path))?;
-        let is_sticky = folder.mode() & 0o1000 != 0;
-        let is_kept = is_sticky && (link.uid() == 0 || link.uid() == folder.uid());
-        if folder.mode() & 0o002 != 0 && !is_kept {
-            return Ok(true);
-        }
-        path = directory_of(&path).join(fs::read_link(&path)?);
-    }
-    Ok(true)
-}
-
 /// Opens what may be a pipe by now, and waits for nobody.
-fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+pub(super) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
     options.custom_flags(flags).open(path)
@@ -238,27 +131,9 @@ fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(directory_of(path))?.sync_all()
 }
 
-fn directory_of(path: &Path) -> &Path {
+pub(super) fn directory_of(path: &Path) -> &Path {
     let directory = path.parent().filter(|path| !path.as_os_str().is_empty());
     directory.unwrap_or(Path::new("."))
-}
-
-/// A name in the same directory that nobody has or foresees.
-fn name_beside(path: &Path) -> io::Result<PathBuf> {
-    let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(io::Error::other)?;
-    let mut name = beginning_beside(path)?;
-    name.push(HEXLOWER.encode(&random));
-    name.push(UNFINISHED);
-    Ok(path.with_file_name(name))
-}
-
-fn beginning_beside(path: &Path) -> io::Result<OsString> {
-    let no_name = || io::Error::new(io::ErrorKind::InvalidInput, "it has no name");
-    let mut name = OsString::from(".");
-    name.push(path.file_name().ok_or_else(no_name)?);
-    name.push(".");
-    Ok(name)
 }
 
 fn is_same(one: &Metadata, other: &Metadata) -> bool {
@@ -281,6 +156,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::file::unfinished::remove_unfinished;
 
     /// A directory of its own, which goes with the test.
     struct Scene(PathBuf);

@@ -11,7 +11,7 @@ use std::{
 
 use bartizan_core::WholeFile;
 
-use super::{MOST_BYTES, content, kept::Kept, place};
+use super::{MOST_BYTES, access::check_access, content, kept::Kept};
 
 /// The records that were last understood, and what the file was then and is now.
 #[derive(Debug)]
@@ -128,7 +128,7 @@ impl Look {
         let kept = read.and_then(|whole| {
             look.stamp = Some(Stamp::of(&whole.metadata));
             look._file = Some(whole.file);
-            place::check_access(path, &whole.metadata)?;
+            check_access(path, &whole.metadata)?;
             let kept = content::read(&whole.text)?;
             look.unreadable = unreadable(&kept);
             Ok(kept)

@@ -12,6 +12,7 @@ use super::{
     kept::Kept,
     place::{self, Locked},
     seen::{News, Seen},
+    unfinished::remove_unfinished,
 };
 use crate::{KeyId, KeyRecord, KeyStore, Revoked, StoreError, StoreFuture, patience::in_time};
 
@@ -62,7 +63,7 @@ impl FileStore {
         let (seen, news) =
             Seen::first(&path).map_err(|problem| KeyFileError::new(&path, problem))?;
         // What is left behind harms nobody, so neither does a failure.
-        let _ = place::remove_unfinished(&path);
+        let _ = remove_unfinished(&path);
         let inner = Inner {
             readers: Arc::new(Semaphore::new(READERS)),
             writer: Arc::new(Semaphore::new(1)),
