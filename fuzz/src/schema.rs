@@ -1,9 +1,11 @@
+use std::time::{Duration, Instant};
+
 use bartizan_validate::{ArgumentLimits, Characters, Schema};
 use serde_json::Value;
 
 /// An arbitrary schema, and behind the first zero byte an arbitrary text that it judges.
 ///
-/// Both end in time. If the schema is taken and the text read, it is judged as the library judges what `serde_json`
+/// Both end within [`LONGEST`], whatever the schema was made for. If the schema is taken and the text read, it is judged as the library judges what `serde_json`
 /// reads; what is told of it names no string of it that is no name.
 pub fn schema(data: &[u8]) {
     let mut halves = data.splitn(2, |byte| *byte == 0);
@@ -11,13 +13,20 @@ pub fn schema(data: &[u8]) {
     let Ok(source) = std::str::from_utf8(schema.unwrap_or_default()) else {
         return;
     };
-    let Ok(schema) = Schema::compile(source) else {
+    let begun = Instant::now();
+    let compiled = Schema::compile(source);
+    let taken = begun.elapsed();
+    assert!(taken < LONGEST, "{taken:?} to compile {source}");
+    let Ok(schema) = compiled else {
         return;
     };
     let Ok(text) = std::str::from_utf8(text) else {
         return;
     };
+    let begun = Instant::now();
     let judged = schema.check(text, &LIMITS.with_characters(Characters::any()));
+    let taken = begun.elapsed();
+    assert!(taken < LONGEST, "{taken:?} to judge by {source}");
     let (Ok(source), Ok(value)) = (read(source), read(text)) else {
         return;
     };
@@ -44,6 +53,9 @@ pub fn schema(data: &[u8]) {
     let library = options.offline().build(&source).expect("it was taken");
     assert_eq!(judged, library.is_valid(&value), "{source} of {value}");
 }
+
+/// Of tenths of a second as many as a build without optimisation takes on a machine that has other things to do.
+const LONGEST: Duration = Duration::from_secs(20);
 
 const LIMITS: ArgumentLimits = ArgumentLimits::new();
 
