@@ -112,8 +112,9 @@ impl<const MAX: usize> FromText for SafeLine<MAX> {
 }
 
 fn judge_length(what: &'static str, text: &str, max: usize) -> Result<(), Refused> {
-    // A text of so many bytes is not even counted.
-    let is_long = text.len() > max.saturating_mul(4) || text.chars().nth(max).is_some();
+    // A text of so many bytes is not even counted, nor is one of so few.
+    let is_long =
+        text.len() > max && (text.len() > max.saturating_mul(4) || text.chars().nth(max).is_some());
     match is_long {
         true => Err(Refused::new(what, "is too long")),
         false => Ok(()),
@@ -123,9 +124,17 @@ fn judge_length(what: &'static str, text: &str, max: usize) -> Result<(), Refuse
 fn judge(what: &'static str, text: &str, max: usize, admitted: &[char]) -> Result<(), Refused> {
     judge_length(what, text, max)?;
     let refuse = |rule| Err(Refused::new(what, rule));
+    let broken_by = |c: char| hidden(c).filter(|_| !admitted.contains(&c));
+    if text.is_ascii() {
+        // It joins nothing, and is in normal form.
+        return match text.bytes().map(char::from).find_map(broken_by) {
+            Some(rule) => refuse(rule),
+            None => Ok(()),
+        };
+    }
     let mut before = ' ';
     for c in text.chars() {
-        if let Some(rule) = hidden(c).filter(|_| !admitted.contains(&c)) {
+        if let Some(rule) = broken_by(c) {
             return refuse(rule);
         }
         let is_second = |is: fn(char) -> bool| is(c) && is(before);
