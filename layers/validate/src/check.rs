@@ -63,10 +63,7 @@ where
         let known = self.known.as_deref();
         match self.rules.judge(known, call, context, headers) {
             Verdict::Pass(output) => {
-                let eye = match output {
-                    Some(output) => self.rules.eye(output, context),
-                    None => (call.method() == "tools/list").then_some(Eye::List),
-                };
+                let eye = self.rules.eye(output, call, context);
                 CheckFuture::forward(self.inner.call(request), self.known.clone(), eye)
             }
             Verdict::Refuse(denial) => CheckFuture::refused(context, denial),
@@ -105,8 +102,11 @@ enum Eye {
 }
 
 impl Rules {
-    fn eye(&self, output: Output, context: &SecurityContext) -> Option<Eye> {
-        let lens = Lens::of(self.answers?, output, context)?;
+    fn eye(&self, output: Option<Output>, call: &Call, context: &SecurityContext) -> Option<Eye> {
+        if call.method() == "tools/list" {
+            return Some(Eye::List);
+        }
+        let lens = self.lens(output, call, context)?;
         Some(Eye::Tool(Box::new(lens)))
     }
 }
@@ -236,8 +236,7 @@ where
                         (Verdict::Pass(output), Some(request)) => State::Forward {
                             inner: asking.learn.service.call(request),
                             known: Some(Arc::clone(&asking.known)),
-                            eye: output
-                                .and_then(|output| asking.rules.eye(output, &asking.context)),
+                            eye: asking.rules.eye(output, &asking.call, &asking.context),
                         },
                         (Verdict::Refuse(denial), _) => State::refused(&asking.context, denial),
                         (Verdict::Pass(_) | Verdict::Ask, _) => {

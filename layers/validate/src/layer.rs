@@ -61,6 +61,18 @@ impl ValidateLayer {
         self.with(|rules| rules.answers = Some(how))
     }
 
+    /// What is looked for in arguments and answers of tools that nothing else is set for. By default nothing.
+    #[cfg(feature = "screening")]
+    pub fn screening(self, what: crate::Screening) -> Self {
+        self.with(|rules| rules.screening = what)
+    }
+
+    /// What is looked for in the arguments and answers of this tool, instead.
+    #[cfg(feature = "screening")]
+    pub fn tool_screening(self, tool: &str, what: crate::Screening) -> Self {
+        self.with_tool(tool, |rules| rules.screening = Some(what))
+    }
+
     /// The schema of this tool's `structuredContent`, as JSON text, whatever the server says. Without
     /// [`answers`](Self::answers) nothing is judged by it.
     ///

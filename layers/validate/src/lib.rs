@@ -32,6 +32,8 @@ mod rules;
 pub mod safe;
 #[cfg(feature = "layer")]
 mod schema;
+#[cfg(feature = "screening")]
+mod screen;
 #[cfg(feature = "layer")]
 mod service;
 #[cfg(feature = "typed")]
@@ -54,6 +56,9 @@ pub use self::{
     service::{Reading, ResponseFuture, Validate},
     violation::Violation,
 };
+
+#[cfg(feature = "screening")]
+pub use self::screen::{Detector, OnFind, Screening};
 
 #[cfg(feature = "serde")]
 pub use self::config::{

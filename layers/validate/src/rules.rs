@@ -6,7 +6,7 @@ use http::HeaderMap;
 use crate::{
     Answers, ArgumentLimits, Fingerprint, Learning, OnChange, Pins, Schema, SchemaError, Violation,
     answer,
-    answers::Output,
+    answers::{Lens, Output},
     document::{Document, Refused},
     learn::{Found, Known, Outcome, Tool},
 };
@@ -25,6 +25,8 @@ pub(crate) struct Rules {
     pub(crate) events: Events,
     /// How answers are judged; `None` if they are not.
     pub(crate) answers: Option<Answers>,
+    #[cfg(feature = "screening")]
+    pub(crate) screening: crate::Screening,
 }
 
 /// What is set for one tool.
@@ -34,6 +36,8 @@ pub(crate) struct ToolRules {
     pub(crate) schema: Option<Arc<Schema>>,
     pub(crate) output: Option<Arc<Schema>>,
     pub(crate) needs_no_schema: bool,
+    #[cfg(feature = "screening")]
+    pub(crate) screening: Option<crate::Screening>,
     #[cfg(feature = "typed")]
     pub(crate) typed: Option<crate::typed::Typed>,
 }
@@ -85,6 +89,8 @@ impl Default for Rules {
             on_change: OnChange::Report,
             events: Events::default(),
             answers: None,
+            #[cfg(feature = "screening")]
+            screening: crate::Screening::new(),
         }
     }
 }
@@ -210,6 +216,62 @@ impl Rules {
         Ok(())
     }
 
+    /// Looks for what the arguments must not have in them.
+    fn screened(
+        &self,
+        own: Option<&ToolRules>,
+        text: &str,
+        context: &SecurityContext,
+    ) -> Result<(), Vec<Violation>> {
+        #[cfg(feature = "screening")]
+        {
+            let screen = self.screening_of(own).of_arguments();
+            if screen.is_blind() {
+                return Ok(());
+            }
+            let (reported, refused) = screen.look(text);
+            if !reported.is_empty() {
+                let reason = format!("the arguments look like {reported}");
+                bartizan_core::note!("validate", context, "screened", reason);
+            }
+            if !refused.is_empty() {
+                let violation = |detector: crate::Detector| {
+                    let problem = format!("a text in them looks like {}", detector.told());
+                    Violation::new(String::new(), detector.rule(), problem)
+                };
+                return Err(refused.iter().map(violation).collect());
+            }
+        }
+        let _ = (own, text, context);
+        Ok(())
+    }
+
+    #[cfg(feature = "screening")]
+    fn screening_of(&self, own: Option<&ToolRules>) -> crate::Screening {
+        let own = own.and_then(|own| own.screening);
+        own.unwrap_or(self.screening)
+    }
+
+    /// What looks at the answer to a call that passed.
+    pub(crate) fn lens(
+        &self,
+        output: Option<Output>,
+        call: &Call,
+        context: &SecurityContext,
+    ) -> Option<Lens> {
+        #[cfg(feature = "screening")]
+        {
+            let own = call.name().and_then(|tool| self.tools.get(tool));
+            let screen = self.screening_of(own).of_answers();
+            let is_call = call.method() == "tools/call";
+            if is_call && !(screen.is_blind() && output.is_none()) {
+                return Lens::screening(self.answers, output, screen, context);
+            }
+        }
+        let _ = call;
+        Lens::of(self.answers?, output?, context)
+    }
+
     fn withholds_answers(&self) -> bool {
         self.answers.is_some_and(|answers| answers.refuses)
     }
@@ -252,7 +314,10 @@ impl Rules {
             return Verdict::Refuse(denial.with_message(reason));
         }
         let judged = judged(text, limits, schema.map(|(schema, _)| schema));
-        match judged.and_then(|()| own.map_or(Ok(()), |own| own.judge_typed(text).map_err(Ok))) {
+        let judged = judged
+            .and_then(|()| own.map_or(Ok(()), |own| own.judge_typed(text).map_err(Ok)))
+            .and_then(|()| self.screened(own, text, context).map_err(Ok));
+        match judged {
             Ok(()) => {
                 admit!("validate", context, "arguments_fit", shown(schema));
                 Verdict::Pass(self.output(own, tool))

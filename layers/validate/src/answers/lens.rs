@@ -46,7 +46,9 @@ impl Output {
 #[derive(Debug)]
 pub(crate) struct Lens {
     how: Answers,
-    output: Output,
+    output: Option<Output>,
+    #[cfg(feature = "screening")]
+    screen: Option<crate::screen::Screen>,
     context: SecurityContext,
 }
 
@@ -68,14 +70,37 @@ impl Lens {
         let is_request = context.call()?.kind() == CallKind::Request;
         is_request.then(|| Self {
             how,
+            output: Some(output),
+            #[cfg(feature = "screening")]
+            screen: None,
+            context: context.clone(),
+        })
+    }
+
+    /// The same, where it is looked for what it must not have in it.
+    #[cfg(feature = "screening")]
+    pub(crate) fn screening(
+        how: Option<Answers>,
+        output: Option<Output>,
+        screen: crate::screen::Screen,
+        context: &SecurityContext,
+    ) -> Option<Self> {
+        let is_request = context.call()?.kind() == CallKind::Request;
+        is_request.then(|| Self {
+            how: how.unwrap_or(Answers::report()),
             output,
+            screen: (!screen.is_blind()).then_some(screen),
             context: context.clone(),
         })
     }
 
     /// Whether something may be withheld.
     pub(super) fn holds(&self) -> bool {
-        self.how.refuses
+        #[cfg(feature = "screening")]
+        if self.screen.is_some_and(crate::screen::Screen::refuses) {
+            return true;
+        }
+        self.how.refuses && self.output.is_some()
     }
 
     /// Most bytes of one answer.
@@ -91,21 +116,40 @@ impl Lens {
     pub(super) fn judge(&self, text: &[u8]) -> Result<(), Cow<'static, str>> {
         // The parser does not look into the strings that it skips.
         let text = std::str::from_utf8(text).map_err(|_| "is not UTF-8")?;
-        let (call, schema) = self.call().ok_or("is judged by nothing")?;
+        let call = self.context.call().ok_or("is to no request")?;
         let request = call.id().ok_or("is to no request")?;
-        match message::read(text, request).map_err(|Fault(why)| why)? {
-            Message::Own | Message::Error => return Ok(()),
-            Message::Result(result) => fits(&result, schema, call)?,
+        let message = message::read(text, request).map_err(|Fault(why)| why)?;
+        if let Some(output) = &self.output
+            && let Message::Result(result) = message
+        {
+            let schema = output.schema().ok_or("is judged by nothing")?;
+            match fits(&result, schema, call) {
+                Ok(()) => self.context.record(|| {
+                    Finding::new("validate", Verdict::Allowed, "answer_fits", output.shown())
+                }),
+                Err(why) if self.how.refuses => return Err(why),
+                // Something else may be withheld.
+                Err(why) => self.note(&why),
+            }
         }
-        self.context.record(|| {
-            let by = self.output.shown();
-            Finding::new("validate", Verdict::Allowed, "answer_fits", by)
-        });
-        Ok(())
+        self.screened(text)
     }
 
-    fn call(&self) -> Option<(&Call, &Schema)> {
-        Some((self.context.call()?, self.output.schema()?))
+    /// Looks for what an answer must not have in it.
+    fn screened(&self, text: &str) -> Result<(), Cow<'static, str>> {
+        #[cfg(feature = "screening")]
+        if let Some(screen) = self.screen {
+            let (reported, refused) = screen.look(text);
+            if !reported.is_empty() {
+                let reason = reason(&format!("looks like {reported}"));
+                note!("validate", &self.context, "screened", reason);
+            }
+            if !refused.is_empty() {
+                return Err(format!("looks like {refused}").into());
+            }
+        }
+        let _ = text;
+        Ok(())
     }
 
     /// Tells the operator what is wrong, and nobody else.

@@ -16,6 +16,8 @@ mod limits;
 mod news;
 mod pinned;
 mod schemas;
+#[cfg(feature = "screening")]
+mod screening;
 mod server;
 mod suite;
 #[cfg(feature = "typed")]
