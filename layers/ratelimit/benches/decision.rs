@@ -90,7 +90,7 @@ fn case(c: &mut Criterion, name: &str, mut decide: impl FnMut() -> bool, expecte
         counted.count_total, counted.bytes_total
     );
     c.bench_function(name, |b| {
-        b.iter(|| assert_eq!(black_box(decide()), expected))
+        b.iter(|| assert_eq!(black_box(decide()), expected));
     });
 }
 

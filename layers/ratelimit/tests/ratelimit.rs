@@ -26,6 +26,12 @@ mod fleet;
 #[cfg(feature = "redis")]
 #[path = "ratelimit/fleet_outages.rs"]
 mod fleet_outages;
+#[cfg(feature = "redis")]
+#[path = "ratelimit/fleet_process.rs"]
+mod fleet_process;
+#[cfg(feature = "redis")]
+#[path = "ratelimit/fleet_processes.rs"]
+mod fleet_processes;
 #[path = "ratelimit/general.rs"]
 mod general;
 #[path = "ratelimit/open.rs"]
