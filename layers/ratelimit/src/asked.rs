@@ -120,6 +120,15 @@ impl Place {
         }
     }
 
+    /// The bucket's own name.
+    #[cfg(feature = "redis")]
+    pub(crate) fn id(&self) -> Id {
+        match self {
+            Self::Single(id) => *id,
+            Self::Keyed(key, _) => key.id,
+        }
+    }
+
     pub(crate) fn fixed(&self) -> Id {
         match self {
             Self::Single(id) | Self::Keyed(_, id) => *id,

@@ -24,6 +24,9 @@ mod fairness;
 #[path = "ratelimit/fleet.rs"]
 mod fleet;
 #[cfg(feature = "redis")]
+#[path = "ratelimit/fleet_leases.rs"]
+mod fleet_leases;
+#[cfg(feature = "redis")]
 #[path = "ratelimit/fleet_outages.rs"]
 mod fleet_outages;
 #[cfg(feature = "redis")]

@@ -28,6 +28,7 @@ use crate::{Fleet, FleetBuilder};
 ///     name = "notes"
 ///     replicas = 4
 ///     wait_ms = 15
+///     leases = true
 /// "#)?;
 /// let redis = Redis::builder("redis://127.0.0.1:6379/").build()?;
 /// let fleet = file.fleet.builder(redis, secret).build()?;
@@ -44,6 +45,8 @@ pub struct FleetConfig {
     pub wait_ms: Option<u64>,
     /// See [`FleetBuilder::replicas`].
     pub replicas: Option<u32>,
+    /// See [`FleetBuilder::leases`].
+    pub leases: bool,
 }
 
 impl FleetConfig {
@@ -58,6 +61,9 @@ impl FleetConfig {
         }
         if let Some(replicas) = self.replicas {
             builder = builder.replicas(replicas);
+        }
+        if self.leases {
+            builder = builder.leases();
         }
         builder
     }

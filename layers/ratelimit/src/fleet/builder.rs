@@ -13,7 +13,7 @@ use sha2::Sha256;
 use siphasher::sip128::SipHasher13;
 use zeroize::Zeroizing;
 
-use super::{Fleet, link::Link};
+use super::{Fleet, leases::Leases, link::Link};
 use crate::{RateLimitConfigError, keys::KeyMaker};
 
 /// Builds a [`Fleet`]; made by [`Fleet::builder`].
@@ -26,6 +26,7 @@ pub struct FleetBuilder {
     wait: Duration,
     replicas: Option<u32>,
     events: Events,
+    leases: bool,
 }
 
 const WAITS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(1);
@@ -48,6 +49,7 @@ impl FleetBuilder {
             wait: Duration::from_millis(20),
             replicas: None,
             events: Events::default(),
+            leases: false,
         }
     }
 
@@ -69,6 +71,14 @@ impl FleetBuilder {
     /// [`Outage::LocalShare`](crate::Outage::LocalShare).
     pub fn replicas(mut self, processes: u32) -> Self {
         self.replicas = Some(processes);
+        self
+    }
+
+    /// Pays in advance for keys that are asked for often, so that most of their requests are decided without a round trip.
+    /// The fleet never exceeds a limit by that; a process may be refused for a moment what another one has paid for and
+    /// not yet used or returned.
+    pub fn leases(mut self) -> Self {
+        self.leases = true;
         self
     }
 
@@ -115,6 +125,8 @@ impl FleetBuilder {
             breaker: Breaker::new(FAILURES, PAUSE, 2 * self.wait),
             is_away: AtomicBool::new(false),
             counts: super::link::Counts::default(),
+            leases: self.leases.then(Leases::default),
+            is_swept: AtomicBool::new(false),
         })))
     }
 }

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use bartizan_core::{Call, Denial, DenialKind, SecurityContext, call::Judged, note};
 
-use super::{Outage, builder::PAUSE, link::Trip, script::Decided};
+use super::{Fleet, Outage, builder::PAUSE, link::Trip, prepaid::Prepaid, script::Bucket};
 use crate::{
     Told,
     asked::{Ask, Asked},
@@ -13,90 +13,135 @@ use crate::{
 };
 
 /// A request, and what it is decided by.
-struct Asking {
-    shared: Arc<Shared>,
-    limits: Arc<Limits>,
-    call: Call,
-    context: SecurityContext,
+#[derive(Clone, Copy)]
+struct Asking<'l> {
+    shared: &'l Arc<Shared>,
+    limits: &'l Limits,
+    call: &'l Call,
+    context: &'l SecurityContext,
 }
 
 /// A request of which what this process keeps has been charged, and what others share is yet to be asked.
 struct Reserved<'l> {
-    asking: &'l Asking,
+    asking: Asking<'l>,
     asked: Asked,
     admitted: Admitted<'l>,
     permit: Option<Permit>,
+    prepaid: Prepaid,
 }
 
-/// Decides a request that shared tiers concern: at once while Redis is away, and otherwise once it has answered.
+/// Decides a request that shared tiers concern: at once by leases or while Redis is away, and otherwise once it has
+/// answered.
 pub(crate) fn begin(
     shared: &Arc<Shared>,
     limits: Arc<Limits>,
-    asked: Asked,
+    mut asked: Asked,
     call: &Call,
     context: &SecurityContext,
 ) -> Result<Judged<Told>, Denial> {
-    let Some(fleet) = shared.fleet() else {
+    let Some(Fleet(link)) = shared.fleet() else {
         return Err(unavailable("no fleet keeps its buckets", PAUSE));
     };
     let asking = Asking {
-        shared: Arc::clone(shared),
-        limits,
-        call: call.clone(),
-        context: context.clone(),
+        shared,
+        limits: &limits,
+        call,
+        context,
     };
-    match fleet.0.permit() {
-        Ok(trip) => Ok(Judged::Later(Box::pin(asking.decide(asked, trip)))),
+    let mut prepaid = Prepaid::take(link, &mut asked, shared.now());
+    if prepaid.is_refused {
+        prepaid.put_back();
+        link.forsake(&asked.fleet);
+        let (_, exhausted) = limiter::weigh(&limits.rules, &mut prepaid.asks, prepaid.at);
+        return Err(match exhausted {
+            Some(exhausted) => asking.refused(&exhausted),
+            None => unavailable("what was refused a moment ago is not now", PAUSE),
+        });
+    }
+    if asked.fleet.is_empty() {
+        let mut reserved = asking.reserve(asked, prepaid)?;
+        return match reserved.weigh(&[]) {
+            (admitted, None) => Ok(Judged::Now(reserved.complete(admitted))),
+            (_, Some(exhausted)) => Err(reserved.refuse(&exhausted)),
+        };
+    }
+    match link.permit() {
+        Ok(trip) => {
+            let (shared, call, context) = (Arc::clone(shared), call.clone(), context.clone());
+            Ok(Judged::Later(Box::pin(async move {
+                let asking = Asking {
+                    shared: &shared,
+                    limits: &limits,
+                    call: &call,
+                    context: &context,
+                };
+                asking.decide(asked, prepaid, trip).await
+            })))
+        }
         Err(pause) => {
-            let reserved = asking.reserve(asked)?;
+            link.forsake(&asked.fleet);
+            let reserved = asking.reserve(asked, prepaid)?;
             reserved.without_redis(pause).map(Judged::Now)
         }
     }
 }
 
-impl Asking {
-    async fn decide(self, asked: Asked, trip: Trip) -> Result<Told, Denial> {
-        let mut reserved = self.reserve(asked)?;
-        let decided = trip.decide(&reserved.asked.fleet).await;
-        match decided.and_then(|decided| reserved.weigh(&decided)) {
-            Some(Ok(admitted)) => Ok(reserved.complete(admitted)),
-            Some(Err(exhausted)) => Err(reserved.refuse(&exhausted)),
-            None => reserved.without_redis(PAUSE),
+impl<'l> Asking<'l> {
+    async fn decide(self, asked: Asked, prepaid: Prepaid, trip: Trip) -> Result<Told, Denial> {
+        let link = Arc::clone(&prepaid.link);
+        let mut reserved = self.reserve(asked, prepaid)?;
+        let sent_at = link.now();
+        let decided = trip
+            .decide(&reserved.asked.fleet, &reserved.prepaid.wanted)
+            .await;
+        let Some(decided) = decided else {
+            link.forsake(&reserved.asked.fleet);
+            return reserved.without_redis(PAUSE);
+        };
+        link.learn(&reserved.asked.fleet, &decided, sent_at);
+        match (decided.is_admitted, reserved.weigh(&decided.buckets)) {
+            (true, (admitted, None)) => Ok(reserved.complete(admitted)),
+            (false, (_, Some(exhausted))) => Err(reserved.refuse(&exhausted)),
+            // It makes no sense.
+            _ => reserved.without_redis(PAUSE),
         }
     }
 
     /// What this process keeps is asked first, and charged: what it refuses costs no trip.
-    fn reserve(&self, mut asked: Asked) -> Result<Reserved<'_>, Denial> {
-        let (shared, rules) = (&self.shared, &self.limits.rules);
-        let admitted = limiter::reserve(shared.table(), rules, &mut asked, shared.now())
-            .map_err(|exhausted| self.refused(&exhausted))?;
-        Ok(Reserved {
-            asking: self,
-            permit: shared.permit(&self.limits, &asked),
-            asked,
-            admitted,
-        })
+    fn reserve(self, mut asked: Asked, prepaid: Prepaid) -> Result<Reserved<'l>, Denial> {
+        let (shared, rules) = (self.shared, &self.limits.rules);
+        match limiter::reserve(shared.table(), rules, &mut asked, shared.now()) {
+            Ok(admitted) => Ok(Reserved {
+                asking: self,
+                permit: shared.permit(self.limits, &asked),
+                asked,
+                admitted,
+                prepaid,
+            }),
+            Err(exhausted) => {
+                prepaid.put_back();
+                prepaid.link.forsake(&asked.fleet);
+                Err(self.refused(&exhausted))
+            }
+        }
     }
 
-    fn refused(&self, exhausted: &Exhausted<'_>) -> Denial {
+    fn refused(self, exhausted: &Exhausted<'_>) -> Denial {
         refused(exhausted, self.limits.telling, self.call.method())
     }
 }
 
 impl<'l> Reserved<'l> {
-    /// The decision of Redis, which is told like one of ours; `None` if it makes no sense.
-    fn weigh(&mut self, decided: &Decided) -> Option<Result<Admitted<'l>, Exhausted<'l>>> {
-        let now = self.asking.shared.now();
+    /// What leases and Redis decided, which is told like what is decided here.
+    fn weigh(&mut self, buckets: &[Bucket]) -> (Admitted<'l>, Option<Exhausted<'l>>) {
+        let (rules, now) = (&self.asking.limits.rules, self.asking.shared.now());
         let asks = &mut self.asked.fleet;
-        for (ask, bucket) in asks.iter_mut().zip(&decided.buckets) {
+        for (ask, bucket) in asks.iter_mut().zip(buckets) {
             ask.value = Some(now.saturating_add(bucket.owed));
         }
-        let (admitted, exhausted) = limiter::weigh(&self.asking.limits.rules, asks, now);
-        match (decided.is_admitted, exhausted) {
-            (true, None) => Some(Ok(admitted)),
-            (false, Some(exhausted)) => Some(Err(exhausted)),
-            _ => None,
-        }
+        let (admitted, exhausted) = limiter::weigh(rules, asks, now);
+        let (prepaid, refused) = limiter::weigh(rules, &mut self.prepaid.asks, self.prepaid.at);
+        (prepaid.and(admitted), refused.or(exhausted))
     }
 
     /// All let it pass.
@@ -109,6 +154,7 @@ impl<'l> Reserved<'l> {
         } = self.asking;
         limiter::count(&limits.rules, &self.asked);
         limiter::count_rates(&limits.rules, &self.asked.fleet);
+        limiter::count_rates(&limits.rules, &self.prepaid.asks);
         let admitted = self.admitted.and(admitted);
         shared.tell_of_shadow(limits, &admitted, shared.now());
         Told::new(&admitted, self.permit, limits.telling, context)
@@ -123,6 +169,7 @@ impl<'l> Reserved<'l> {
     fn give_back(&self) {
         let shared = &self.asking.shared;
         limiter::give_back(shared.table(), &self.asked.rates, shared.now());
+        self.prepaid.put_back();
     }
 
     /// Each tier does what it is to do while Redis is away.
@@ -145,7 +192,7 @@ impl<'l> Reserved<'l> {
             self.give_back();
             return Err(unavailable(reason, pause));
         }
-        let replicas = shared.fleet().and_then(super::Fleet::replicas).unwrap_or(1);
+        let replicas = shared.fleet().and_then(Fleet::replicas).unwrap_or(1);
         let parts =
             self.asked.fleet.iter().filter(|ask| {
                 rule(ask).is_some_and(|rule| rule.outage == Some(Outage::LocalShare))

@@ -19,10 +19,11 @@ use tokio::{runtime::Handle, time::timeout};
 
 use super::{
     builder::PAUSE,
+    leases::Leases,
     script::{self, Decided},
 };
 use crate::{
-    asked::{Ask, Place},
+    asked::Ask,
     keys::{Id, KeyMaker},
 };
 
@@ -41,6 +42,10 @@ pub(crate) struct Link {
     /// So that an outage is told once, and its end.
     pub(super) is_away: AtomicBool,
     pub(super) counts: Counts,
+    /// None where every request asks Redis.
+    pub(super) leases: Option<Leases>,
+    /// Whether somebody looks after them.
+    pub(super) is_swept: AtomicBool,
 }
 
 /// What this process has done so far.
@@ -79,12 +84,14 @@ impl Link {
         })
     }
 
+    /// Nanoseconds, by which leases are kept.
+    pub(super) fn now(&self) -> u64 {
+        u64::try_from(self.clock.monotonic().as_nanos()).unwrap_or(u64::MAX)
+    }
+
     /// The name of a bucket: a hash of a hash, so that it tells neither of whom it is nor which others are theirs.
-    fn name(&self, place: &Place) -> String {
-        let Id(halves) = match place {
-            Place::Single(id) => *id,
-            Place::Keyed(key, _) => key.id,
-        };
+    pub(super) fn name(&self, id: Id) -> String {
+        let Id(halves) = id;
         let mut hasher = self.names;
         for half in halves {
             hasher.write_u64(half);
@@ -133,10 +140,11 @@ impl Link {
 }
 
 impl Trip {
-    /// What Redis says about buckets; `None` if it does not in time.
-    pub(super) async fn decide(self, asks: &[Ask]) -> Option<Decided> {
-        let names: Vec<_> = asks.iter().map(|ask| self.link.name(&ask.place)).collect();
-        let arguments = script::arguments(asks);
+    /// What Redis says about buckets, of which so many are wanted in advance; `None` if it does not in time.
+    pub(super) async fn decide(self, asks: &[Ask], wanted: &[u32]) -> Option<Decided> {
+        let names = asks.iter().map(|ask| self.link.name(ask.place.id()));
+        let names: Vec<_> = names.collect();
+        let arguments = script::arguments(asks.iter().zip(wanted.iter().copied()));
         let redis = self.link.redis.clone();
         let asking: Asking =
             Box::pin(async move { redis.run_script(&script::DECIDE, &names, &arguments).await });

@@ -2,10 +2,13 @@
 
 mod builder;
 mod decision;
+mod leases;
 mod link;
 #[cfg(test)]
 mod model;
 mod outage;
+mod prepaid;
+mod refill;
 mod script;
 mod sharing;
 
@@ -67,6 +70,12 @@ impl Fleet {
             trips: counts.trips.load(Ordering::Relaxed),
             faults: counts.faults.load(Ordering::Relaxed),
         }
+    }
+
+    /// Returns to the others what was paid for in advance and not used: before the process ends, for its
+    /// [leases](FleetBuilder::leases). Without this they wait until it melts away.
+    pub async fn end_leases(&self) {
+        self.0.end_leases().await;
     }
 
     pub(crate) fn keys(&self) -> &KeyMaker {

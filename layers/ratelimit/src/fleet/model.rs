@@ -140,7 +140,7 @@ async fn by_redis<'r>(
         Place::Single(id) => format!("{id:?}"),
     });
     let names: Vec<_> = names.collect();
-    let mut arguments = script::arguments(asks);
+    let mut arguments = script::arguments(asks.iter().map(|ask| (ask, 0)));
     arguments.push(now.to_string().into_bytes());
     let answer = redis.run_script(script, &names, &arguments).await.unwrap();
     let decided = script::read(&answer, asks.len()).unwrap();
@@ -238,10 +238,12 @@ fn a_clock_that_steps_back_admits_nobody_more_and_keeps_nobody_out_for_longer_th
 }
 
 #[test]
-fn the_scripts_hash_is_its_own() {
+fn the_scripts_hashes_are_their_own() {
     on_redis(async |redis, server| {
-        let hash = server.command(&["SCRIPT", "LOAD", script::DECIDE.text()]);
-        assert_eq!(hash, script::DECIDE.sha1());
+        for script in [script::DECIDE, script::RETURN] {
+            let hash = server.command(&["SCRIPT", "LOAD", script.text()]);
+            assert_eq!(hash, script.sha1());
+        }
         let mut count = Cmd::new();
         count.arg("SCRIPT").arg("EXISTS").arg(script::DECIDE.sha1());
         let known = redis.run(&count).await.unwrap();
