@@ -24,6 +24,7 @@ mod list;
 mod origin;
 mod proof;
 mod proof_header;
+mod redaction;
 mod safe_arg;
 mod safe_html;
 mod safe_path;
@@ -54,6 +55,7 @@ pub use list::list;
 pub use origin::origin;
 pub use proof::proof;
 pub use proof_header::proof_header;
+pub use redaction::redaction;
 pub use safe_arg::safe_arg;
 pub use safe_html::safe_html;
 pub use safe_path::safe_path;
@@ -88,6 +90,7 @@ pub const TARGETS: &[(&str, Oracle)] = &[
     ("origin", origin),
     ("proof", proof),
     ("proof_header", proof_header),
+    ("redaction", redaction),
     ("safe_arg", safe_arg),
     ("safe_html", safe_html),
     ("safe_path", safe_path),

@@ -196,7 +196,7 @@ macro_rules! hold {
 
 hold! {
     answer api_key call_body call_headers challenge child claims event_stream forwarded header host jwks key_record list
-    origin proof proof_header safe_arg safe_html safe_path safe_sql safe_text safe_url schema session_id sse token
+    origin proof proof_header redaction safe_arg safe_html safe_path safe_sql safe_text safe_url schema session_id sse token
     tool_answer
 }
 

@@ -182,6 +182,8 @@ fn settle(text: &str, hits: &mut Vec<Hit>) {
             hit.range.end = next.range.end;
             hit.is_plain = false;
         }
+        // An address whose domain is a key is not shown as an address.
+        hit.is_plain &= hit.kind != Kind::Email || next.kind == Kind::Email;
         true
     });
 }

@@ -73,6 +73,9 @@ impl Groups {
     }
 }
 
+/// Digits of the shortest number that is written without separators.
+const SHORTEST: usize = 8;
+
 /// What is found in the groups of digits that begin here, and where to go on.
 pub(crate) fn numbers(
     text: &[u8],
@@ -80,6 +83,16 @@ pub(crate) fn numbers(
     kinds: Kinds,
     mut found: impl FnMut(Kind, Range<usize>),
 ) -> usize {
+    let end = run_end(text, from, DIGIT);
+    // `v4111`, `a4111`: a part of a name or of a hash. What follows begins anew.
+    if is_before(text, from, ALNUM) {
+        return end;
+    }
+    // One short number is nobody's.
+    let is_alone = !matches!(text.get(end), Some(b' ' | b'-' | b'.' | b'(' | b')'));
+    if is_alone && end - from < SHORTEST {
+        return end;
+    }
     let (groups, next) = Groups::read(text, from);
     let groups = groups.all();
     let mut index = 0;
@@ -101,8 +114,8 @@ pub(crate) fn numbers(
 /// What begins with the first of these groups, and how many of them it takes.
 fn at_start(text: &[u8], groups: &[Group], is_first: bool) -> Option<(Kind, usize)> {
     let first = groups.first()?;
-    // `v4111`, `a4111`: a part of a name or of a hash.
-    if is_first && is_before(text, first.start, ALNUM) {
+    // Most numbers are short, and stand alone.
+    if groups.len() == 1 && first.len() < SHORTEST {
         return None;
     }
     if let Some(taken) = card(text, groups) {

@@ -12,6 +12,7 @@ pub(crate) const KEPT: usize = 7 + 2 + 2 * MARK.len();
 
 pub(crate) struct Output<'o> {
     out: &'o mut Vec<u8>,
+    start: usize,
     /// Where it must end.
     limit: usize,
     /// What is open, innermost last: whether it is an object.
@@ -24,9 +25,11 @@ pub(crate) struct Output<'o> {
 
 impl<'o> Output<'o> {
     pub(crate) fn new(out: &'o mut Vec<u8>, most: usize) -> Self {
-        let limit = out.len() + most;
+        let start = out.len();
+        let limit = start + most;
         Self {
             out,
+            start,
             limit,
             open: Vec::new(),
             is_begun: false,
@@ -100,7 +103,7 @@ impl<'o> Output<'o> {
     pub(crate) fn text(&mut self, text: &str) -> Result<(), Full> {
         let mut rest = text;
         while !rest.is_empty() {
-            let plain = rest.bytes().take_while(|b| is_plain(*b)).count();
+            let plain = plain_len(rest.as_bytes());
             let (head, tail) = rest.split_at_checked(plain).unwrap_or((rest, ""));
             let room = self.room().saturating_sub(2);
             self.out
@@ -141,11 +144,18 @@ impl<'o> Output<'o> {
         self.is_named = true;
     }
 
+    /// Takes back all that was written.
+    pub(crate) fn clear(&mut self) {
+        self.out.truncate(self.start);
+        self.open.clear();
+        (self.is_begun, self.is_named) = (false, false);
+    }
+
     /// Marks that something is missing, and closes what is open.
     pub(crate) fn finish_cut(&mut self, is_marked: bool) {
         if self.is_named {
             self.out.extend_from_slice(MARK);
-        } else if is_marked {
+        } else if is_marked || self.out.len() == self.start {
             if self.is_begun && !self.open.is_empty() {
                 self.out.push(b',');
             }
@@ -159,6 +169,15 @@ impl<'o> Output<'o> {
             self.close();
         }
     }
+}
+
+/// How many bytes stand in JSON as they are, from the beginning on: sixteen at a time.
+fn plain_len(text: &[u8]) -> usize {
+    let (chunks, _) = text.as_chunks::<16>();
+    let all_plain = |chunk: &&[u8; 16]| chunk.iter().fold(true, |all, b| all & is_plain(*b));
+    let whole = chunks.iter().take_while(all_plain).count() * 16;
+    let rest = text.get(whole..).unwrap_or_default();
+    whole + rest.iter().take_while(|b| is_plain(**b)).count()
 }
 
 #[inline]

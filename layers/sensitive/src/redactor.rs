@@ -143,6 +143,9 @@ impl Redactor {
             Ok(()) => walk.end(false),
             Err(Stop::Full) => walk.end(true),
             Err(Stop::Broken) => {
+                if walk.out.depth() == 0 {
+                    walk.out.clear();
+                }
                 walk.out.finish_cut(true);
                 walk.masked
             }
@@ -452,6 +455,14 @@ impl<'r, 'o> Walk<'r, 'o> {
                 self.stand_in(found.kind, Some(text), None)?;
                 self.out.end_text();
                 return Ok(());
+            }
+        }
+        // Many readers refuse a number that is beyond what they can hold, and with it the whole text.
+        let may_be_beyond = number.len() > 100 || number.iter().any(|b| matches!(b, b'e' | b'E'));
+        if may_be_beyond {
+            let text = str::from_utf8(number).unwrap_or_default();
+            if !text.parse().is_ok_and(f64::is_finite) {
+                return self.text(text);
             }
         }
         self.out.raw(number)

@@ -213,7 +213,7 @@ impl<'t, 'h> Scan<'t, 'h> {
             self.aws_secret = Some(start..end);
             self.near_aws();
         }
-        if !self.is_outer {
+        if !self.is_outer || !encoded::may_be_text(word) {
             return;
         }
         let mut hits = Vec::new();

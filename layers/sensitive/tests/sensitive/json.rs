@@ -180,6 +180,17 @@ fn a_shape_is_types_lengths_and_names_and_nothing_else() {
     let mut out = Vec::new();
     Redactor::new().shape(br#"{"a":"hunter2"#, &mut out);
     assert_eq!(out, br#"{"a":"\u2026"}"#);
+    for broken in ["17-4", "", "[] x", "nul"] {
+        let mut out = Vec::new();
+        Redactor::new().shape(broken.as_bytes(), &mut out);
+        assert_eq!(out, br#""\u2026""#, "{broken}");
+    }
+    let small = Redactor::new().bytes(256).unwrap();
+    assert_eq!(
+        redact(&small, &format!("0.{}", "1".repeat(300))).0,
+        r#""\u2026""#
+    );
+    assert_eq!(redacted("[1e400,-1E5]"), r#"["1e400",-1E5]"#);
 }
 
 #[test]
