@@ -167,7 +167,7 @@ mod tests {
     fn read(word: &str) -> Vec<String> {
         let mut read = Vec::new();
         texts(word.as_bytes(), |text| {
-            read.push(String::from_utf8(text.to_vec()).unwrap())
+            read.push(String::from_utf8(text.to_vec()).unwrap());
         });
         read
     }

@@ -41,6 +41,14 @@ impl Masked {
         self.masks.extend(other.masks.into_iter().take(room));
     }
 
+    /// The same, of what stands at this place of a list.
+    pub(crate) fn below(mut self, index: usize) -> Self {
+        for mask in &mut self.masks {
+            mask.path.insert_str(0, &format!("/{index}"));
+        }
+        self
+    }
+
     /// Those that are listed, in the order in which they came.
     pub fn iter(&self) -> slice::Iter<'_, Mask> {
         self.masks.iter()

@@ -5,7 +5,7 @@
 pub(crate) struct Full;
 
 /// `…` as a JSON string: for what was cut.
-const MARK: &[u8] = b"\"\\u2026\"";
+pub(crate) const MARK: &[u8] = b"\"\\u2026\"";
 
 /// Room that is kept for the end of a string, and for a mark as a member with its comma.
 pub(crate) const KEPT: usize = 7 + 2 + 2 * MARK.len();

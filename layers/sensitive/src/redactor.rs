@@ -4,7 +4,7 @@ use crate::{
     Finder, Finds, Found, Kind, Kinds, Masked, Names, Pseudonyms, SensitiveConfigError,
     bytes::{ALNUM, DIGIT, is},
     mask,
-    output::{Full, KEPT, Output},
+    output::{Full, KEPT, MARK, Output},
 };
 
 /// Writes JSON without what is sensitive in it: by the names of members, whose values are masked whatever they are, and by value.
@@ -126,6 +126,31 @@ impl Redactor {
         self.redact_within(json, true, self.bytes, out)
     }
 
+    /// Appends several JSON texts as one list, within the bound together: what finds no room is `…`.
+    pub fn redact_list<'j>(
+        &self,
+        list: impl IntoIterator<Item = &'j [u8]>,
+        out: &mut Vec<u8>,
+    ) -> Masked {
+        let (start, mut masked) = (out.len(), Masked::default());
+        out.push(b'[');
+        for (index, json) in list.into_iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            // A mark, a comma and the bracket always find room.
+            let left = (self.bytes + start).saturating_sub(out.len() + KEPT);
+            if left < LEAST {
+                out.extend_from_slice(MARK);
+                break;
+            }
+            let found = self.redact_within(json, false, left, out);
+            masked.append(found.below(index));
+        }
+        out.push(b']');
+        masked
+    }
+
     /// Appends a text as a JSON string, without what is sensitive.
     pub fn redact_text(&self, text: &str, out: &mut Vec<u8>) -> Masked {
         let mut walk = Walk::new(self, out, self.bytes);
@@ -244,6 +269,9 @@ const SHOWN_OF_NAME: usize = 32;
 
 /// Elements of a list whose shape is shown.
 const SHOWN_OF_SHAPE: usize = 8;
+
+/// Least bytes in which something of a list is shown.
+const LEAST: usize = 64;
 
 /// Most bytes of a path.
 const LONGEST_PATH: usize = 128;

@@ -194,6 +194,26 @@ fn a_shape_is_types_lengths_and_names_and_nothing_else() {
 }
 
 #[test]
+fn several_are_one_list_within_the_bound() {
+    let list = |bytes, json: &[&str]| {
+        let mut out = b"x".to_vec();
+        let redactor = Redactor::new().bytes(bytes).unwrap();
+        let masked = redactor.redact_list(json.iter().map(|json| json.as_bytes()), &mut out);
+        let paths: Vec<_> = masked.iter().map(|mask| mask.path.clone()).collect();
+        (String::from_utf8(out).unwrap(), paths)
+    };
+    let (out, paths) = list(300, &[r#"{"a":1}"#, r#"{"a":"ann@example.com"}"#, "{"]);
+    assert_eq!(out, r#"x[{"a":1},{"a":"a***n@example.com"},"{"]"#);
+    assert_eq!(paths, ["/1/a"]);
+    let long = format!("[{}1]", "1,".repeat(100));
+    for count in 0..6 {
+        let (out, _) = list(300, &vec![&*long; count]);
+        assert!(out.len() <= 301, "{out}");
+        assert!(serde_json::from_str::<Value>(&out[1..]).is_ok(), "{out}");
+    }
+}
+
+#[test]
 fn names_and_kinds_are_configured() {
     let names = Names::none().with("kennitala").unwrap();
     let redactor = Redactor::new()
