@@ -17,13 +17,17 @@ pub use tier::{ByConfig, CostConfig, TierConfig};
 
 use crate::{Quota, RateLimitConfigError, RateLimits, RateLimitsBuilder, Tier};
 
-/// A [`Quota`] as a file holds it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A [`Quota`] as a file holds it: so many per second, minute or hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct QuotaConfig {
+    /// See [`Quota::per_second`].
+    pub per_second: Option<u32>,
     /// See [`Quota::per_minute`].
-    pub per_minute: u32,
+    pub per_minute: Option<u32>,
+    /// See [`Quota::per_hour`].
+    pub per_hour: Option<u32>,
     /// See [`Quota::burst`].
     pub burst: Option<u32>,
 }
@@ -32,7 +36,16 @@ impl TryFrom<QuotaConfig> for Quota {
     type Error = RateLimitConfigError;
 
     fn try_from(config: QuotaConfig) -> Result<Self, RateLimitConfigError> {
-        let quota = Self::per_minute(config.per_minute)?;
+        let quota = match (config.per_second, config.per_minute, config.per_hour) {
+            (Some(rate), None, None) => Self::per_second(rate)?,
+            (None, Some(rate), None) => Self::per_minute(rate)?,
+            (None, None, Some(rate)) => Self::per_hour(rate)?,
+            (second, minute, hour) => {
+                let said = [second, minute, hour].into_iter().flatten().count();
+                let problem = "are said, and not one of `per_second`, `per_minute`, `per_hour`";
+                return Err(RateLimitConfigError::new("rates", said, problem));
+            }
+        };
         config.burst.map_or(Ok(quota), |burst| quota.burst(burst))
     }
 }
