@@ -8,19 +8,20 @@ use std::{
 };
 
 use axum::{Router, body::Body};
-use bartizan::{RequestBody, ValidateLayer};
+use bartizan::{RequestBody, ValidateLayer, validate::Answers};
 use bartizan_kit::{Revision, call_tool};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use rmcp::{
-    ClientHandler, ClientLifecycleMode, ClientServiceExt, ErrorData, RoleServer, ServerHandler,
+    ClientHandler, ClientLifecycleMode, ClientServiceExt, ErrorData, RoleClient, RoleServer,
+    ServerHandler,
     model::{
         CallToolRequestParams, CallToolResponse, CallToolResult, ClientConfig, ContentBlock,
         ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion,
         ServerCapabilities, ServerConfig, Tool,
     },
-    service::RequestContext,
+    service::{RequestContext, RunningService},
     transport::{
         StreamableHttpClientTransport,
         streamable_http_client::StreamableHttpClientTransportConfig,
@@ -45,6 +46,18 @@ fn tool(name: &'static str, schema: &Value) -> Tool {
     Tool::new(name, "", schema.as_object().unwrap().clone())
 }
 
+/// Says that it counts.
+fn counting() -> Tool {
+    let mut tool = tool("count", &json!({"type": "object"}));
+    let output = json!({
+        "type": "object",
+        "properties": {"count": {"type": "integer"}},
+        "required": ["count"]
+    });
+    tool.output_schema = output.as_object().cloned().map(Arc::new);
+    tool
+}
+
 impl ServerHandler for Notes {
     fn get_info(&self) -> ServerConfig {
         ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
@@ -64,7 +77,11 @@ impl ServerHandler for Notes {
         let is_first = request.and_then(|request| request.cursor).is_none();
         let tools = match is_first {
             true => vec![tool("two_steps", &json!({"type": "object"}))],
-            false => vec![tool("add", &add), tool("large", &json!({"type": "object"}))],
+            false => vec![
+                tool("add", &add),
+                tool("large", &json!({"type": "object"})),
+                counting(),
+            ],
         };
         let mut list = ListToolsResult::with_all_items(tools);
         list.next_cursor = is_first.then(|| "more".to_owned());
@@ -84,6 +101,15 @@ impl ServerHandler for Notes {
                 }
                 self.go_on.notified().await;
                 "done".to_owned()
+            }
+            "count" => {
+                let as_it_says = request.arguments.is_none_or(|own| own.is_empty());
+                let count = if as_it_says {
+                    json!(3)
+                } else {
+                    json!("s3cret")
+                };
+                return Ok(CallToolResult::structured(json!({"count": count})).into());
             }
             "large" => "x".repeat(8 << 20),
             _ => "added".to_owned(),
@@ -128,6 +154,10 @@ struct Guarded {
 }
 
 fn guarded(mode: Mode) -> Guarded {
+    guarded_by(ValidateLayer::new(), mode)
+}
+
+fn guarded_by(layer: ValidateLayer, mode: Mode) -> Guarded {
     let notes = Notes::default();
     let go_on = Arc::clone(&notes.go_on);
     let config = StreamableHttpServerConfig::default()
@@ -140,7 +170,7 @@ fn guarded(mode: Mode) -> Guarded {
         server,
         bodies: Arc::clone(&bodies),
     };
-    let app = Router::new().route_service("/mcp", ValidateLayer::new().layer(recorder));
+    let app = Router::new().route_service("/mcp", layer.layer(recorder));
     Guarded { app, bodies, go_on }
 }
 
@@ -174,25 +204,27 @@ impl ClientHandler for Client {
     }
 }
 
+async fn connect(url: String, version: &ProtocolVersion) -> RunningService<RoleClient, Client> {
+    let config = StreamableHttpClientTransportConfig::with_uri(url);
+    let transport = StreamableHttpClientTransport::from_config(config);
+    let lifecycle = match version.has_initialize() {
+        true => ClientLifecycleMode::Initialize,
+        false => ClientLifecycleMode::Discover {
+            preferred_versions: vec![version.clone()],
+        },
+    };
+    let client = Client(version.clone());
+    let client = client.serve_with_lifecycle(transport, lifecycle);
+    client.await.unwrap()
+}
+
 #[tokio::test]
 async fn iv_1_iv_2_a_client_of_every_revision_reads_what_was_wrong_and_the_tool_did_not_run() {
     for mode in [Mode::Sessions, Mode::Json, Mode::Streams] {
         for version in ProtocolVersion::KNOWN_VERSIONS {
             let guarded = guarded(mode);
             let url = guarded.start().await;
-            let config = StreamableHttpClientTransportConfig::with_uri(url);
-            let transport = StreamableHttpClientTransport::from_config(config);
-            let lifecycle = match version.has_initialize() {
-                true => ClientLifecycleMode::Initialize,
-                false => ClientLifecycleMode::Discover {
-                    preferred_versions: vec![version.clone()],
-                },
-            };
-            let client = Client(version.clone());
-            let client = client
-                .serve_with_lifecycle(transport, lifecycle)
-                .await
-                .unwrap();
+            let client = connect(url, version).await;
             let call = |arguments: Value| {
                 let mut call = CallToolRequestParams::new("add");
                 call.arguments = arguments.as_object().cloned();
@@ -277,4 +309,32 @@ async fn ph_4_an_answer_streams_and_a_large_one_passes_whole() {
         .unwrap();
     let whole = response.into_body().collect().await.unwrap().to_bytes();
     assert!(whole.len() > 8 << 20);
+}
+
+#[tokio::test]
+async fn iv_9_a_client_of_every_revision_gets_no_result_that_is_not_what_the_tool_says() {
+    for mode in [Mode::Sessions, Mode::Json, Mode::Streams] {
+        for version in ProtocolVersion::KNOWN_VERSIONS {
+            let layer = ValidateLayer::new().answers(Answers::refuse());
+            let guarded = guarded_by(layer, mode);
+            let url = guarded.start().await;
+            let client = connect(url, version).await;
+            let call = |arguments: Value| {
+                let mut call = CallToolRequestParams::new("count");
+                call.arguments = arguments.as_object().cloned();
+                client.call_tool(call)
+            };
+            let good = call(json!({})).await;
+            let good = good.unwrap_or_else(|error| panic!("{mode:?} {version}: {error}"));
+            assert_eq!(good.structured_content, Some(json!({"count": 3})));
+            let bad = call(json!({"otherwise": true})).await.unwrap_err();
+            let bad = bad.to_string();
+            assert!(bad.contains("its answer is withheld"), "{bad}");
+            assert!(!bad.contains("s3cret"), "{bad}");
+            assert_eq!(guarded.calls().len(), 2, "{mode:?} {version}");
+            // The session goes on.
+            assert!(call(json!({})).await.is_ok(), "{mode:?} {version}");
+            client.cancel().await.unwrap();
+        }
+    }
 }
