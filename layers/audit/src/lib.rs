@@ -5,6 +5,8 @@ mod config;
 mod durable;
 mod error;
 mod exchange;
+#[cfg(all(feature = "file", unix))]
+mod file;
 mod future;
 mod gaps;
 mod header;
@@ -24,6 +26,8 @@ pub use bartizan_sensitive::{Kind, Kinds, Names as SensitiveNames, Pseudonyms, R
 pub use config::{AuditConfig, LevelRuleConfig, SinkChoice};
 pub use durable::{Confirm, Durable, NotDurable};
 pub use error::AuditConfigError;
+#[cfg(all(feature = "file", unix))]
+pub use file::{RotatingFile, SyncPolicy};
 pub use future::ResponseFuture;
 pub use layer::AuditLayer;
 pub use level::{Level, LevelRule, Levels};

@@ -1,4 +1,4 @@
-use std::io;
+use std::{io, time::Instant};
 
 use crate::{Record, sink::both};
 
@@ -60,6 +60,14 @@ pub trait Outlet: Send + 'static {
     fn is_durable(&self) -> bool {
         false
     }
+
+    /// When [`commit`](Self::commit) is to be called even though no record came. Asked after each commit.
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+
+    /// No more records will come: what is to stand at the end is taken now, and committed next.
+    fn end(&mut self) {}
 }
 
 /// How much a commit is to achieve.
@@ -91,6 +99,14 @@ impl<O: Outlet + ?Sized> Outlet for Box<O> {
     fn is_durable(&self) -> bool {
         (**self).is_durable()
     }
+
+    fn due(&self) -> Option<Instant> {
+        (**self).due()
+    }
+
+    fn end(&mut self) {
+        (**self).end();
+    }
 }
 
 /// All take every record; they commit in their order.
@@ -112,6 +128,14 @@ impl<O: Outlet> Outlet for Vec<O> {
     fn is_durable(&self) -> bool {
         self.iter().any(Outlet::is_durable)
     }
+
+    fn due(&self) -> Option<Instant> {
+        self.iter().filter_map(Outlet::due).min()
+    }
+
+    fn end(&mut self) {
+        self.iter_mut().for_each(Outlet::end);
+    }
 }
 
 /// Both take every record, and the first commits first.
@@ -131,5 +155,14 @@ impl<A: Outlet, B: Outlet> Outlet for (A, B) {
 
     fn is_durable(&self) -> bool {
         self.0.is_durable() || self.1.is_durable()
+    }
+
+    fn due(&self) -> Option<Instant> {
+        let due = [self.0.due(), self.1.due()];
+        due.into_iter().flatten().min()
+    }
+
+    fn end(&mut self) {
+        both(|| self.0.end(), || self.1.end());
     }
 }

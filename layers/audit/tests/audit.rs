@@ -14,6 +14,8 @@ mod audit {
     mod carried;
     mod contract;
     mod ends;
+    #[cfg(all(feature = "file", unix))]
+    mod files;
     mod json_lines;
     mod late;
     mod levels;

@@ -48,7 +48,7 @@ impl Outlet for Watching {
 }
 
 /// A request with findings of both sorts; its correlation id.
-async fn ask(layer: &AuditLayer) -> (u16, String) {
+pub(crate) async fn ask(layer: &AuditLayer) -> (u16, String) {
     let mut request = empty();
     let context = SecurityContext::of(&mut request);
     context.open_trail();

@@ -41,6 +41,15 @@ pub(super) struct Untold {
     pub(super) spilled: u64,
 }
 
+/// What the writer is to do.
+pub(super) enum Next {
+    Records,
+    /// Nothing came until the time.
+    Due,
+    /// No more records will come.
+    Over,
+}
+
 struct State {
     waiting: Parcel,
     /// Records appended, and records written, since the beginning.
@@ -262,9 +271,8 @@ impl Buffer {
         Some(untold)
     }
 
-    /// Takes all records that wait, in exchange for an empty parcel; waits for one. `None` if no more
-    /// will come.
-    pub(super) fn next(&self, taken: &mut Parcel) -> Option<()> {
+    /// Takes all records that wait, in exchange for an empty parcel; waits for one until the time.
+    pub(super) fn next(&self, taken: &mut Parcel, due: Option<Instant>) -> Next {
         self.bytes.fetch_sub(taken.bytes(), Ordering::Relaxed);
         taken.clear(KEPT_RECORDS);
         let mut state = self.state();
@@ -274,17 +282,30 @@ impl Buffer {
         state = lingered.unwrap_or_else(PoisonError::into_inner).0;
         while state.waiting.is_empty() {
             if state.closing.is_some() {
-                return None;
+                return Next::Over;
+            }
+            let left = due.map(|due| due.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                state.is_asleep = false;
+                return Next::Due;
             }
             state.is_urgent = false;
             state.is_asleep = true;
-            let woken = self.work.wait(state);
-            state = woken.unwrap_or_else(PoisonError::into_inner);
+            state = match left {
+                Some(left) => {
+                    let woken = self.work.wait_timeout(state, left);
+                    woken.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => {
+                    let woken = self.work.wait(state);
+                    woken.unwrap_or_else(PoisonError::into_inner)
+                }
+            };
         }
         state.is_asleep = false;
         state.is_urgent = false;
         mem::swap(&mut state.waiting, taken);
-        Some(())
+        Next::Records
     }
 
     /// So many records are written: their room is free.

@@ -3,12 +3,12 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use bartizan_core::{Event, Severity, printable};
 
-use super::buffer::{Buffer, Untold};
+use super::buffer::{Buffer, Next, Untold};
 use crate::{
     Commit, Outlet, Record,
     durable::Confirm,
@@ -44,13 +44,25 @@ impl<O: Outlet> Writer<O> {
         let buffer = Arc::clone(&self.buffer);
         let _over = Over(&buffer);
         let mut parcel = Parcel::with_room();
-        while buffer.next(&mut parcel).is_some() {
-            if !self.write(&mut parcel) {
+        loop {
+            let is_alive = match buffer.next(&mut parcel, self.due()) {
+                Next::Records => self.write(&mut parcel),
+                Next::Due => self.commit(Commit::Written),
+                Next::Over => break,
+            };
+            if !is_alive {
                 return;
             }
         }
         self.say_what_was_lost();
+        crate::gaps::guarded(|| self.outlet.end());
         self.commit(Commit::Written);
+    }
+
+    /// When the outlet wants to commit though there is nothing new; not at once after the last time.
+    fn due(&self) -> Option<Instant> {
+        let due = crate::gaps::guarded(|| self.outlet.due()).flatten()?;
+        Some(due.max(Instant::now() + FIRST_PAUSE))
     }
 
     /// Writes a parcel's records; `false` if the sink was closed meanwhile.
