@@ -24,8 +24,14 @@ mod fairness;
 #[path = "ratelimit/fleet.rs"]
 mod fleet;
 #[cfg(feature = "redis")]
+#[path = "ratelimit/fleet_driver.rs"]
+mod fleet_driver;
+#[cfg(feature = "redis")]
 #[path = "ratelimit/fleet_leases.rs"]
 mod fleet_leases;
+#[cfg(feature = "redis")]
+#[path = "ratelimit/fleet_leases_processes.rs"]
+mod fleet_leases_processes;
 #[cfg(feature = "redis")]
 #[path = "ratelimit/fleet_outages.rs"]
 mod fleet_outages;

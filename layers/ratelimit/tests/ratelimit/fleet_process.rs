@@ -1,8 +1,7 @@
-//! One of several processes with one Redis, and how the test that started them speaks with them.
+//! One of several processes with one Redis, which asks as fast as it can.
 
 use std::{
     io::Write as _,
-    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -11,12 +10,10 @@ use std::{
 };
 
 use bartizan_core::{Event, Events};
-use bartizan_kit::RedisServer;
 use bartizan_ratelimit::{Fleet, Outage, Quota, RateLimits, RateLimitsBuilder};
 use bartizan_redis::Redis;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
-    process::{Child, ChildStdout, Command},
+    io::{AsyncBufReadExt, BufReader},
     task::{LocalSet, spawn_local},
     time::sleep,
 };
@@ -31,7 +28,7 @@ pub(crate) const PROCESSES: u32 = 4;
 const TASKS: u32 = 8;
 
 /// Names what a process is to do, and where its Redis is.
-const TASK: &str = "BARTIZAN_TEST_FLEET_PROCESS";
+pub(crate) const TASK: &str = "BARTIZAN_TEST_FLEET_PROCESS";
 
 /// What all processes are held to, by the name of the scenario.
 pub(crate) fn limits(scenario: &str) -> (RateLimitsBuilder, Duration) {
@@ -56,6 +53,20 @@ pub(crate) fn limits(scenario: &str) -> (RateLimitsBuilder, Duration) {
             let slow = Quota::per_second(25).unwrap().burst(100).unwrap();
             let limits = limits.account(slow);
             (limits.shared("account", Outage::Closed), patient)
+        }
+        "leased" => {
+            let limits = limits.account(few(2000));
+            (limits.shared("account", Outage::Closed), patient)
+        }
+        "leased-rate" => {
+            let quota = Quota::per_second(400).unwrap().burst(800).unwrap();
+            let limits = limits.account(quota);
+            (limits.shared("account", Outage::Closed), patient)
+        }
+        "leased-closed" => {
+            let quota = Quota::per_second(200).unwrap().burst(800).unwrap();
+            let limits = limits.account(quota).shared("account", Outage::Closed);
+            (limits, Duration::from_millis(100))
         }
         "closed" => outage(Outage::Closed),
         "open" => outage(Outage::Open),
@@ -94,7 +105,7 @@ impl Told {
         numbers.map(|number| number.to_string()).join(" ")
     }
 
-    fn read(line: &str) -> Self {
+    pub(crate) fn read(line: &str) -> Self {
         let numbers: Vec<_> = line.split(' ').map(|word| word.parse().unwrap()).collect();
         Self {
             admitted: numbers[0],
@@ -156,6 +167,10 @@ async fn work(scenario: &str, url: &str) -> Told {
     let fleet = Fleet::builder(redis, secret())
         .replicas(PROCESSES)
         .wait(wait);
+    let fleet = match scenario.starts_with("leased") {
+        true => fleet.leases(),
+        false => fleet,
+    };
     let fleet = fleet.events(events).build().unwrap();
     let limits = limits.fleet(&fleet).build().unwrap();
     // The connection is made by somebody of whom nobody speaks.
@@ -185,8 +200,10 @@ async fn work(scenario: &str, url: &str) -> Told {
     let tasks: Vec<_> = tasks.collect();
     while lines.next_line().await.unwrap().unwrap() == "count" {
         let fleet = fleet.snapshot();
+        let account = limits.statistics().remove(0);
+        let admitted = account.total_requests - account.rejected_requests;
         say(&format!(
-            "counted: {} {}",
+            "counted: {} {} {admitted}",
             fleet.trips,
             u64::from(fleet.is_away)
         ));
@@ -196,6 +213,7 @@ async fn work(scenario: &str, url: &str) -> Told {
     for task in tasks {
         told = told.and(task.await.unwrap());
     }
+    fleet.end_leases().await;
     told.faults = fleet.snapshot().faults - faults;
     told.away = away.load(Ordering::Relaxed);
     told
@@ -208,11 +226,10 @@ async fn asks(limits: RateLimits, is_over: Arc<AtomicBool>, number: u32) -> Told
     let task = std::env::var(TASK).unwrap();
     let (scenario, _) = task.split_once(' ').unwrap();
     let is_burst = scenario == "burst";
-    let pause = Duration::from_millis(if is_burst || scenario == "rate" {
-        1
-    } else {
-        10
-    });
+    let pause = match scenario {
+        "burst" | "rate" | "leased" | "leased-rate" => Duration::from_millis(1),
+        _ => Duration::from_millis(10),
+    };
     while !is_over.load(Ordering::Relaxed) {
         round += 1;
         // Two accounts with two sessions each in "burst"; in the others all are Ann's.
@@ -238,81 +255,4 @@ async fn asks(limits: RateLimits, is_over: Arc<AtomicBool>, number: u32) -> Told
         sleep(pause).await;
     }
     told
-}
-
-/// The four processes.
-pub(crate) struct Processes(Vec<(Child, Lines<BufReader<ChildStdout>>)>);
-
-impl Processes {
-    /// Each connected to Redis, and waiting.
-    pub(crate) async fn start(scenario: &str, redis: &RedisServer) -> Self {
-        let name = concat!(module_path!(), "::is_one_of_the_processes");
-        let name = name.split_once("::").unwrap().1;
-        let spawn = |_| {
-            let mut process = Command::new(std::env::current_exe().unwrap())
-                .args([name, "--exact", "--nocapture", "--test-threads=1"])
-                .env(TASK, format!("{scenario} {}", redis.url()))
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .kill_on_drop(true)
-                .spawn()
-                .unwrap();
-            let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-            (process, lines)
-        };
-        let mut all = Self((0..PROCESSES).map(spawn).collect());
-        for (_, lines) in &mut all.0 {
-            until(lines, "ready").await;
-        }
-        all
-    }
-
-    pub(crate) async fn tell(&mut self, line: &str) {
-        for (process, _) in &mut self.0 {
-            let input = process.stdin.as_mut().unwrap();
-            input
-                .write_all(format!("{line}\n").as_bytes())
-                .await
-                .unwrap();
-        }
-    }
-
-    /// Questions to Redis so far, and how many of them take it for away.
-    pub(crate) async fn count(&mut self) -> (u64, u64) {
-        self.tell("count").await;
-        let (mut trips, mut away) = (0, 0);
-        for (_, lines) in &mut self.0 {
-            let line = until(lines, "counted: ").await;
-            let (of_one, is_away) = line.split_once(' ').unwrap();
-            trips += of_one.parse::<u64>().unwrap();
-            away += is_away.parse::<u64>().unwrap();
-        }
-        (trips, away)
-    }
-
-    /// What each of them has to say.
-    pub(crate) async fn end(mut self) -> Vec<Told> {
-        self.tell("end").await;
-        let mut told = Vec::new();
-        for (_, lines) in &mut self.0 {
-            let line = until(lines, "told: ").await;
-            told.push(Told::read(&line));
-        }
-        told
-    }
-}
-
-/// The rest of the line that has this in it.
-async fn until(lines: &mut Lines<BufReader<ChildStdout>>, what: &str) -> String {
-    let found = async {
-        while let Some(line) = lines.next_line().await.unwrap() {
-            if let Some((_, rest)) = line.split_once(what) {
-                return rest.to_owned();
-            }
-        }
-        panic!("a process ended before it said `{what}`");
-    };
-    tokio::time::timeout(Duration::from_secs(30), found)
-        .await
-        .unwrap()
 }

@@ -9,23 +9,24 @@ use tokio::time::sleep;
 use super::{
     common::*,
     fleet::fleet,
-    fleet_process::{PROCESSES, Processes, Told, limits},
+    fleet_driver::Processes,
+    fleet_process::{PROCESSES, Told, limits},
 };
 
-fn together(told: &[Told]) -> Told {
+pub(crate) fn together(told: &[Told]) -> Told {
     told.iter()
         .fold(Told::default(), |sum, told| sum.and(*told))
 }
 
 /// Microseconds by the clock of Redis.
-fn now(redis: &RedisServer) -> u64 {
+pub(crate) fn now(redis: &RedisServer) -> u64 {
     let time = redis.command(&["TIME"]);
     let (seconds, micros) = time.split_once('\n').unwrap();
     seconds.trim().parse::<u64>().unwrap() * 1_000_000 + micros.trim().parse::<u64>().unwrap()
 }
 
 /// When each bucket of the fleet is full; one is of him of whom nobody speaks.
-fn buckets(redis: &RedisServer) -> Vec<u64> {
+pub(crate) fn buckets(redis: &RedisServer) -> Vec<u64> {
     let names = redis.command(&["KEYS", "bartizan:limits:*"]);
     let full_at = names.lines().map(|name| redis.command(&["GET", name]));
     full_at.map(|value| value.parse().unwrap()).collect()
@@ -33,7 +34,6 @@ fn buckets(redis: &RedisServer) -> Vec<u64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn four_processes_over_four_tiers_admit_exactly_the_allowed_number_and_charge_no_more() {
-    const HOUR: u64 = 3_600_000_000;
     let Some(redis) = RedisServer::start().await else {
         return;
     };
@@ -104,7 +104,7 @@ async fn four_processes_admit_a_burst_and_what_is_earned_no_more_and_no_less() {
 }
 
 /// Redis hangs, is killed and starts again while all four ask.
-async fn outages(scenario: &str) -> Option<(Told, u64)> {
+pub(crate) async fn outages(scenario: &str) -> Option<(Told, u64)> {
     let mut redis = RedisServer::start().await?;
     let mut processes = Processes::start(scenario, &redis).await;
     let begun = Instant::now();
@@ -113,10 +113,10 @@ async fn outages(scenario: &str) -> Option<(Told, u64)> {
 
     redis.hang();
     sleep(Duration::from_millis(600)).await;
-    let (trips, away) = processes.count().await;
-    assert_eq!(away, u64::from(PROCESSES), "some did not notice");
+    let counted = processes.count().await;
+    assert_eq!(counted.away, u64::from(PROCESSES), "some did not notice");
     sleep(Duration::from_millis(1400)).await;
-    let tries = processes.count().await.0 - trips;
+    let tries = processes.count().await.trips - counted.trips;
     assert!(tries <= 2 * u64::from(PROCESSES), "{tries} tries in 1.4 s");
     redis.go_on();
     recovered(&mut processes).await;
@@ -151,12 +151,14 @@ async fn outages(scenario: &str) -> Option<(Told, u64)> {
 async fn recovered(processes: &mut Processes) {
     for _ in 0..80 {
         sleep(Duration::from_millis(100)).await;
-        if processes.count().await.1 == 0 {
+        if processes.count().await.away == 0 {
             return;
         }
     }
     panic!("Redis stays away");
 }
+
+pub(crate) const HOUR: u64 = 3_600_000_000;
 
 /// What one limiter admits in so many milliseconds.
 fn allowed(millis: u64) -> u64 {
