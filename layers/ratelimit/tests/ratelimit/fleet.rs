@@ -45,7 +45,7 @@ async fn admitted(limits: &RateLimits, calls: usize, by: &str) -> usize {
 }
 
 #[tokio::test]
-async fn all_processes_together_admit_what_one_would() {
+async fn seed_r7_all_processes_together_admit_what_one_would() {
     let Some(redis) = RedisServer::start().await else {
         return;
     };
