@@ -1,17 +1,21 @@
 use std::{borrow::Cow, mem, sync::Arc, time::Duration};
 
-use bartizan_core::{Denial, LateFindings, SecurityContext};
+use bartizan_core::{CallKind, Denial, DenialKind, LateFindings, SecurityContext, TraceParent};
 use http::{
-    HeaderValue, Method, Request, Response, StatusCode, header::USER_AGENT, uri::PathAndQuery,
+    HeaderName, HeaderValue, Method, Request, Response, StatusCode,
+    header::{CONTENT_LENGTH, USER_AGENT},
+    uri::PathAndQuery,
 };
+use http_body::Body;
 
 use crate::{
     Level, Outcome, Record,
+    answer::Reading,
     gaps::{guarded, is_strangers},
     header,
     layer::Settings,
     level::Detail,
-    record::{Asked, End},
+    record::{Asked, End, EventId, Told},
 };
 
 /// One request's side of the matter, from its arrival to its record, which is written exactly once.
@@ -22,21 +26,38 @@ pub(crate) struct Exchange {
     method: Method,
     target: Option<PathAndQuery>,
     user_agent: Option<HeaderValue>,
+    trace: Option<TraceParent>,
+    request_bytes: Option<u64>,
     arrived: Duration,
     started: Duration,
     stage: Stage,
     room: bool,
+    head: Option<Head>,
+    reading: Reading,
+    response_bytes: u64,
+}
+
+/// What the head of the answer said.
+#[derive(Debug, Clone, Copy)]
+struct Head {
+    status: StatusCode,
+    denial: Option<DenialKind>,
+    latency: Duration,
+    /// How long the body says that it is.
+    length: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// The inner service runs. Whoever drops the exchange now, it is a panic.
     Inside,
-    /// The inner service has not answered.
+    /// The inner service has not answered, or not all of it.
     Waiting,
     /// The record is written.
     Recorded,
 }
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 impl Exchange {
     pub(crate) fn begin<B>(
@@ -48,16 +69,25 @@ impl Exchange {
         context.open_trail();
         let clocks = guarded(|| (settings.clock.wall(), settings.clock.monotonic()));
         let (arrived, started) = clocks.unwrap_or_default();
+        let headers = request.headers();
+        let trace = headers.get(TRACEPARENT);
+        let length = headers.get(CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
         Self {
             settings,
             context,
             method: request.method().clone(),
             target: request.uri().path_and_query().cloned(),
-            user_agent: request.headers().get(USER_AGENT).cloned(),
+            user_agent: headers.get(USER_AGENT).cloned(),
+            trace: trace.and_then(|trace| TraceParent::parse(trace.as_bytes())),
+            request_bytes: length,
             arrived,
             started,
             stage: Stage::Waiting,
             room,
+            head: None,
+            reading: Reading::ignoring(),
+            response_bytes: 0,
         }
     }
 
@@ -75,56 +105,92 @@ impl Exchange {
         }
     }
 
-    /// Records the answer by its head, and names the correlation id in it.
-    pub(crate) fn answered<B>(&mut self, response: &mut Response<B>) {
+    /// Names the correlation id in the answer, and tells whether its body is to be watched. Otherwise the
+    /// record is written: nothing more comes, or nothing that matters to a refusal.
+    pub(crate) fn answered<B: Body>(&mut self, response: &mut Response<B>) -> bool {
         let status = response.status();
         let denial = response.extensions().get::<Denial>();
         let denial = denial.filter(|denial| denial.status() == status);
-        let end = End::Answered(status, denial.map(Denial::kind));
-        let is_first = self.is_first_end();
-        let id = self.context.correlation_id().as_str();
-        if is_first {
-            self.finish(end, id);
+        let denial = denial.map(Denial::kind);
+        let length = response.body().size_hint().exact();
+        self.head = Some(Head {
+            status,
+            denial,
+            latency: self.elapsed(),
+            length,
+        });
+        let has_no_body = self.method == Method::HEAD
+            || status.is_informational()
+            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+            || response.body().is_end_stream();
+        let is_decided = denial.is_some() || status.is_server_error();
+        if !is_decided {
+            self.reading = Reading::begin(self.context.call(), response.headers());
+        }
+        if has_no_body || is_decided {
+            self.response_bytes = length.filter(|_| !has_no_body).unwrap_or(0);
+            self.ended();
         }
         if let Some(name) = &self.settings.correlation_header {
+            let id = self.context.correlation_id().as_str();
             header::set(response.headers_mut(), name, id);
         }
+        self.stage != Stage::Recorded
     }
 
-    /// Records that the inner service failed without an answer.
-    pub(crate) fn failed(&mut self) {
-        self.ended(Outcome::Failed);
+    /// A frame of the answer's body passes.
+    pub(crate) fn saw(&mut self, data: &[u8]) {
+        let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
+        self.response_bytes = self.response_bytes.saturating_add(length);
+        self.reading.feed(data, self.context.call());
     }
 
-    /// There is no answer.
-    fn ended(&mut self, outcome: Outcome) {
-        if self.is_first_end() {
-            self.finish(
-                End::Without(outcome),
-                self.context.correlation_id().as_str(),
-            );
+    /// The answer is whole.
+    pub(crate) fn ended(&mut self) {
+        if let Some(head) = self.head {
+            self.finish(End::Answered(head.status, head.denial), true);
         }
     }
 
-    fn is_first_end(&mut self) -> bool {
-        mem::replace(&mut self.stage, Stage::Recorded) != Stage::Recorded
+    /// The inner service failed, without an answer or midway.
+    pub(crate) fn failed(&mut self) {
+        self.finish(End::Without(Outcome::Failed), false);
     }
 
-    fn finish(&self, end: End, id: &str) {
+    fn elapsed(&self) -> Duration {
+        let now = guarded(|| self.settings.clock.monotonic());
+        now.unwrap_or(self.started).saturating_sub(self.started)
+    }
+
+    fn finish(&mut self, end: End, is_whole: bool) {
+        if mem::replace(&mut self.stage, Stage::Recorded) == Stage::Recorded {
+            return;
+        }
         let settings = &*self.settings;
-        let now = guarded(|| settings.clock.monotonic()).unwrap_or(self.started);
-        let latency = now.saturating_sub(self.started);
+        let call = self.context.call();
+        let is_empty = self.response_bytes == 0;
+        let answer = match end {
+            End::Answered(_, None) => self.reading.end(is_whole, is_empty, call),
+            // Ours, whatever it says.
+            End::Answered(..) => None,
+            End::Without(_) => self.reading.end(false, is_empty, call),
+        };
+        let head = self.head;
+        let duration = match head {
+            Some(head) if is_empty => head.latency,
+            _ => self.elapsed(),
+        };
+        let latency = head.map_or(duration, |head| head.latency);
         let asked = Asked {
             arrived: self.arrived,
-            latency,
             method: self.method.as_str(),
             path: self.target.as_ref().map(PathAndQuery::path),
         };
         // No lock is held while sinks run, so that they may record something themselves.
         let late = Arc::clone(&self.settings) as Arc<dyn LateFindings>;
         let (findings, dropped) = self.context.open_trail().close(late);
-        let (outcome, denial) = end.judged(&findings);
-        let status = end.status();
+        let (outcome, denial) = end.judged(&findings, answer.map(|(answer, _)| answer));
+        let status = head.map(|head| head.status);
         if self.room && self.is_folded(outcome, status) {
             settings.fold(denial);
         } else if self.room {
@@ -133,10 +199,23 @@ impl Exchange {
                 Ok(agent) => Cow::Borrowed(agent),
                 Err(_) => String::from_utf8_lossy(agent.as_bytes()),
             });
+            let body = call.map(|call| u64::try_from(call.body().len()).unwrap_or(u64::MAX));
+            let told = Told {
+                event_id: EventId::made(self.arrived),
+                answer,
+                latency: Some(latency),
+                duration: Some(duration),
+                request_bytes: body.or(self.request_bytes),
+                response_bytes: head.map(|_| self.response_bytes),
+                trace: call.and_then(|call| call.trace()).or(self.trace),
+                is_destructive: self.context.intent().is_some() || settings.is_destructive(call),
+                intent: self.context.intent().map(EventId::from_u128),
+            };
             let record = Record::of(
                 &asked,
+                &told,
                 agent.as_deref(),
-                (&self.context, id),
+                &self.context,
                 (outcome, denial, status),
                 (&findings, dropped),
             );
@@ -151,9 +230,7 @@ impl Exchange {
         }
         settings.measure(outcome, latency);
     }
-}
 
-impl Exchange {
     /// Whether the request is counted and not recorded: nobody was identified, nothing was done, and
     /// what room is left is for others. So no stranger can use up the room.
     fn is_folded(&self, outcome: Outcome, status: Option<StatusCode>) -> bool {
@@ -173,16 +250,26 @@ impl Exchange {
         };
         did_nothing && self.settings.is_scarce()
     }
+
+    /// Whether who drops the body now has all that it wanted of it.
+    fn is_done(&self, head: Head) -> bool {
+        let kind = self.context.call().map(|call| call.kind());
+        head.length == Some(self.response_bytes)
+            || kind == Some(CallKind::Stream)
+            || self.reading.is_answered()
+    }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let outcome = match self.stage {
-            Stage::Inside => Outcome::Panicked,
-            Stage::Waiting => Outcome::Aborted,
-            Stage::Recorded => return,
-        };
-        self.ended(outcome);
+        match (self.stage, self.head) {
+            (Stage::Recorded, _) => {}
+            (Stage::Inside, _) => self.finish(End::Without(Outcome::Panicked), false),
+            (Stage::Waiting, Some(head)) if self.is_done(head) => {
+                self.finish(End::Answered(head.status, head.denial), true);
+            }
+            (Stage::Waiting, _) => self.finish(End::Without(Outcome::Aborted), false),
+        }
     }
 }
 

@@ -1,12 +1,16 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use bartizan_core::{Clock, Events, SystemClock};
+use bartizan_core::{Call, Clock, Event, Events, SystemClock};
 use bartizan_sensitive::Redactor;
 use http::HeaderName;
 use tower_layer::Layer;
 
 use crate::{
-    Audit, AuditConfigError, AuditSink, FlushError, Levels, MAX_DETAIL_BYTES, gaps::Gaps, header,
+    Audit, AuditConfigError, AuditSink, FlushError, Levels, MAX_DETAIL_BYTES, Record,
+    gaps::{Gaps, guarded},
+    header,
+    level::Detail,
+    tools::Tools,
 };
 
 /// One record for each request; see the [crate's docs](crate) for an example.
@@ -28,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) levels: Levels,
     pub(crate) redactor: Arc<Redactor>,
     pub(crate) gaps: Arc<Gaps>,
+    pub(crate) destructive: Tools,
     #[cfg(feature = "metrics")]
     pub(crate) measure: Arc<crate::measure::Measure>,
 }
@@ -45,6 +50,7 @@ impl AuditLayer {
                 levels: Levels::default(),
                 redactor: Arc::new(Redactor::new()),
                 gaps: Arc::default(),
+                destructive: Tools::default(),
                 #[cfg(feature = "metrics")]
                 measure: Arc::default(),
             }),
@@ -108,6 +114,20 @@ impl AuditLayer {
         Ok(self.with(|settings| settings.redactor = Arc::new(redactor)))
     }
 
+    /// The tools that destroy or change what can't be had back, by name or with `*` for any run of
+    /// characters: their records are of class `destructive_operation`, so that who watches the log finds them.
+    ///
+    /// # Errors
+    ///
+    /// If a pattern is empty, longer than 1024 bytes, or has other wildcards.
+    pub fn destructive<I: IntoIterator<Item: AsRef<str>>>(
+        self,
+        tools: I,
+    ) -> Result<Self, AuditConfigError> {
+        let tools = Tools::parse("destructive", tools)?;
+        Ok(self.with(|settings| settings.destructive = tools))
+    }
+
     /// Where the layer gets its time; by default from the operating system.
     pub fn clock(self, clock: impl Clock) -> Self {
         self.with(|settings| settings.clock = Arc::new(clock))
@@ -116,6 +136,17 @@ impl AuditLayer {
     /// Where the layer reports that its sink has no room, and has some again.
     pub fn events(self, events: Events) -> Self {
         self.with(|settings| settings.events = events)
+    }
+
+    /// A handle for other layers and verifiers through which what they report is recorded as well: policies,
+    /// keys and limits that changed (`configuration_change`), and all else outside of requests
+    /// (`system_event`).
+    ///
+    /// Not for [`events`](Self::events) of this layer or of its sinks, which report where records can't go. An
+    /// event that finds no room is counted, as requests are.
+    pub fn recorded_events(&self) -> Events {
+        let settings = Arc::clone(&self.settings);
+        Events::to(move |event| settings.record_event(event))
     }
 
     /// Waits until the sinks have let go of everything recorded so far. Blocks the thread.
@@ -137,6 +168,25 @@ impl AuditLayer {
     fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(Arc::make_mut(&mut self.settings));
         self
+    }
+}
+
+impl Settings {
+    fn record_event(&self, event: &Event) {
+        // Of records: each would make another one.
+        if event.layer == "audit" {
+            return;
+        }
+        if self.reserve() {
+            let now = guarded(|| self.clock.wall()).unwrap_or_default();
+            self.write(Record::event(now, event), &Detail::default());
+        } else {
+            self.miss(true);
+        }
+    }
+
+    pub(crate) fn is_destructive(&self, call: Option<&Call>) -> bool {
+        call.is_some_and(|call| self.destructive.have(call))
     }
 }
 

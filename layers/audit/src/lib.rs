@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod answer;
+mod body;
 #[cfg(feature = "serde")]
 mod config;
 mod durable;
@@ -7,9 +9,11 @@ mod error;
 mod exchange;
 #[cfg(all(feature = "file", unix))]
 mod file;
+mod forms;
 mod future;
 mod gaps;
 mod header;
+mod intent;
 mod late;
 mod layer;
 mod level;
@@ -20,8 +24,11 @@ mod record;
 mod service;
 mod sink;
 mod sinks;
+mod tools;
 
+pub use answer::Answer;
 pub use bartizan_sensitive::{Kind, Kinds, Names as SensitiveNames, Pseudonyms, Redactor};
+pub use body::RecordedBody;
 #[cfg(feature = "serde")]
 pub use config::{AuditConfig, LevelRuleConfig, SinkChoice};
 pub use durable::{Confirm, Durable, NotDurable};
@@ -29,12 +36,13 @@ pub use error::AuditConfigError;
 #[cfg(all(feature = "file", unix))]
 pub use file::{RotatingFile, SyncPolicy};
 pub use future::ResponseFuture;
+pub use intent::{Intent, IntentFuture, IntentLayer};
 pub use layer::AuditLayer;
 pub use level::{Level, LevelRule, Levels};
 pub use outlet::{Commit, Outlet};
 pub use record::{
-    Decision, FindingRef, Findings, Json, MAX_DETAIL_BYTES, MAX_RECORD_BYTES, Metadata, Names,
-    Outcome, Record, SCHEMA, Text,
+    Classes, Decision, EventId, FindingRef, Findings, JSON_SCHEMA, Json, MAX_DETAIL_BYTES,
+    MAX_RECORD_BYTES, Metadata, Names, Outcome, Record, SCHEMA, Severity, Text,
 };
 pub use service::Audit;
 pub use sink::AuditSink;

@@ -49,6 +49,12 @@ pub trait Outlet: Send + 'static {
     /// nothing taken in between. It goes on where it came to.
     fn commit(&mut self, commit: Commit) -> io::Result<()>;
 
+    /// The number of the last record that it holds from before, after which the queue goes on counting. Asked
+    /// once, at the beginning; 0 if there is none.
+    fn last_sequence(&self) -> u64 {
+        0
+    }
+
     /// What of the records taken is still to be committed, in whatever unit. A failed
     /// [`commit`](Self::commit) that made it less is slow rather than broken, and soon called again.
     fn pending(&self) -> usize {
@@ -92,6 +98,10 @@ impl<O: Outlet + ?Sized> Outlet for Box<O> {
         (**self).commit(commit)
     }
 
+    fn last_sequence(&self) -> u64 {
+        (**self).last_sequence()
+    }
+
     fn pending(&self) -> usize {
         (**self).pending()
     }
@@ -121,6 +131,13 @@ impl<O: Outlet> Outlet for Vec<O> {
         self.iter_mut().try_for_each(|outlet| outlet.commit(commit))
     }
 
+    fn last_sequence(&self) -> u64 {
+        self.iter()
+            .map(Outlet::last_sequence)
+            .max()
+            .unwrap_or_default()
+    }
+
     fn pending(&self) -> usize {
         self.iter().map(Outlet::pending).sum()
     }
@@ -147,6 +164,10 @@ impl<A: Outlet, B: Outlet> Outlet for (A, B) {
     fn commit(&mut self, commit: Commit) -> io::Result<()> {
         self.0.commit(commit)?;
         self.1.commit(commit)
+    }
+
+    fn last_sequence(&self) -> u64 {
+        self.0.last_sequence().max(self.1.last_sequence())
     }
 
     fn pending(&self) -> usize {

@@ -4,10 +4,12 @@ use std::{
 };
 
 use bartizan_core::{Denial, DenialKind, GuardFuture, ResponseBody, SecurityContext, refuse};
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body::Body;
 use tower_service::Service;
 
-use crate::{ResponseFuture, exchange::Exchange, header, layer::Settings};
+use crate::{RecordedBody, ResponseFuture, exchange::Exchange, header, layer::Settings};
 
 /// Records every request of the inner service; made by [`AuditLayer`](crate::AuditLayer).
 #[derive(Debug, Clone)]
@@ -27,8 +29,9 @@ impl<S> Audit<S> {
 impl<S, ReqB, ResB> Service<Request<ReqB>> for Audit<S>
 where
     S: Service<Request<ReqB>, Response = Response<ResB>>,
+    ResB: Body<Data = Bytes>,
 {
-    type Response = Response<ResponseBody<ResB>>;
+    type Response = Response<RecordedBody<ResB>>;
     type Error = S::Error;
     type Future = ResponseFuture<S::Future, ResB>;
 

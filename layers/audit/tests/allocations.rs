@@ -14,6 +14,7 @@ use bartizan_audit::{AuditLayer, JsonLines};
 use bartizan_core::{Principal, SecurityContext, admit, identify};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, Uri};
+use http_body_util::Full;
 use tower::{Layer, Service, service_fn};
 
 /// A request whose parts share a buffer, as those do that a server reads.
@@ -57,7 +58,7 @@ fn a_record_with_six_findings_adds_two_allocations() {
         for _ in 0..6 {
             admit!("guard", &context, "allowed", "a static reason");
         }
-        let mut answer = Response::new(());
+        let mut answer = Response::new(Full::new(Bytes::from_static(b"{}")));
         let json = HeaderValue::from_static("application/json");
         answer.headers_mut().insert("content-type", json);
         ready(Ok::<_, Infallible>(answer))

@@ -11,11 +11,15 @@
 mod audit {
     pub(crate) mod common;
 
+    mod answers;
     mod carried;
     mod contract;
     mod ends;
+    mod events;
     #[cfg(all(feature = "file", unix))]
     mod files;
+    mod forms;
+    mod intent;
     mod json_lines;
     mod late;
     mod levels;

@@ -35,6 +35,7 @@ struct Slots {
     call: OnceLock<Call>,
     permissions: OnceLock<Arc<dyn Permissions>>,
     decided: OnceLock<Decided>,
+    intent: OnceLock<u128>,
     is_heard: AtomicBool,
     limits_judged: AtomicBool,
     rate_judged: AtomicBool,
@@ -238,6 +239,16 @@ impl SecurityContext {
     /// Leaves what was decided for the request's record; the first layer to do so wins.
     pub fn set_decided(&self, decided: Decided) {
         let _ = self.0.decided.set(decided);
+    }
+
+    /// The id of the record that says what is going to be done, if one was made.
+    pub fn intent(&self) -> Option<u128> {
+        self.0.intent.get().copied()
+    }
+
+    /// Leaves the id of such a record for the request's own; the first layer to do so wins.
+    pub fn set_intent(&self, id: u128) {
+        let _ = self.0.intent.set(id);
     }
 
     /// Starts collecting findings; done by an audit layer. Later calls change nothing.

@@ -24,6 +24,7 @@ mod principal;
 mod refusal;
 mod secret;
 mod text;
+mod trace;
 mod trail;
 
 #[cfg(feature = "auth")]
@@ -63,6 +64,7 @@ pub use principal::{Account, Principal, PrincipalBuilder, PrincipalKind};
 pub use refusal::scrub;
 pub use secret::Secret;
 pub use text::{Printable, printable, uri_without_secrets, write_json_string};
+pub use trace::TraceParent;
 pub use trail::{Finding, LateFindings, Trail, Verdict};
 
 /// For the crate's own macros.

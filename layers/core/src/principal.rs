@@ -21,6 +21,7 @@ struct Inner {
     roles: Vec<Box<str>>,
     scopes: Vec<Box<str>>,
     capabilities: Vec<Box<str>>,
+    actors: Vec<Box<str>>,
     expires_at: Option<Duration>,
     leeway: Duration,
     limits: Vec<CredentialLimits>,
@@ -39,6 +40,10 @@ pub enum PrincipalKind {
     /// A program acting for itself (client credentials, an API key).
     Service,
 }
+
+/// Actors of a chain that are read.
+#[cfg(feature = "auth")]
+const MOST_ACTORS: usize = 8;
 
 /// What rate limits and quotas are keyed by: registering more clients earns no more quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -129,6 +134,12 @@ impl Principal {
     /// [`names::capability`](crate::names::capability) reads them. Which there are is a policy's business.
     pub fn capabilities(&self) -> impl ExactSizeIterator<Item = &str> {
         self.0.capabilities.iter().map(AsRef::as_ref)
+    }
+
+    /// Who acts for the subject, the current one first and whoever it acts for behind: the delegation that the
+    /// credential tells of (RFC 8693 §4.1). Empty if the subject acts itself.
+    pub fn actors(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.0.actors.iter().map(AsRef::as_ref)
     }
 
     /// When the credential ends, since the Unix epoch.
@@ -250,6 +261,7 @@ impl PrincipalBuilder {
             roles: Vec::new(),
             scopes: Vec::new(),
             capabilities: Vec::new(),
+            actors: Vec::new(),
             expires_at: None,
             leeway: Duration::ZERO,
             limits: Vec::new(),
@@ -294,6 +306,12 @@ impl PrincipalBuilder {
         self
     }
 
+    /// Who acts for it, the current actor first; of claims it is read by itself.
+    pub fn actors<I: IntoIterator<Item: AsRef<str>>>(mut self, actors: I) -> Self {
+        self.0.actors = actors.into_iter().map(|a| a.as_ref().into()).collect();
+        self
+    }
+
     /// When the credential ends, since the Unix epoch.
     pub fn expires_at(mut self, at: Duration) -> Self {
         self.0.expires_at = Some(at);
@@ -313,9 +331,17 @@ impl PrincipalBuilder {
         self
     }
 
-    /// The claims the credential was read from.
+    /// The claims the credential was read from. A claim `act` names its [actors](Self::actors) (RFC 8693 §4.1).
     #[cfg(feature = "auth")]
     pub fn claims(mut self, claims: serde_json::Map<String, serde_json::Value>) -> Self {
+        let mut act = claims.get("act");
+        while let Some(actor) = act
+            && self.0.actors.len() < MOST_ACTORS
+        {
+            let subject = actor.get("sub").and_then(|sub| sub.as_str());
+            self.0.actors.push(subject.unwrap_or_default().into());
+            act = actor.get("act");
+        }
         self.0.claims = claims;
         self
     }

@@ -36,7 +36,7 @@ const WORDS: &[&str] = &[
     "http_request",
 ];
 
-fn refusal(kind: DenialKind) -> &'static str {
+pub(super) fn refusal(kind: DenialKind) -> &'static str {
     use DenialKind as Kind;
     match kind {
         Kind::CredentialsMissing | Kind::CredentialsInvalid | Kind::CredentialsMalformed => {

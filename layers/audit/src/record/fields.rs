@@ -81,6 +81,17 @@ impl<'o> Fields<'o> {
         let _ = serde_json::to_writer(self.value(key), &number);
     }
 
+    pub(crate) fn signed(&mut self, key: &'static str, number: i64) {
+        let _ = serde_json::to_writer(self.value(key), &number);
+    }
+
+    pub(crate) fn number_or_null(&mut self, key: &'static str, number: Option<u64>) {
+        match number {
+            Some(number) => self.number(key, number),
+            None => self.null(key),
+        }
+    }
+
     pub(crate) fn null(&mut self, key: &'static str) {
         self.value(key).extend_from_slice(b"null");
     }

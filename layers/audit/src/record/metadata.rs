@@ -4,8 +4,9 @@ use bartizan_core::{
 };
 
 use super::{
-    Asked, Decision, Json, Names, Text,
+    Asked, Decision, EventId, Json, Names, Text,
     fields::{Fields, key},
+    write_hex,
 };
 use crate::gaps::Missing;
 
@@ -29,6 +30,8 @@ pub struct Metadata<'a> {
     pub credential_id: Option<Text<'a>>,
     /// The scopes of the credential.
     pub scopes: Names<'a>,
+    /// Who acts for the user, the current actor first, as the credential says.
+    pub delegation: Names<'a>,
     /// `request`, `notification`, `response`, `stream` or `end_session`; absent if no layer read the call.
     pub call_kind: Option<&'static str>,
     /// The JSON-RPC id, as the JSON text that was sent.
@@ -50,6 +53,14 @@ pub struct Metadata<'a> {
     pub masked: Option<Json<'a>>,
     /// What an authorization layer decided; absent if none came to that.
     pub decision: Option<Decision<'a>>,
+    /// The `resultType` of the answer's result: `complete`, `input_required`, `task` or `other`.
+    pub result_type: Option<&'static str>,
+    /// The record that said beforehand what was going to happen.
+    pub intent: Option<EventId>,
+    /// The layer that says so; of what happened outside of requests.
+    pub layer: Option<&'static str>,
+    /// What happened, as a person would say it; of what happened outside of requests.
+    pub detail: Option<Text<'a>>,
     /// How many requests have no record; of a gap record, or where one had no room.
     pub(crate) missing: Option<Missing>,
 }
@@ -76,6 +87,7 @@ impl<'a> Metadata<'a> {
             metadata.tenant = principal.tenant().map(|tenant| Text::new(tenant, 128));
             metadata.credential_id = principal.credential_id().map(|id| Text::new(id, 256));
             metadata.scopes = Names::scopes_of(Some(principal));
+            metadata.delegation = Names::actors_of(principal);
         }
         if let Some(call) = call {
             metadata.call_kind = Some(kind_of_call(call.kind()));
@@ -87,7 +99,8 @@ impl<'a> Metadata<'a> {
         metadata
     }
 
-    pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
+    /// `parent` is the caller's span.
+    pub(crate) fn write_json(&self, parent: Option<u64>, out: &mut Vec<u8>) {
         let mut fields = Fields::begin(out);
         fields.word_if(key!("denial"), self.denial.map(DenialKind::name));
         fields.word_if(key!("principal_kind"), self.principal_kind);
@@ -99,6 +112,9 @@ impl<'a> Metadata<'a> {
         if self.scopes.is_known() {
             self.scopes.write_json(fields.value(key!("scopes")));
         }
+        if self.delegation.is_known() {
+            self.delegation.write_json(fields.value(key!("delegation")));
+        }
         fields.word_if(key!("call_kind"), self.call_kind);
         fields.text_if(key!("rpc_id"), self.rpc_id);
         fields.text_if(key!("prompt"), self.prompt);
@@ -109,6 +125,15 @@ impl<'a> Metadata<'a> {
         );
         fields.text_if(key!("http_method"), self.http_method);
         fields.text_if(key!("http_path"), self.http_path);
+        fields.word_if(key!("result_type"), self.result_type);
+        if let Some(intent) = self.intent {
+            intent.write_json(fields.value(key!("intent_id")));
+        }
+        if let Some(parent) = parent {
+            write_hex(fields.value(key!("parent_id")), parent.into(), 16);
+        }
+        fields.word_if(key!("layer"), self.layer);
+        fields.text_if(key!("detail"), self.detail);
         if let Some(decision) = self.decision {
             decision.write_json(fields.value(key!("decision")));
         }

@@ -1,6 +1,8 @@
 //! What is recorded of a request, and how it looks on its line.
 
+mod classes;
 mod decision;
+mod event_id;
 mod event_type;
 mod fields;
 mod findings;
@@ -10,15 +12,20 @@ mod names;
 mod outcome;
 mod parcel;
 mod screened;
+mod severity;
 mod text;
 mod timestamp;
 
 use std::{io::Write as _, net::IpAddr, slice, time::Duration};
 
-use bartizan_core::{CallKind, DenialKind, Finding, SecurityContext, Verdict, call::Subject};
+use bartizan_core::{
+    CallKind, DenialKind, Event, Finding, SecurityContext, TraceParent, Verdict, call::Subject,
+};
 use http::StatusCode;
 
+pub use classes::Classes;
 pub use decision::Decision;
+pub use event_id::EventId;
 pub(crate) use event_type::is_event_type;
 pub use findings::{FindingRef, Findings};
 pub use json::Json;
@@ -28,15 +35,21 @@ pub use outcome::Outcome;
 pub(crate) use outcome::{End, denial_of};
 pub(crate) use parcel::Parcel;
 pub(crate) use screened::{Screened, list as list_of_masked};
+pub use severity::Severity;
 pub use text::Text;
 
-use crate::gaps::Missing;
+use crate::{Answer, answer::ResultType, gaps::Missing};
 use event_type::event_type;
 use fields::{Fields, key};
 use metadata::named;
 
 /// The version of the record's form. It grows when a member changes its meaning or goes.
-pub const SCHEMA: u64 = 1;
+///
+/// 2: the end of an answer counts, where of 1 its head did.
+pub const SCHEMA: u64 = 2;
+
+/// The JSON Schema (draft 2020-12) of a record: every line validates against it.
+pub const JSON_SCHEMA: &str = include_str!("../../schema/record.json");
 
 /// What a record takes as JSON at most, in bytes, whatever strangers send.
 ///
@@ -50,15 +63,45 @@ pub const MAX_DETAIL_BYTES: usize = 8 * 1024;
 const MAX_NAME: u32 = 256;
 const MAX_ACTION: u32 = 128;
 const MAX_URI: u32 = 1024;
+const MAX_DETAIL: u32 = 512;
+
+/// Events by which a server's keys, policies or settings become others.
+const CHANGES: &[&str] = &[
+    "grant_ended",
+    "grant_revoked",
+    "key_imported",
+    "key_issued",
+    "key_leaked",
+    "key_revoked",
+    "key_rotated",
+    "keys_refreshed",
+    "keys_removed",
+    "limits_swapped",
+    "list_changed",
+    "policy_swapped",
+    "roles_cut",
+    "roles_granted",
+    "tool_changed",
+    "tools_learned",
+];
 
 /// One request's record. What it borrows belongs to the request.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Record<'a> {
+    /// Names this record, and what was decided in it.
+    pub event_id: EventId,
+    /// Its place among those of its sink, from 1; `None` before it has one. One that is missing is a record
+    /// that is missing.
+    pub sequence: Option<u64>,
     /// When the request arrived, since the Unix epoch.
     pub timestamp: Duration,
     /// What sort of event it is; the [crate's docs](crate) list the words.
     pub event_type: &'static str,
+    /// How much it matters.
+    pub severity: Severity,
+    /// All that it is, for who looks for one sort of thing.
+    pub classes: Classes,
     /// The subject at its issuer; `None` if nobody was identified.
     pub user_id: Option<Text<'a>>,
     /// The user's roles.
@@ -83,8 +126,19 @@ pub struct Record<'a> {
     pub outcome: Option<Outcome>,
     /// The status of the answer; `None` if there was none.
     pub status: Option<StatusCode>,
+    /// What the answer's body said; `None` if the request wanted no answer, a guard gave it, or nothing of
+    /// it came.
+    pub answer: Option<Answer>,
     /// From the request's arrival to the answer's head, or to its end without one.
     pub latency: Option<Duration>,
+    /// From the request's arrival to the answer's end.
+    pub duration: Option<Duration>,
+    /// Bytes of the request's body: read, or as its head says.
+    pub request_bytes: Option<u64>,
+    /// Bytes of the answer's body, as far as it came.
+    pub response_bytes: Option<u64>,
+    /// Where the request stands in a trace, as its caller says.
+    pub trace: Option<TraceParent>,
     /// What each guard concluded.
     pub findings: Findings<'a>,
     /// How many findings did not fit the request's trail.
@@ -95,16 +149,30 @@ pub struct Record<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
     pub(crate) arrived: Duration,
-    pub(crate) latency: Duration,
     pub(crate) method: &'a str,
     pub(crate) path: Option<&'a str>,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Told {
+    pub(crate) event_id: EventId,
+    pub(crate) answer: Option<(Answer, Option<ResultType>)>,
+    pub(crate) latency: Option<Duration>,
+    pub(crate) duration: Option<Duration>,
+    pub(crate) request_bytes: Option<u64>,
+    pub(crate) response_bytes: Option<u64>,
+    pub(crate) trace: Option<TraceParent>,
+    pub(crate) is_destructive: bool,
+    pub(crate) intent: Option<EventId>,
 }
 
 impl<'a> Record<'a> {
     pub(crate) fn of(
         asked: &Asked<'a>,
+        told: &Told,
         user_agent: Option<&'a str>,
-        (context, id): (&'a SecurityContext, &'a str),
+        context: &'a SecurityContext,
         (outcome, denial, status): (Outcome, Option<DenialKind>, Option<StatusCode>),
         (findings, findings_dropped): (&'a [Finding], usize),
     ) -> Self {
@@ -112,9 +180,16 @@ impl<'a> Record<'a> {
         let principal = context.principal();
         let user = principal.filter(|principal| !principal.is_anonymous());
         let name = |subject| call.and_then(|call| named(call, subject));
+        let answer = told.answer.map(|(answer, _)| answer);
+        let classes = Classes::of(context, denial, told.is_destructive);
+        let result = outcome.result(status, answer);
         Self {
+            event_id: told.event_id,
+            sequence: None,
             timestamp: asked.arrived,
             event_type: event_type(denial, call),
+            severity: Severity::of(outcome, result, classes),
+            classes,
             user_id: user.map(|user| Text::new(user.subject(), MAX_NAME)),
             user_role: Names::roles_of(principal),
             tool_name: name(Subject::Tool).map(|name| Text::new(name, MAX_NAME)),
@@ -125,17 +200,24 @@ impl<'a> Record<'a> {
                 CallKind::Response => Text::new("response", MAX_ACTION),
                 _ => Text::new(call.method(), MAX_ACTION),
             }),
-            result: outcome.result(status),
+            result,
             ip_address: context.client_address(),
             user_agent: user_agent.map(|agent| Text::new(agent, MAX_NAME)),
-            correlation_id: Some(Text::new(id, MAX_NAME)),
+            correlation_id: Some(Text::new(context.correlation_id().as_str(), MAX_NAME)),
             metadata: Metadata {
                 decision: context.decided().map(Decision::of),
+                result_type: told.answer.and_then(|(_, kind)| Some(kind?.0)),
+                intent: told.intent,
                 ..Metadata::of(asked, principal, call, denial)
             },
             outcome: Some(outcome),
             status,
-            latency: Some(asked.latency),
+            answer,
+            latency: told.latency,
+            duration: told.duration,
+            request_bytes: told.request_bytes,
+            response_bytes: told.response_bytes,
+            trace: told.trace,
             findings: Findings::of(findings),
             findings_dropped,
         }
@@ -144,8 +226,12 @@ impl<'a> Record<'a> {
     /// The record that says how many requests have none.
     pub(crate) fn gap(timestamp: Duration, missing: Missing, findings: &'a [Finding]) -> Self {
         Self {
+            event_id: EventId::made(timestamp),
+            sequence: None,
             timestamp,
             event_type: "audit_gap",
+            severity: Severity::Error,
+            classes: Classes::NONE,
             user_id: None,
             user_role: Names::nobodys(),
             tool_name: None,
@@ -161,9 +247,69 @@ impl<'a> Record<'a> {
             },
             outcome: None,
             status: None,
+            answer: None,
             latency: None,
+            duration: None,
+            request_bytes: None,
+            response_bytes: None,
+            trace: None,
             findings: Findings::of(findings),
             findings_dropped: 0,
+        }
+    }
+
+    /// The record of a call that is going to be made.
+    pub(crate) fn intent(now: Duration, told: &Told, context: &'a SecurityContext) -> Self {
+        let asked = Asked {
+            arrived: now,
+            method: "",
+            path: None,
+        };
+        let end = (Outcome::Admitted, None, None);
+        let record = Self::of(&asked, told, None, context, end, (&[], 0));
+        Self {
+            event_type: "intent",
+            result: "intended",
+            metadata: Metadata {
+                http_method: None,
+                ..record.metadata
+            },
+            outcome: None,
+            ..record
+        }
+    }
+
+    /// The record of what happened outside of requests.
+    pub(crate) fn event(now: Duration, event: &'a Event) -> Self {
+        let severity = match event.severity {
+            bartizan_core::Severity::Info => Severity::Notice,
+            bartizan_core::Severity::Warning => Severity::Warning,
+            _ => Severity::Error,
+        };
+        let is_change = CHANGES.contains(&event.kind);
+        Self {
+            event_type: if is_change {
+                "configuration_change"
+            } else {
+                "system_event"
+            },
+            severity,
+            classes: if is_change {
+                Classes::CONFIGURATION_CHANGE
+            } else {
+                Classes::NONE
+            },
+            action: Some(Text::new(event.kind, MAX_ACTION)),
+            result: match severity {
+                Severity::Error => "error",
+                _ => "success",
+            },
+            metadata: Metadata {
+                layer: Some(event.layer),
+                detail: Some(Text::new(&event.detail, MAX_DETAIL)),
+                ..Metadata::default()
+            },
+            ..Self::gap(now, Missing::default(), &[])
         }
     }
 
@@ -171,7 +317,6 @@ impl<'a> Record<'a> {
     pub(crate) fn late(now: Duration, context: &'a SecurityContext, finding: &'a Finding) -> Self {
         let asked = Asked {
             arrived: now,
-            latency: Duration::ZERO,
             method: "",
             path: None,
         };
@@ -182,9 +327,13 @@ impl<'a> Record<'a> {
             (Outcome::Admitted, None)
         };
         let findings = slice::from_ref(finding);
-        let id = context.correlation_id().as_str();
+        let told = Told {
+            event_id: EventId::made(now),
+            trace: context.call().and_then(|call| call.trace()),
+            ..Told::default()
+        };
         let end = (outcome, denial, None);
-        let record = Self::of(&asked, None, (context, id), end, (findings, 0));
+        let record = Self::of(&asked, &told, None, context, end, (findings, 0));
         Self {
             event_type: "late_finding",
             result: if is_refusal { "failure" } else { "success" },
@@ -193,7 +342,6 @@ impl<'a> Record<'a> {
                 ..record.metadata
             },
             outcome: is_refusal.then_some(outcome),
-            latency: None,
             ..record
         }
     }
@@ -205,11 +353,15 @@ impl<'a> Record<'a> {
     pub fn write_json(&self, out: &mut Vec<u8>) {
         let mut fields = Fields::begin(out);
         fields.number(key!("schema"), SCHEMA);
+        self.event_id.write_json(fields.value(key!("event_id")));
+        fields.number_or_null(key!("sequence"), self.sequence);
         let timestamp = fields.value(key!("timestamp"));
         timestamp.push(b'"');
         self.write_timestamp(timestamp);
         timestamp.push(b'"');
         fields.word(key!("event_type"), self.event_type);
+        fields.word(key!("severity"), self.severity.name());
+        self.classes.write_json(fields.value(key!("classes")));
         fields.text_or_null(key!("user_id"), self.user_id);
         self.user_role.write_json(fields.value(key!("user_role")));
         fields.text_or_null(key!("tool_name"), self.tool_name);
@@ -226,18 +378,30 @@ impl<'a> Record<'a> {
             Some(outcome) => fields.word(key!("outcome"), outcome.name()),
             None => fields.null(key!("outcome")),
         }
-        match self.status {
-            Some(status) => fields.number(key!("status"), status.as_u16().into()),
-            None => fields.null(key!("status")),
+        let status = self.status.map(|status| status.as_u16().into());
+        fields.number_or_null(key!("status"), status);
+        match self.answer {
+            Some(answer) => fields.word(key!("answer"), answer.name()),
+            None => fields.null(key!("answer")),
         }
-        match self.latency_us() {
-            Some(latency) => fields.number(key!("latency_us"), latency),
-            None => fields.null(key!("latency_us")),
+        match self.answer.and_then(Answer::code) {
+            Some(code) => fields.signed(key!("rpc_code"), code),
+            None => fields.null(key!("rpc_code")),
+        }
+        fields.number_or_null(key!("latency_us"), self.latency_us());
+        fields.number_or_null(key!("duration_us"), self.duration_us());
+        fields.number_or_null(key!("request_bytes"), self.request_bytes);
+        fields.number_or_null(key!("response_bytes"), self.response_bytes);
+        match self.trace {
+            Some(trace) => write_hex(fields.value(key!("trace_id")), trace.trace_id(), 32),
+            None => fields.null(key!("trace_id")),
         }
         findings::write_json(self.findings.iter(), fields.value(key!("findings")));
         let dropped = u64::try_from(self.findings_dropped).unwrap_or(u64::MAX);
         fields.number(key!("findings_dropped"), dropped);
-        self.metadata.write_json(fields.value(key!("metadata")));
+        let parent = self.trace.map(|trace| trace.parent_id());
+        self.metadata
+            .write_json(parent, fields.value(key!("metadata")));
         fields.end();
     }
 
@@ -249,8 +413,11 @@ impl<'a> Record<'a> {
     }
 
     pub(crate) fn latency_us(&self) -> Option<u64> {
-        let micros = self.latency?.as_micros();
-        Some(u64::try_from(micros).unwrap_or(u64::MAX))
+        micros(self.latency)
+    }
+
+    pub(crate) fn duration_us(&self) -> Option<u64> {
+        micros(self.duration)
     }
 
     pub(crate) fn write_timestamp(&self, out: &mut Vec<u8>) {
@@ -260,6 +427,25 @@ impl<'a> Record<'a> {
     pub(crate) fn write_findings(&self, out: &mut Vec<u8>) {
         findings::write_json(self.findings.iter(), out);
     }
+}
+
+fn micros(duration: Option<Duration>) -> Option<u64> {
+    let micros = duration?.as_micros();
+    Some(u64::try_from(micros).unwrap_or(u64::MAX))
+}
+
+/// The lowest digits of a number, as a JSON string.
+fn write_hex(out: &mut Vec<u8>, number: u128, digits: u32) {
+    out.push(b'"');
+    for place in (0..digits).rev() {
+        let digit = (number >> (place * 4) & 0xf) as u8;
+        out.push(if digit < 10 {
+            b'0' + digit
+        } else {
+            b'a' + digit - 10
+        });
+    }
+    out.push(b'"');
 }
 
 /// An address holds nothing to escape.

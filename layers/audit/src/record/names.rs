@@ -5,12 +5,14 @@ use super::Text;
 /// Names in a list that a record shows at most.
 pub(super) const MOST_ROLES: usize = 12;
 pub(super) const MOST_SCOPES: usize = 16;
+pub(super) const MOST_ACTORS: usize = 4;
 pub(super) const MOST_RULES: usize = Decided::MAX_RULES;
 
 /// What each of them takes at most.
 const MAX_ROLE: u32 = 48;
 const MAX_SCOPE: u32 = 64;
 const MAX_RULE: u32 = 64;
+const MAX_ACTOR: u32 = 64;
 
 /// A list of names: roles, scopes, rules.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +24,7 @@ enum Source<'a> {
     Roles(&'a Principal),
     Scopes(&'a Principal),
     Rules(&'a Decided),
+    Actors(&'a Principal),
     /// Those that are shown, and whether there are more.
     Carried(&'a [Text<'a>], bool),
 }
@@ -45,6 +48,16 @@ impl<'a> Names<'a> {
         Self(Source::Rules(decided))
     }
 
+    /// Who acts for the subject; nobody's if it acts itself.
+    pub(crate) fn actors_of(principal: &'a Principal) -> Self {
+        let is_delegated = principal.actors().len() > 0;
+        Self(if is_delegated {
+            Source::Actors(principal)
+        } else {
+            Source::Nobody
+        })
+    }
+
     pub(super) fn carried(shown: &'a [Text<'a>], more: bool) -> Self {
         Self(Source::Carried(shown, more))
     }
@@ -54,22 +67,26 @@ impl<'a> Names<'a> {
         !matches!(self.0, Source::Nobody)
     }
 
-    /// The first ones: twelve roles, sixteen scopes, four rules.
+    /// The first ones: twelve roles, sixteen scopes, four rules, four actors.
     pub fn iter(&self) -> impl Iterator<Item = Text<'a>> + use<'a> {
-        let (mut roles, mut scopes, mut rules, mut carried) = (None, None, None, None);
+        let (mut roles, mut scopes, mut rules) = (None, None, None);
+        let (mut actors, mut carried) = (None, None);
         match self.0 {
             Source::Nobody => {}
             Source::Roles(principal) => roles = Some(principal.roles().take(MOST_ROLES)),
             Source::Scopes(principal) => scopes = Some(principal.scopes().take(MOST_SCOPES)),
             Source::Rules(decided) => rules = Some(decided.rules()),
+            Source::Actors(principal) => actors = Some(principal.actors().take(MOST_ACTORS)),
             Source::Carried(shown, _) => carried = Some(shown.iter().copied()),
         }
         let text = |limit| move |name| Text::new(name, limit);
         let roles = roles.into_iter().flatten().map(text(MAX_ROLE));
         let scopes = scopes.into_iter().flatten().map(text(MAX_SCOPE));
         let rules = rules.into_iter().flatten().map(text(MAX_RULE));
+        let actors = actors.into_iter().flatten().map(text(MAX_ACTOR));
         let carried = carried.into_iter().flatten();
-        roles.chain(scopes).chain(rules).chain(carried)
+        let named = roles.chain(scopes).chain(rules).chain(actors);
+        named.chain(carried)
     }
 
     /// Whether there are more than [`iter`](Self::iter) names.
@@ -79,6 +96,7 @@ impl<'a> Names<'a> {
             Source::Roles(principal) => principal.roles().len() > MOST_ROLES,
             Source::Scopes(principal) => principal.scopes().len() > MOST_SCOPES,
             Source::Rules(decided) => decided.has_more_rules(),
+            Source::Actors(principal) => principal.actors().len() > MOST_ACTORS,
             Source::Carried(_, more) => more,
         }
     }

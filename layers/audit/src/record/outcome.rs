@@ -1,20 +1,24 @@
 use bartizan_core::{DenialKind, Finding, Verdict};
 use http::StatusCode;
 
-/// How a request ended, as far as the head of its answer tells.
+use crate::Answer;
+
+/// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// Every guard let it pass, and the service answered below 500.
+    /// Every guard let it pass, and the service answered below 500. What it answered may be a failure:
+    /// [`Record::result`](crate::Record::result) tells.
     Admitted,
     /// A guard refused it: the answer carries a denial, or is an error after a guard's refusal. So is
     /// what a handler refused through its caller, whatever the status.
     Refused,
-    /// Every guard let it pass, and the service answered 500 or above, or failed without an answer.
+    /// Every guard let it pass, and the service answered 500 or above or with a JSON-RPC error that says the
+    /// same (−32603), or failed before its answer had ended.
     Failed,
     /// A guard or the service panicked.
     Panicked,
-    /// Its future was dropped before it answered: the client left, or a time limit ended it.
+    /// Dropped before its answer had ended: the client left, or a time limit ended it.
     Aborted,
 }
 
@@ -40,8 +44,10 @@ impl Outcome {
     }
 
     /// What three words tell of it: `success`, `failure` (the caller's), `error` (ours, or unknown).
-    pub(crate) fn result(self, status: Option<StatusCode>) -> &'static str {
+    pub(crate) fn result(self, status: Option<StatusCode>, answer: Option<Answer>) -> &'static str {
+        let is_failure = matches!(answer, Some(Answer::ToolError | Answer::RpcError(_)));
         match (self, status) {
+            (Self::Admitted, _) if is_failure => "failure",
             (Self::Refused, Some(status)) if !status.is_server_error() => "failure",
             (Self::Admitted, Some(status)) if status.is_client_error() => "failure",
             (Self::Admitted, _) => "success",
@@ -57,24 +63,25 @@ pub(crate) enum End {
     Without(Outcome),
 }
 
-impl End {
-    pub(crate) fn status(self) -> Option<StatusCode> {
-        match self {
-            Self::Answered(status, _) => Some(status),
-            Self::Without(_) => None,
-        }
-    }
+/// The JSON-RPC code of a server that failed.
+const INTERNAL: i64 = -32603;
 
+impl End {
     /// The outcome, and why if a guard refused.
-    pub(crate) fn judged(self, findings: &[Finding]) -> (Outcome, Option<DenialKind>) {
+    pub(crate) fn judged(
+        self,
+        findings: &[Finding],
+        answer: Option<Answer>,
+    ) -> (Outcome, Option<DenialKind>) {
         let (status, denial) = match self {
             Self::Without(outcome) => return (outcome, None),
             Self::Answered(status, denial) => (status, denial),
         };
         let is_error = status.is_client_error() || status.is_server_error();
+        let is_internal = answer.and_then(Answer::code) == Some(INTERNAL);
         match denial.or_else(|| last_refusal(findings, is_error)) {
             Some(kind) => (Outcome::Refused, Some(kind)),
-            None if status.is_server_error() => (Outcome::Failed, None),
+            None if status.is_server_error() || is_internal => (Outcome::Failed, None),
             None => (Outcome::Admitted, None),
         }
     }
@@ -105,7 +112,7 @@ mod tests {
 
     fn answered(status: u16, denial: Option<DenialKind>, findings: &[Finding]) -> Outcome {
         let status = StatusCode::from_u16(status).unwrap();
-        End::Answered(status, denial).judged(findings).0
+        End::Answered(status, denial).judged(findings, None).0
     }
 
     #[test]
@@ -136,8 +143,16 @@ mod tests {
             (Outcome::Panicked, None, "error"),
             (Outcome::Aborted, None, "error"),
         ] {
-            assert_eq!(outcome.result(code), result, "{outcome:?} {code:?}");
+            let told = outcome.result(code, None);
+            assert_eq!(told, result, "{outcome:?} {code:?}");
         }
+        let answer = |answer| Outcome::Admitted.result(status(200), Some(answer));
+        assert_eq!(answer(Answer::Result), "success");
+        assert_eq!(answer(Answer::ToolError), "failure");
+        assert_eq!(answer(Answer::RpcError(None)), "failure");
+        let internal = End::Answered(StatusCode::OK, None);
+        let internal = internal.judged(&[], Some(Answer::RpcError(Some(-32603))));
+        assert_eq!(internal, (Outcome::Failed, None));
     }
 
     #[test]

@@ -1,14 +1,14 @@
 use std::{array, borrow::Cow, mem, net::IpAddr, slice, time::Duration};
 
-use bartizan_core::{DenialKind, Verdict, call::Revision};
+use bartizan_core::{DenialKind, TraceParent, Verdict, call::Revision};
 use http::StatusCode;
 
 use super::{
-    Decision, Json, Metadata, Names, Outcome, Record, Text,
+    Classes, Decision, EventId, Json, Metadata, Names, Outcome, Record, Severity, Text,
     findings::{Budget, Findings},
-    names::{MOST_ROLES, MOST_RULES, MOST_SCOPES},
+    names::{MOST_ACTORS, MOST_ROLES, MOST_RULES, MOST_SCOPES},
 };
-use crate::{durable::Confirm, gaps::Missing};
+use crate::{Answer, durable::Confirm, gaps::Missing};
 
 /// Records without what they borrow, on their way to the thread that makes lines of them.
 ///
@@ -35,8 +35,20 @@ struct Piece {
 /// What a record holds beside its texts.
 #[derive(Debug, Clone, Copy)]
 struct Packed {
+    event_id: EventId,
     timestamp: Duration,
     latency: Option<Duration>,
+    duration: Option<Duration>,
+    request_bytes: Option<u64>,
+    response_bytes: Option<u64>,
+    trace: Option<TraceParent>,
+    answer: Option<Answer>,
+    severity: Severity,
+    classes: Classes,
+    result_type: Option<&'static str>,
+    intent: Option<EventId>,
+    layer: Option<&'static str>,
+    actors: Listed,
     event_type: &'static str,
     result: &'static str,
     principal_kind: Option<&'static str>,
@@ -154,6 +166,7 @@ impl Parcel {
         let texts = self.carry_texts(record);
         let roles = self.carry_names(record.user_role);
         let scopes = self.carry_names(record.metadata.scopes);
+        let actors = self.carry_names(record.metadata.delegation);
         let decision = record.metadata.decision;
         let decision = decision.map(|decision| PackedDecision {
             outcome: decision.outcome,
@@ -168,8 +181,20 @@ impl Parcel {
         self.carry_findings(record.findings);
         let reasons = self.text.len() - before;
         self.records.push(Packed {
+            event_id: record.event_id,
             timestamp: record.timestamp,
             latency: record.latency,
+            duration: record.duration,
+            request_bytes: record.request_bytes,
+            response_bytes: record.response_bytes,
+            trace: record.trace,
+            answer: record.answer,
+            severity: record.severity,
+            classes: record.classes,
+            result_type: record.metadata.result_type,
+            intent: record.metadata.intent,
+            layer: record.metadata.layer,
+            actors,
             event_type: record.event_type,
             result: record.result,
             principal_kind: record.metadata.principal_kind,
@@ -284,7 +309,7 @@ impl Parcel {
 const NOTHING: Text<'static> = Text::new("", 0);
 
 /// The texts of a record, in the order in which they are carried.
-fn texts<'a>(record: &Record<'a>) -> [Option<Text<'a>>; 19] {
+fn texts<'a>(record: &Record<'a>) -> [Option<Text<'a>>; 20] {
     let metadata = &record.metadata;
     [
         record.user_id,
@@ -303,6 +328,7 @@ fn texts<'a>(record: &Record<'a>) -> [Option<Text<'a>>; 19] {
         metadata.task,
         metadata.http_method,
         metadata.http_path,
+        metadata.detail,
         metadata.decision.map(|decision| decision.policy),
         metadata.arguments.map(as_text),
         metadata.masked.map(as_text),
@@ -328,8 +354,12 @@ impl<'p> Unpacking<'p> {
         self.records.len() == 0
     }
 
-    /// Hands the next record over; `None` if there is none.
-    pub(crate) fn next<R>(&mut self, take_it: impl FnOnce(&Record<'_>) -> R) -> Option<R> {
+    /// Hands the next record over, which gets this place; `None` if there is none.
+    pub(crate) fn next<R>(
+        &mut self,
+        sequence: u64,
+        take_it: impl FnOnce(&Record<'_>) -> R,
+    ) -> Option<R> {
         let packed = self.records.next()?;
         let [
             user_id,
@@ -348,6 +378,7 @@ impl<'p> Unpacking<'p> {
             task,
             http_method,
             http_path,
+            detail,
             policy,
             arguments,
             masked,
@@ -356,9 +387,10 @@ impl<'p> Unpacking<'p> {
             if is_there { self.next_text() } else { None }
         });
         let (mut roles, mut scopes) = ([NOTHING; MOST_ROLES], [NOTHING; MOST_SCOPES]);
-        let mut rules = [NOTHING; MOST_RULES];
+        let (mut rules, mut actors) = ([NOTHING; MOST_RULES], [NOTHING; MOST_ACTORS]);
         let user_role = self.next_names(packed.roles, &mut roles);
         let scopes = self.next_names(packed.scopes, &mut scopes);
+        let delegation = self.next_names(packed.actors, &mut actors);
         let decision = packed.decision.map(|decision| Decision {
             outcome: decision.outcome,
             policy: policy.unwrap_or(NOTHING),
@@ -375,8 +407,12 @@ impl<'p> Unpacking<'p> {
             .unwrap_or_default();
         self.findings = rest;
         let record = Record {
+            event_id: packed.event_id,
+            sequence: Some(sequence),
             timestamp: packed.timestamp,
             event_type: packed.event_type,
+            severity: packed.severity,
+            classes: packed.classes,
             user_id,
             user_role,
             tool_name,
@@ -390,6 +426,7 @@ impl<'p> Unpacking<'p> {
                 denial: packed.denial,
                 principal_kind: packed.principal_kind,
                 scopes,
+                delegation,
                 call_kind: packed.call_kind,
                 auth_method,
                 issuer,
@@ -405,11 +442,20 @@ impl<'p> Unpacking<'p> {
                 decision,
                 arguments: arguments.map(|text: Text<'_>| Json::new(text.raw())),
                 masked: masked.map(|text: Text<'_>| Json::new(text.raw())),
+                result_type: packed.result_type,
+                intent: packed.intent,
+                layer: packed.layer,
+                detail,
                 missing: packed.missing,
             },
             outcome: packed.outcome,
             status: packed.status,
+            answer: packed.answer,
             latency: packed.latency,
+            duration: packed.duration,
+            request_bytes: packed.request_bytes,
+            response_bytes: packed.response_bytes,
+            trace: packed.trace,
             findings: Findings::carried(findings, take(&mut self.text, packed.reasons)),
             findings_dropped: packed.findings_dropped,
         };

@@ -22,7 +22,7 @@ const AHEAD: usize = 256;
 const LONGEST_REASON: usize = 1024;
 
 /// The texts that a stranger may have chosen, and what they are called.
-fn texts<'r, 'a>(record: &'r mut Record<'a>) -> [(&'static str, &'r mut Option<Text<'a>>); 13] {
+fn texts<'r, 'a>(record: &'r mut Record<'a>) -> [(&'static str, &'r mut Option<Text<'a>>); 14] {
     let metadata = &mut record.metadata;
     [
         ("user_id", &mut record.user_id),
@@ -38,6 +38,7 @@ fn texts<'r, 'a>(record: &'r mut Record<'a>) -> [(&'static str, &'r mut Option<T
         ("prompt", &mut metadata.prompt),
         ("task", &mut metadata.task),
         ("http_path", &mut metadata.http_path),
+        ("detail", &mut metadata.detail),
     ]
 }
 

@@ -26,6 +26,7 @@ struct Shelf {
 #[derive(Default)]
 struct Kept {
     lines: Vec<String>,
+    written: u64,
     reserved: usize,
 }
 
@@ -78,8 +79,13 @@ impl AuditSink for Records {
     }
 
     fn write(&self, record: &Record<'_>) {
-        let line = record.to_json();
         let mut kept = self.kept();
+        kept.written += 1;
+        let line = Record {
+            sequence: Some(kept.written),
+            ..*record
+        };
+        let line = line.to_json();
         kept.reserved = kept.reserved.saturating_sub(1);
         kept.lines.push(line);
     }

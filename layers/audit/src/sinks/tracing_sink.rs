@@ -71,16 +71,26 @@ fn emit(record: &Record<'_>) {
     let action = record.action.map(Text::to_visible);
     let user_agent = record.user_agent.map(Text::to_visible);
     let correlation_id = record.correlation_id.map(Text::to_visible);
+    let classes = json(|out| record.classes.write_json(out));
+    let trace_id = record
+        .trace
+        .map(|trace| format!("{:032x}", trace.trace_id()));
     let findings = json(|out| record.write_findings(out));
-    let metadata = json(|out| record.metadata.write_json(out));
+    let metadata = json(|out| {
+        let parent = record.trace.map(|trace| trace.parent_id());
+        record.metadata.write_json(parent, out);
+    });
     // Text is recorded as such, so that subscribers quote it: unquoted, a tool's name could look like
     // further fields.
     tracing::event!(
         target: TARGET,
         Level::INFO,
         schema = SCHEMA,
+        event_id = display(record.event_id),
         timestamp = display(timestamp),
         event_type = record.event_type,
+        severity = record.severity.name(),
+        classes = classes.as_str(),
         user_id = user_id.as_deref(),
         user_role = user_role.as_deref(),
         tool_name = tool_name.as_deref(),
@@ -92,7 +102,13 @@ fn emit(record: &Record<'_>) {
         correlation_id = correlation_id.as_deref(),
         outcome = record.outcome.map(|outcome| outcome.name()),
         status = record.status.map(|status| status.as_u16()),
+        answer = record.answer.map(|answer| answer.name()),
+        rpc_code = record.answer.and_then(|answer| answer.code()),
         latency_us = record.latency_us(),
+        duration_us = record.duration_us(),
+        request_bytes = record.request_bytes,
+        response_bytes = record.response_bytes,
+        trace_id = trace_id.map(display),
         findings = findings.as_str(),
         findings_dropped = record.findings_dropped,
         metadata = metadata.as_str(),

@@ -4,12 +4,12 @@ use std::{
     convert::Infallible,
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
     task::{Context, Poll},
     time::Duration,
 };
 
-use bartizan_audit::{AuditLayer, Records};
+use bartizan_audit::{AuditLayer, JSON_SCHEMA, RecordedBody, Records};
 use bartizan_core::{
     CallLayer, Event, Events, FakeClock, Principal, RequestBody, ResponseBody, SecurityContext,
     identify,
@@ -22,6 +22,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 pub(crate) type Body = Full<Bytes>;
 pub(crate) type Answer = Response<ResponseBody<Body>>;
+pub(crate) type Recorded = Response<RecordedBody<Body>>;
 
 /// 2026-11-23T15:00:00Z.
 pub(crate) const NOW: Duration = Duration::from_secs(1_795_446_000);
@@ -68,7 +69,7 @@ pub(crate) fn ok() -> Response<Body> {
 pub(crate) async fn through<F>(
     request: Request<Body>,
     inner: impl Fn(Request<Body>) -> F,
-) -> (Value, Answer)
+) -> (Value, Recorded)
 where
     F: Future<Output = Response<Body>>,
 {
@@ -95,7 +96,34 @@ pub(crate) async fn of_call(request: Request<Body>) -> Value {
 pub(crate) fn only(records: &Records) -> Value {
     let mut all = records.all();
     assert_eq!(all.len(), 1, "{:?}", records.lines());
-    all.remove(0)
+    let record = all.remove(0);
+    assert_valid(&record);
+    record
+}
+
+/// That it is what the published schema says, without a member that the schema does not know.
+pub(crate) fn assert_valid(record: &Value) {
+    static SCHEMA: LazyLock<(Value, jsonschema::Validator)> = LazyLock::new(|| {
+        let schema: Value = serde_json::from_str(JSON_SCHEMA).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        (schema, validator)
+    });
+    let (schema, validator) = &*SCHEMA;
+    if let Err(error) = validator.validate(record) {
+        panic!("{error}: {record}");
+    }
+    for (record, known) in [
+        (record, "/properties"),
+        (&record["metadata"], "/properties/metadata/properties"),
+    ] {
+        let known = schema.pointer(known).unwrap();
+        for member in record.as_object().unwrap().keys() {
+            assert!(
+                known.get(member).is_some(),
+                "`{member}` is not in the schema"
+            );
+        }
+    }
 }
 
 /// Events, and a list of the kinds that came.

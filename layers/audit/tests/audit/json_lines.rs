@@ -33,9 +33,12 @@ impl Shared {
     pub(crate) fn all(&self) -> Vec<Value> {
         let text = self.text();
         assert!(text.is_empty() || text.ends_with('\n'), "{text}");
-        text.lines()
+        let all: Vec<Value> = text
+            .lines()
             .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+            .collect();
+        all.iter().for_each(assert_valid);
+        all
     }
 }
 

@@ -34,12 +34,19 @@ async fn al_4_seed_u14_a_record_holds_all_of_a_tool_call() {
     context.set_correlation_id(id).unwrap();
     let address: IpAddr = "2001:db8::7".parse().unwrap();
     context.set_client_address(address).unwrap();
+    let trace = HeaderValue::from_static("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    request.headers_mut().insert("traceparent", trace);
+    let record = of_call(request).await;
     assert_eq!(
-        of_call(request).await,
+        record,
         json!({
-            "schema": 1,
+            "schema": 2,
+            "event_id": record["event_id"],
+            "sequence": 1,
             "timestamp": "2026-11-23T15:00:00.000000Z",
             "event_type": "tool_call",
+            "severity": "info",
+            "classes": ["authentication_success"],
             "user_id": "ann",
             "user_role": ["developer", "viewer"],
             "tool_name": "create_ticket",
@@ -51,7 +58,13 @@ async fn al_4_seed_u14_a_record_holds_all_of_a_tool_call() {
             "correlation_id": "req-1",
             "outcome": "admitted",
             "status": 200,
+            "answer": "missing",
+            "rpc_code": null,
             "latency_us": 0,
+            "duration_us": 0,
+            "request_bytes": 80,
+            "response_bytes": 0,
+            "trace_id": "0af7651916cd43dd8448eb211c80319c",
             "findings": [{ "layer": "call", "verdict": "allowed", "kind": "call_read" }],
             "findings_dropped": 0,
             "metadata": {
@@ -66,6 +79,7 @@ async fn al_4_seed_u14_a_record_holds_all_of_a_tool_call() {
                 "rpc_id": "7",
                 "http_method": "POST",
                 "http_path": "/mcp",
+                "parent_id": "b7ad6b7169203331",
             },
         })
     );
@@ -309,7 +323,7 @@ async fn seed_u4_arguments_named_like_fields_change_none_of_them() {
     let one = |field: &str| json!({ field: "forged" });
     for arguments in fields.map(one).into_iter().chain([Value::Object(all)]) {
         let mut record = of_call(call(arguments.clone())).await;
-        for own in ["correlation_id", "latency_us"] {
+        for own in ["correlation_id", "event_id", "latency_us", "request_bytes"] {
             assert!(!record[own].is_null());
             record[own] = plain[own].clone();
         }

@@ -94,7 +94,7 @@ fn seed_u2_records_come_out_whole_under_the_default_subscriber() {
         .collect();
     assert_eq!(events.len(), 2, "{text}");
     for field in [
-        "schema=1",
+        "schema=2",
         "timestamp=2",
         "event_type=\"http_request\"",
         "user_id=\"ann\"",

@@ -5,7 +5,7 @@ use super::{
     json::{Object, Walker, invalid, malformed},
     members::{MessageMember, ParamsMember, ambiguous, is_like},
 };
-use crate::{Denial, DenialKind};
+use crate::{Denial, DenialKind, TraceParent};
 
 /// One JSON-RPC message, read for what a decision needs.
 #[derive(Debug, Default)]
@@ -21,12 +21,14 @@ pub(super) struct Envelope {
     pub(super) measures: Measures,
 }
 
-/// The members of `_meta` that revision 2026-07-28 requires.
+/// The members of `_meta` that are read: those that revision 2026-07-28 requires, and the trace.
 #[derive(Debug, Default)]
 pub(super) struct Meta {
     /// The revision that the body states, or the text that names none.
     pub(super) version: Option<Result<Revision, Box<str>>>,
     pub(super) has_capabilities: bool,
+    /// Where it stands in a trace, if it says so in the standard's form.
+    pub(super) trace: Option<TraceParent>,
 }
 
 /// Longest name, URI or version that is read, in bytes.
@@ -257,8 +259,9 @@ fn read_meta(walker: &mut Walker<'_>) -> Result<Meta, Denial> {
     let known = |key: &str| match key {
         VERSION => Some(0),
         CAPABILITIES => Some(1),
+        "traceparent" => Some(2),
         _ if is_like(key, &[VERSION, CAPABILITIES]) => None,
-        _ => Some(2),
+        _ => Some(3),
     };
     let mut object = Object::default();
     let mut member = walker.open(&mut object, known)?;
@@ -274,6 +277,10 @@ fn read_meta(walker: &mut Walker<'_>) -> Result<Meta, Denial> {
             1 => {
                 meta.has_capabilities = walker.peek()? == b'{';
                 walker.skip()?;
+            }
+            2 => {
+                let trace = walker.with_string(|text| TraceParent::parse(text.as_bytes()))?;
+                meta.trace = trace.flatten();
             }
             _ => {
                 walker.skip()?;

@@ -62,7 +62,7 @@ pub use scan::{Broken, Tokens};
 pub use service::{CallFuture, CallRules, CallService};
 pub use walk::{folded, is_alike};
 
-use crate::printable;
+use crate::{TraceParent, printable};
 
 /// What an MCP request asks for. Cheap to clone.
 #[derive(Clone)]
@@ -78,6 +78,7 @@ struct Inner {
     id: Option<Range<usize>>,
     params: Option<Range<usize>>,
     arguments: Option<Range<usize>>,
+    trace: Option<TraceParent>,
     body: Bytes,
     measures: Measures,
 }
@@ -159,6 +160,12 @@ impl Call {
     /// The `arguments` of `tools/call` or `prompts/get` as JSON text.
     pub fn arguments(&self) -> Option<&str> {
         self.text(self.0.arguments.as_ref())
+    }
+
+    /// Where the call stands in a trace, as its `_meta.traceparent` says.
+    #[inline]
+    pub fn trace(&self) -> Option<TraceParent> {
+        self.0.trace
     }
 
     /// The whole body, exactly as received; empty for `GET` and `DELETE`.

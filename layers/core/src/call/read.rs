@@ -190,6 +190,7 @@ fn parse(headers: &HeaderMap, body: Bytes, limits: &CallLimits) -> Result<Call, 
         id: envelope.id,
         params: envelope.params,
         arguments: envelope.arguments,
+        trace: envelope.meta.trace,
         body,
         measures: envelope.measures,
     })))

@@ -1,10 +1,12 @@
+use std::ops::RangeInclusive;
+
 use bartizan_core::{CallKind, CredentialLimits, Principal, call::Subject, printable};
 use serde::Deserialize;
 
 use crate::Decision;
 
-/// The version of the record's form that is known here.
-const SCHEMA: u64 = 1;
+/// The versions of the record's form that are known here: they differ in nothing that is read.
+const SCHEMAS: RangeInclusive<u64> = 1..=2;
 
 /// Stands where a record's writer cut something off.
 const CUT: char = '…';
@@ -127,11 +129,11 @@ pub(super) fn read(line: &str) -> Result<Recorded, String> {
     }
     let line: Line = serde_json::from_str(line)
         .map_err(|error| format!("is no record: {}", printable(&error.to_string(), 200)))?;
-    if line.schema != SCHEMA {
+    if !SCHEMAS.contains(&line.schema) {
         return Err(format!("is of schema {}, which is not known", line.schema));
     }
-    // A late finding repeats what its request's record says.
-    let is_own = line.event_type != "late_finding";
+    // These repeat what their request's record says.
+    let is_own = !["late_finding", "intent"].contains(&&*line.event_type);
     let Some(decision) = line.metadata.decision.as_ref().filter(|_| is_own) else {
         return Ok(Recorded::Undecided);
     };

@@ -271,7 +271,7 @@ fn a_line_that_is_no_record_is_named_and_the_rest_is_read_on() {
     let newer = with(
         record("read_a", &["viewer"], "admitted"),
         "/schema",
-        json!(2),
+        json!(3),
     );
     let log = format!(
         "{good}\nstarted\n\n{{\"schema\":1}}\n{}\n{newer}\n{two}\n{}\n{good}\n{}",

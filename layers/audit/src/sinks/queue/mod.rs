@@ -117,7 +117,13 @@ impl Queue {
     pub(super) fn offer(&self, record: &Parcel) {
         if self.0.buffer.reserve() {
             let line = |out: &mut Vec<u8>| {
-                record.unpack().next(|record| record.write_json(out));
+                record.unpack().next(0, |record| {
+                    let unnumbered = Record {
+                        sequence: None,
+                        ..*record
+                    };
+                    unnumbered.write_json(out);
+                });
             };
             let add = |waiting: &mut Parcel| waiting.add(record);
             self.0.buffer.append(add, None, line);

@@ -21,6 +21,8 @@ pub(super) struct Writer<O> {
     outlet: O,
     buffer: Arc<Buffer>,
     line: Vec<u8>,
+    /// Of the last record.
+    sequence: u64,
     is_failing: bool,
 }
 
@@ -32,10 +34,12 @@ const AT_ONCE: usize = 64 << 10;
 
 impl<O: Outlet> Writer<O> {
     pub(super) fn new(outlet: O, buffer: Arc<Buffer>) -> Self {
+        let sequence = outlet.last_sequence();
         Self {
             outlet,
             buffer,
             line: Vec::new(),
+            sequence,
             is_failing: false,
         }
     }
@@ -72,7 +76,12 @@ impl<O: Outlet> Writer<O> {
         let mut done = 0;
         while !unpacking.is_over() {
             let (mut records, mut bytes) = (0, 0);
-            while bytes < AT_ONCE && unpacking.next(|record| self.take(record)).is_some() {
+            while bytes < AT_ONCE {
+                let next = self.sequence + 1;
+                if unpacking.next(next, |record| self.take(record)).is_none() {
+                    break;
+                }
+                self.sequence = next;
                 records += 1;
                 bytes += self.line.len() + 1;
             }
@@ -169,7 +178,11 @@ impl<O: Outlet> Writer<O> {
             ..Missing::default()
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        self.take(&Record::gap(now.unwrap_or_default(), missing, &[]));
+        self.sequence += 1;
+        self.take(&Record {
+            sequence: Some(self.sequence),
+            ..Record::gap(now.unwrap_or_default(), missing, &[])
+        });
         if lost > 0 {
             let detail = format!("{lost} records found no room");
             self.report(Severity::Error, "records_lost", detail);
