@@ -151,20 +151,31 @@ impl<L: Lock> Table<L> {
         self.shards.iter().flat_map(of).collect()
     }
 
+    #[inline]
     fn lock_shards(&self, asked: &[Ask], open: &[OpenAsk]) -> Guards<'_, L> {
         let places = asked.iter().map(|ask| &ask.place);
-        let mut wanted = SmallVec::<[usize; 4]>::new();
-        for place in places.chain(open.iter().map(|ask| &ask.place)) {
-            if let Place::Keyed(key, _) = place {
-                let index = self.shard_of(key);
-                if !wanted.contains(&index) {
-                    wanted.push(index);
-                }
+        let places = places.chain(open.iter().map(|ask| &ask.place));
+        let mut wanted = places.filter_map(|place| match place {
+            Place::Keyed(key, _) => Some(self.shard_of(key)),
+            Place::Single(_) => None,
+        });
+        let mut guards = Guards::<L>::new();
+        let Some(first) = wanted.next() else {
+            return guards;
+        };
+        // Most often all are of one party, which is at home in one shard.
+        if wanted.clone().all(|index| index == first) {
+            if let Some(shard) = self.shards.get(first) {
+                guards.push((first, shard.hold()));
             }
+            return guards;
         }
+        let mut wanted: SmallVec<[usize; 8]> = std::iter::once(first).chain(wanted).collect();
         wanted.sort_unstable();
+        wanted.dedup();
         let guard = |index: usize| Some((index, self.shards.get(index)?.hold()));
-        wanted.into_iter().filter_map(guard).collect()
+        guards.extend(wanted.into_iter().filter_map(guard));
+        guards
     }
 
     #[inline]
