@@ -1,6 +1,8 @@
 use std::{borrow::Cow, mem, sync::Arc, time::Duration};
 
-use bartizan_core::{CallKind, Denial, DenialKind, LateFindings, SecurityContext, TraceParent};
+use bartizan_core::{
+    CallKind, Denial, DenialKind, LateFindings, SecurityContext, TraceParent, call::Subject,
+};
 use http::{
     HeaderName, HeaderValue, Method, Request, Response, StatusCode,
     header::{CONTENT_LENGTH, USER_AGENT},
@@ -15,7 +17,8 @@ use crate::{
     header,
     layer::Settings,
     level::Detail,
-    record::{Asked, End, EventId, Told},
+    record::{Asked, End, EventId, Told, event_type, named},
+    tap::Tap,
 };
 
 /// One request's side of the matter, from its arrival to its record, which is written exactly once.
@@ -34,6 +37,8 @@ pub(crate) struct Exchange {
     room: bool,
     head: Option<Head>,
     reading: Reading,
+    /// Only where the level says that the answer is recorded.
+    tap: Option<Tap>,
     response_bytes: u64,
 }
 
@@ -87,6 +92,7 @@ impl Exchange {
             room,
             head: None,
             reading: Reading::ignoring(),
+            tap: None,
             response_bytes: 0,
         }
     }
@@ -126,6 +132,10 @@ impl Exchange {
         let is_decided = denial.is_some() || status.is_server_error();
         if !is_decided {
             self.reading = Reading::begin(self.context.call(), response.headers());
+            let tap = self
+                .is_answer_recorded()
+                .then(|| Tap::begin(response.headers()));
+            self.tap = tap.flatten();
         }
         if has_no_body || is_decided {
             self.response_bytes = length.filter(|_| !has_no_body).unwrap_or(0);
@@ -143,6 +153,19 @@ impl Exchange {
         let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
         self.response_bytes = self.response_bytes.saturating_add(length);
         self.reading.feed(data, self.context.call());
+        if let Some(tap) = &mut self.tap {
+            tap.feed(data);
+        }
+    }
+
+    /// Whether the record shows the answer, if nothing speaks against it.
+    fn is_answer_recorded(&self) -> bool {
+        let Some(call) = self.context.call() else {
+            return false;
+        };
+        let tool = named(call, Subject::Tool);
+        let level = self.settings.levels.of(event_type(None, Some(call)), tool);
+        level == Level::Answer && call.kind() == CallKind::Request
     }
 
     /// The answer is whole.
@@ -165,6 +188,10 @@ impl Exchange {
     fn finish(&mut self, end: End, is_whole: bool) {
         if mem::replace(&mut self.stage, Stage::Recorded) == Stage::Recorded {
             return;
+        }
+        let mut tap = self.tap.take();
+        if let Some(tap) = tap.as_mut().filter(|_| !is_whole) {
+            tap.cut();
         }
         let settings = &*self.settings;
         let call = self.context.call();
@@ -224,7 +251,12 @@ impl Exchange {
             if level == Level::None && denial.is_none() && record.result == "success" {
                 guarded(|| settings.sink.release());
             } else {
-                let detail = Detail::of(level, self.context.call(), &settings.redactor);
+                let detail = Detail::of(
+                    level,
+                    call,
+                    tap.filter(|_| level == Level::Answer),
+                    &settings.redactor,
+                );
                 settings.write(record, &detail);
             }
         }

@@ -36,12 +36,14 @@ impl Settings {
     /// room of its own is told here as well.
     pub(crate) fn write(&self, record: Record<'_>, detail: &Detail) {
         let screened = Screened::of(&record, &self.redactor);
-        let masked = list_of_masked(screened.as_ref(), &detail.masked);
+        let masked = list_of_masked(screened.as_ref(), &detail.masked());
         let mut record = match &screened {
             Some(screened) => screened.applied(&record),
             None => record,
         };
         record.metadata.arguments = detail.arguments.as_deref().map(Json::new);
+        let response = detail.response.as_ref().map(|(json, _)| &**json);
+        record.metadata.response = response.map(Json::new);
         record.metadata.masked = masked.as_deref().map(Json::new);
         if self.gaps.is_open() {
             record.metadata.missing = self.gaps.close().map(|(missing, _)| missing);

@@ -1,7 +1,7 @@
 use bartizan_core::Call;
 use bartizan_sensitive::{Masked, Redactor};
 
-use crate::{AuditConfigError, record::is_event_type};
+use crate::{AuditConfigError, record::is_event_type, tap::Tap};
 
 /// How much of a request its record shows. Each level shows what the one before it does, and more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -19,6 +19,8 @@ pub enum Level {
     Shape,
     /// With the arguments, redacted.
     Arguments,
+    /// With the answer too, redacted: of its body's first 16 KiB.
+    Answer,
 }
 
 /// Which level is whose: by the tool that is called, and by the record's `event_type`. The first rule that fits counts.
@@ -125,13 +127,24 @@ impl LevelRule {
 pub(crate) struct Detail {
     pub(crate) arguments: Option<String>,
     pub(crate) masked: Masked,
+    pub(crate) response: Option<(String, Masked)>,
 }
 
 impl Detail {
-    pub(crate) fn of(level: Level, call: Option<&Call>, redactor: &Redactor) -> Self {
+    pub(crate) fn of(
+        level: Level,
+        call: Option<&Call>,
+        tap: Option<Tap>,
+        redactor: &Redactor,
+    ) -> Self {
+        let response = tap.and_then(|tap| tap.shown(redactor));
         let arguments = call.and_then(Call::arguments);
-        let (Some(arguments), Level::Shape | Level::Arguments) = (arguments, level) else {
-            return Self::default();
+        let (Some(arguments), Level::Shape | Level::Arguments | Level::Answer) = (arguments, level)
+        else {
+            return Self {
+                response,
+                ..Self::default()
+            };
         };
         let (mut out, json) = (Vec::with_capacity(256), arguments.as_bytes());
         let masked = match level {
@@ -141,7 +154,14 @@ impl Detail {
         Self {
             arguments: String::from_utf8(out).ok(),
             masked,
+            response,
         }
+    }
+
+    /// What was masked, by the member of the record that it is in.
+    pub(crate) fn masked(&self) -> [(&'static str, Option<&Masked>); 2] {
+        let response = self.response.as_ref().map(|(_, masked)| masked);
+        [("arguments", Some(&self.masked)), ("response", response)]
     }
 }
 

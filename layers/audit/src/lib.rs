@@ -24,6 +24,7 @@ mod record;
 mod service;
 mod sink;
 mod sinks;
+mod tap;
 mod tools;
 
 pub use answer::Answer;

@@ -48,7 +48,9 @@ pub struct Metadata<'a> {
     pub http_path: Option<Text<'a>>,
     /// The call's arguments, or their shape, as the request's [`Level`](crate::Level) says.
     pub arguments: Option<Json<'a>>,
-    /// What of the record's texts and arguments was masked: a list of objects with `path` and `kind`, and one with `more` if
+    /// The beginning of the answer's body, redacted, as the level says: a message, or a list of those in an event stream.
+    pub response: Option<Json<'a>>,
+    /// What of the record's texts, arguments and answer was masked: a list of objects with `path` and `kind`, and one with `more` if
     /// it were more than sixteen.
     pub masked: Option<Json<'a>>,
     /// What an authorization layer decided; absent if none came to that.
@@ -138,6 +140,7 @@ impl<'a> Metadata<'a> {
             decision.write_json(fields.value(key!("decision")));
         }
         fields.json_if(key!("arguments"), self.arguments);
+        fields.json_if(key!("response"), self.response);
         fields.json_if(key!("masked"), self.masked);
         if let Some(missing) = self.missing {
             fields.number(key!("missing_refused"), missing.refused);

@@ -26,7 +26,7 @@ use http::StatusCode;
 pub use classes::Classes;
 pub use decision::Decision;
 pub use event_id::EventId;
-pub(crate) use event_type::is_event_type;
+pub(crate) use event_type::{event_type, is_event_type};
 pub use findings::{FindingRef, Findings};
 pub use json::Json;
 pub use metadata::Metadata;
@@ -39,9 +39,8 @@ pub use severity::Severity;
 pub use text::Text;
 
 use crate::{Answer, answer::ResultType, gaps::Missing};
-use event_type::event_type;
 use fields::{Fields, key};
-use metadata::named;
+pub(crate) use metadata::named;
 
 /// The version of the record's form. It grows when a member changes its meaning or goes.
 ///
@@ -53,10 +52,10 @@ pub const JSON_SCHEMA: &str = include_str!("../../schema/record.json");
 
 /// What a record takes as JSON at most, in bytes, whatever strangers send.
 ///
-/// Of it [`MAX_DETAIL_BYTES`] are the arguments', and 4 KiB the list of what was masked.
-pub const MAX_RECORD_BYTES: usize = 28 * 1024;
+/// Of it twice [`MAX_DETAIL_BYTES`] are the arguments' and the answer's, and 4 KiB the list of what was masked.
+pub const MAX_RECORD_BYTES: usize = 36 * 1024;
 
-/// What the arguments of a call take at most in a record, in bytes.
+/// What the arguments of a call take at most in a record, in bytes; and what its answer does.
 pub const MAX_DETAIL_BYTES: usize = 8 * 1024;
 
 /// What a stranger may have sent is cut to these many bytes of JSON.

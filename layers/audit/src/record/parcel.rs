@@ -309,7 +309,7 @@ impl Parcel {
 const NOTHING: Text<'static> = Text::new("", 0);
 
 /// The texts of a record, in the order in which they are carried.
-fn texts<'a>(record: &Record<'a>) -> [Option<Text<'a>>; 20] {
+fn texts<'a>(record: &Record<'a>) -> [Option<Text<'a>>; 21] {
     let metadata = &record.metadata;
     [
         record.user_id,
@@ -331,6 +331,7 @@ fn texts<'a>(record: &Record<'a>) -> [Option<Text<'a>>; 20] {
         metadata.detail,
         metadata.decision.map(|decision| decision.policy),
         metadata.arguments.map(as_text),
+        metadata.response.map(as_text),
         metadata.masked.map(as_text),
     ]
 }
@@ -381,6 +382,7 @@ impl<'p> Unpacking<'p> {
             detail,
             policy,
             arguments,
+            response,
             masked,
         ] = array::from_fn(|place| {
             let is_there = packed.texts >> place & 1 == 1;
@@ -441,6 +443,7 @@ impl<'p> Unpacking<'p> {
                 http_path,
                 decision,
                 arguments: arguments.map(|text: Text<'_>| Json::new(text.raw())),
+                response: response.map(|text: Text<'_>| Json::new(text.raw())),
                 masked: masked.map(|text: Text<'_>| Json::new(text.raw())),
                 result_type: packed.result_type,
                 intent: packed.intent,

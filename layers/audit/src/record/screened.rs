@@ -103,19 +103,26 @@ fn beginning(text: &str, most: usize) -> &str {
     text.get(..end).unwrap_or(text)
 }
 
-/// The list of what was masked in a record: of its own texts, and below `arguments`. `None` if nothing was.
-pub(crate) fn list(screened: Option<&Screened>, arguments: &Masked) -> Option<String> {
+/// The list of what was masked in a record: of its own texts, and below its members. `None` if nothing was.
+pub(crate) fn list(
+    screened: Option<&Screened>,
+    below: &[(&'static str, Option<&Masked>)],
+) -> Option<String> {
     let own = screened.map_or(&[][..], |screened| &screened.masked);
-    if own.is_empty() && arguments.is_empty() {
-        return None;
-    }
-    let own = own.iter().map(|(path, kind)| ("", &**path, *kind));
-    let arguments_masked = arguments
+    let below = below
         .iter()
-        .map(|mask| ("arguments", &*mask.path, mask.kind));
-    let all = own.len() + arguments_masked.len();
+        .filter_map(|(name, masked)| Some((*name, (*masked)?)));
+    let more: usize = below.clone().map(|(_, masked)| masked.more()).sum();
+    let below = below.flat_map(|(name, masked)| {
+        masked
+            .iter()
+            .map(move |mask| (name, &*mask.path, mask.kind))
+    });
+    let own = own.iter().map(|(path, kind)| ("", &**path, *kind));
+    let mut all = own.chain(below).peekable();
+    all.peek()?;
     let (mut list, mut named) = (String::from("["), 0);
-    for (above, path, kind) in own.chain(arguments_masked).take(Masked::MOST) {
+    for (above, path, kind) in all.by_ref().take(Masked::MOST) {
         if named > 0 {
             list.push(',');
         }
@@ -132,7 +139,7 @@ pub(crate) fn list(screened: Option<&Screened>, arguments: &Masked) -> Option<St
         }
         named += 1;
     }
-    let more = all - named + arguments.more();
+    let more = more + all.count();
     if more > 0 {
         list.push_str(&format!(",{{\"more\":{more}}}"));
     }

@@ -103,6 +103,95 @@ async fn a_rule_is_for_its_tools_and_a_record_is_within_its_bound_whatever_the_a
     }
 }
 
+async fn with_answer(media: &'static str, frames: Vec<&'static str>, level: Level) -> Value {
+    let records = Records::new();
+    let layer = AuditLayer::new(records.clone()).levels(Levels::new(level));
+    let inner = service_fn(move |_: Request<RequestBody<Body>>| {
+        let body = Frames(frames.clone().into());
+        let answer = http::Response::builder()
+            .header("content-type", media)
+            .body(body);
+        async { Ok::<_, Infallible>(answer.unwrap()) }
+    });
+    let service = layer.layer(CallLayer::new().layer(inner));
+    let request = as_ann(call_with(&json!({ "to": "bob@example.com" })));
+    let answer = service.oneshot(request).await.unwrap();
+    http_body_util::BodyExt::collect(answer.into_body())
+        .await
+        .unwrap();
+    only(&records)
+}
+
+/// A body of these frames.
+struct Frames(std::collections::VecDeque<&'static str>);
+
+impl http_body::Body for Frames {
+    type Data = bytes::Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<bytes::Bytes>, Infallible>>> {
+        let frame = self.0.pop_front();
+        let frame =
+            frame.map(|frame| http_body::Frame::data(bytes::Bytes::from_static(frame.as_bytes())));
+        std::task::Poll::Ready(frame.map(Ok))
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_shown_redacted_where_its_level_says_so_and_nowhere_else() {
+    let frames = vec![
+        r#"{"jsonrpc":"2.0","id":7,"result":{"text":"to ann@exam"#,
+        r#"ple.com","token":"t-1"}}"#,
+    ];
+    let record = with_answer("application/json", frames.clone(), Level::Answer).await;
+    let expected = json!({ "jsonrpc": "2.0", "id": 7, "result": { "text": "to a***n@example.com", "token": "***(field)" } });
+    assert_eq!(record["metadata"]["response"], expected);
+    assert_eq!(
+        record["metadata"]["arguments"],
+        json!({ "to": "b***b@example.com" })
+    );
+    let masked = record["metadata"]["masked"].to_string();
+    assert!(masked.contains("response/result/token"), "{masked}");
+    for (media, level) in [
+        ("application/json", Level::Arguments),
+        ("text/html", Level::Answer),
+    ] {
+        let record = with_answer(media, frames.clone(), level).await;
+        assert_eq!(record["metadata"].get("response"), None, "{media}");
+    }
+}
+
+#[tokio::test]
+async fn of_an_event_stream_the_messages_are_shown_and_of_a_long_answer_its_beginning() {
+    let frames = vec![
+        "data: {\"method\":\"notifications/progress\"}\n\n: ping\n\nda",
+        "ta: {\"id\":7,\"result\":{\"to\":\"ann@example.com\"}}\n\ndata: cut",
+    ];
+    let record = with_answer("text/event-stream", frames, Level::Answer).await;
+    let expected = json!([{ "method": "notifications/progress" }, { "id": 7, "result": { "to": "a***n@example.com" } }]);
+    assert_eq!(record["metadata"]["response"], expected);
+
+    let long: &str = Box::leak(
+        format!(
+            r#"{{"id":7,"result":["{}"]}}"#,
+            "ann@example.com ".repeat(4000)
+        )
+        .into(),
+    );
+    let (first, rest) = long.split_at(10_000);
+    let record = with_answer("application/json", vec![first, rest], Level::Answer).await;
+    let line = record.to_string();
+    assert!(
+        line.len() < MAX_RECORD_BYTES && !line.contains("ann@"),
+        "{}",
+        line.len()
+    );
+    assert_eq!(record["metadata"]["response"]["id"], 7);
+}
+
 #[tokio::test]
 async fn a_pseudonym_finds_a_users_records_without_showing_who_it_is() {
     let names = Pseudonyms::new(1, &Secret::from(vec![7; 32])).unwrap();
