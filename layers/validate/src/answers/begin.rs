@@ -20,16 +20,21 @@ pub(crate) enum Begun<B> {
 
 /// Looks at an answer's head.
 pub(crate) fn begin<B: Body<Data = Bytes>>(mut response: Response<B>, lens: Box<Lens>) -> Begun<B> {
-    // No client reads it as a result.
-    if !response.status().is_success() || response.body().is_end_stream() {
+    let lens = match response.status().is_success() {
+        _ if response.body().is_end_stream() => None,
+        true => Some(lens),
+        false => lens.of_failure(),
+    };
+    let Some(lens) = lens else {
         return Begun::Answer(response.map(CheckBody::untouched));
-    }
+    };
     if !lens.holds() {
         let look = Look::new(lens, response.headers());
         return Begun::Answer(response.map(|body| CheckBody::looked_at(body, look)));
     }
     let why = match Media::of(response.headers()) {
         _ if !Media::is_plain(response.headers()) => ENCODED,
+        _ if lens.is_failure() => return Begun::Whole(Box::pin(Whole::new(response, lens))),
         Media::Json => return Begun::Whole(Box::pin(Whole::new(response, lens))),
         Media::EventStream => {
             Media::forget_body(response.headers_mut());

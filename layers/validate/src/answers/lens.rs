@@ -49,8 +49,26 @@ pub(crate) struct Lens {
     output: Option<Output>,
     #[cfg(feature = "screening")]
     screen: Option<crate::screen::Screen>,
+    /// Whether the answer is a failure of HTTP, which is no message.
+    is_failure: bool,
     context: SecurityContext,
+    told: Told,
 }
+
+/// Why an answer does not fit, for the operator.
+type Unfit = Cow<'static, str>;
+
+/// What the record has of this answer: each thing once, so that a server that answers again and again pushes nothing out of it.
+#[derive(Debug, Default)]
+struct Told {
+    fits: bool,
+    unfit: Vec<String>,
+    #[cfg(feature = "screening")]
+    screened: crate::screen::Found,
+}
+
+/// Most notes on what does not fit.
+const UNFIT: usize = 8;
 
 /// What answers are read within, besides their length.
 const ANSWER_LIMITS: ArgumentLimits = ArgumentLimits {
@@ -73,7 +91,9 @@ impl Lens {
             output: Some(output),
             #[cfg(feature = "screening")]
             screen: None,
+            is_failure: false,
             context: context.clone(),
+            told: Told::default(),
         })
     }
 
@@ -90,7 +110,9 @@ impl Lens {
             how: how.unwrap_or(Answers::report()),
             output,
             screen: (!screen.is_blind()).then_some(screen),
+            is_failure: false,
             context: context.clone(),
+            told: Told::default(),
         })
     }
 
@@ -103,6 +125,24 @@ impl Lens {
         self.how.refuses && self.output.is_some()
     }
 
+    /// Turns to a failure of HTTP: no client reads that as a result, but what it must not have in it is looked for all the same.
+    /// `None` if nothing is.
+    pub(super) fn of_failure(mut self: Box<Self>) -> Option<Box<Self>> {
+        #[cfg(feature = "screening")]
+        if self.screen.is_some() {
+            self.output = None;
+            self.is_failure = true;
+            return Some(self);
+        }
+        self.is_failure = true;
+        None
+    }
+
+    /// Whether the answer is a failure of HTTP, which may be text of any kind.
+    pub(super) fn is_failure(&self) -> bool {
+        self.is_failure
+    }
+
     /// Most bytes of one answer.
     pub(super) fn most(&self) -> usize {
         self.how.bytes
@@ -112,36 +152,44 @@ impl Lens {
         &self.context
     }
 
-    /// Judges a message of the server's.
-    pub(super) fn judge(&self, text: &[u8]) -> Result<(), Cow<'static, str>> {
+    /// Judges a message of the server's, or what it says of its failure.
+    pub(super) fn judge(&mut self, text: &[u8]) -> Result<(), Cow<'static, str>> {
+        if self.is_failure {
+            return self.screened(&String::from_utf8_lossy(text));
+        }
         // The parser does not look into the strings that it skips.
         let text = std::str::from_utf8(text).map_err(|_| "is not UTF-8")?;
-        let call = self.context.call().ok_or("is to no request")?;
-        let request = call.id().ok_or("is to no request")?;
-        let message = message::read(text, request).map_err(|Fault(why)| why)?;
-        if let Some(output) = &self.output
-            && let Message::Result(result) = message
-        {
-            let schema = output.schema().ok_or("is judged by nothing")?;
-            match fits(&result, schema, call) {
-                Ok(()) => self.context.record(|| {
-                    Finding::new("validate", Verdict::Allowed, "answer_fits", output.shown())
-                }),
-                Err(why) if self.how.refuses => return Err(why),
-                // Something else may be withheld.
-                Err(why) => self.note(&why),
-            }
+        match self.judge_result(text)? {
+            Some(Err(why)) if self.how.refuses => return Err(why),
+            // Something else may be withheld.
+            Some(Err(why)) => self.note(&why),
+            Some(Ok(())) => self.fits(),
+            None => {}
         }
         self.screened(text)
     }
 
+    /// What becomes of a result, if the message is one and something says what it may be.
+    fn judge_result(&self, text: &str) -> Result<Option<Result<(), Unfit>>, Unfit> {
+        let call = self.context.call().ok_or("is to no request")?;
+        let request = call.id().ok_or("is to no request")?;
+        let message = message::read(text, request).map_err(|Fault(why)| why)?;
+        let (Some(output), Message::Result(result)) = (&self.output, message) else {
+            return Ok(None);
+        };
+        let schema = output.schema().ok_or("is judged by nothing")?;
+        Ok(Some(fits(&result, schema, call)))
+    }
+
     /// Looks for what an answer must not have in it.
-    fn screened(&self, text: &str) -> Result<(), Cow<'static, str>> {
+    fn screened(&mut self, text: &str) -> Result<(), Cow<'static, str>> {
         #[cfg(feature = "screening")]
         if let Some(screen) = self.screen {
             let (reported, refused) = screen.look(text);
-            if !reported.is_empty() {
-                let reason = reason(&format!("looks like {reported}"));
+            let new = reported.without(self.told.screened);
+            if !new.is_empty() {
+                self.told.screened = self.told.screened.or(new);
+                let reason = reason(&format!("looks like {new}"));
                 note!("validate", &self.context, "screened", reason);
             }
             if !refused.is_empty() {
@@ -152,9 +200,22 @@ impl Lens {
         Ok(())
     }
 
+    fn fits(&mut self) {
+        if std::mem::replace(&mut self.told.fits, true) {
+            return;
+        }
+        let shown = self.output.as_ref().map(Output::shown).unwrap_or_default();
+        let finding = || Finding::new("validate", Verdict::Allowed, "answer_fits", shown);
+        self.context.record(finding);
+    }
+
     /// Tells the operator what is wrong, and nobody else.
-    pub(super) fn note(&self, why: &str) {
-        note!("validate", &self.context, "answer_unfit", reason(why));
+    pub(super) fn note(&mut self, why: &str) {
+        let unfit = &mut self.told.unfit;
+        if unfit.len() < UNFIT && !unfit.iter().any(|told| told == why) {
+            unfit.push(why.to_owned());
+            note!("validate", &self.context, "answer_unfit", reason(why));
+        }
     }
 
     /// What the caller is told instead.

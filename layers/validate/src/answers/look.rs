@@ -16,7 +16,7 @@ pub(crate) struct Look {
 
 #[derive(Debug)]
 enum SoFar {
-    Json(Gathered),
+    Whole(Gathered),
     Events(EventReader),
     /// It is none that can be read, or no more of it matters.
     Blind,
@@ -28,10 +28,12 @@ pub(super) const NO_MEDIA: &str = "is neither JSON nor an event stream";
 pub(super) const BROKE_OFF: &str = "broke off";
 
 impl Look {
-    pub(crate) fn new(lens: Box<Lens>, headers: &HeaderMap) -> Self {
+    pub(crate) fn new(mut lens: Box<Lens>, headers: &HeaderMap) -> Self {
         let so_far = match Media::of(headers) {
             _ if !Media::is_plain(headers) => Err(ENCODED),
-            Media::Json => Ok(SoFar::Json(Gathered::new())),
+            // Looked through as one text.
+            _ if lens.is_failure() => Ok(SoFar::Whole(Gathered::new())),
+            Media::Json => Ok(SoFar::Whole(Gathered::new())),
             Media::EventStream => Ok(SoFar::Events(EventReader::new(lens.most()))),
             _ => Err(NO_MEDIA),
         };
@@ -45,7 +47,7 @@ impl Look {
     pub(crate) fn see(&mut self, data: &Bytes) {
         match &mut self.so_far {
             SoFar::Blind => {}
-            SoFar::Json(gathered) => {
+            SoFar::Whole(gathered) => {
                 if gathered.len() + data.len() > self.lens.most() {
                     self.lens.note(TOO_LARGE);
                     self.so_far = SoFar::Blind;
@@ -77,7 +79,7 @@ impl Look {
 
     /// The body is over.
     pub(crate) fn end(&mut self) {
-        if let SoFar::Json(gathered) = &mut self.so_far
+        if let SoFar::Whole(gathered) = &mut self.so_far
             && let Err(why) = self.lens.judge(&gathered.take())
         {
             self.lens.note(&why);

@@ -1,6 +1,6 @@
 //! What a JSON-RPC message of the server says, as far as it matters.
 
-use bartizan_core::call::{Broken, Tokens};
+use bartizan_core::call::{Broken, Tokens, is_alike};
 use serde_json::Value;
 
 /// Why an answer is not what it may be, for the operator.
@@ -39,17 +39,9 @@ pub(super) struct ToolResult<'t> {
 
 /// Reads a message that may answer the request with this id, as JSON text.
 pub(super) fn read<'t>(text: &'t str, request: &str) -> Result<Message<'t>, Fault> {
-    let mut json = Tokens::of(text);
     let mut has = [None; 5];
-    members(
-        text,
-        &mut json,
-        &["result", "error", "method", "id", "jsonrpc"],
-        &mut has,
-    )?;
-    if json.peek().is_some() {
-        return Err(NOT_JSON);
-    }
+    let known = ["result", "error", "method", "id", "jsonrpc"];
+    members(text, &known, &mut has)?;
     let [result, error, method, id, _] = has;
     match (result, error, method) {
         (None, None, Some(_)) => return Ok(Message::Own),
@@ -64,7 +56,7 @@ pub(super) fn read<'t>(text: &'t str, request: &str) -> Result<Message<'t>, Faul
     };
     let mut has = [None; 4];
     let known = ["structuredContent", "isError", "resultType", "task"];
-    members(result, &mut Tokens::of(result), &known, &mut has)?;
+    members(result, &known, &mut has)?;
     let [structured, is_error, kind, task] = has;
     Ok(Message::Result(ToolResult {
         structured,
@@ -77,89 +69,42 @@ pub(super) fn read<'t>(text: &'t str, request: &str) -> Result<Message<'t>, Faul
 /// Whether an object has a member of this name.
 pub(super) fn has_member(object: &str, name: &str) -> bool {
     let mut has = [None];
-    let walked = members(object, &mut Tokens::of(object), &[name], &mut has);
+    let walked = members(object, &[name], &mut has);
     walked.is_ok() && has != [None]
 }
 
-/// Finds the members of the object that comes next, as JSON text.
+/// Finds the members of an object, as JSON text.
 ///
 /// One that is repeated, and one that differs from a known one only in case, is a fault: a client might read it otherwise.
-fn members<'t>(
-    text: &'t str,
-    json: &mut Tokens<'_>,
-    known: &[&str],
-    has: &mut [Option<&'t str>],
-) -> Result<(), Fault> {
-    enter(json)?;
-    if leaves(json, b'}') {
-        return Ok(());
+fn members<'t>(text: &'t str, known: &[&str], has: &mut [Option<&'t str>]) -> Result<(), Fault> {
+    let mut json = Tokens::of(text);
+    if json.peek().is_some_and(|first| first != b'{') {
+        return Err(Fault("has something else where an object should be"));
     }
-    loop {
-        if json.peek() != Some(b'"') {
-            return Err(NOT_JSON);
-        }
-        let place = json.string(|name| place(name, known))??;
-        if !leaves(json, b':') {
-            return Err(NOT_JSON);
-        }
-        json.peek();
-        let start = json.position();
-        json.skip()?;
-        if let Some(slot) = place.and_then(|place| has.get_mut(place)) {
-            let value = text.get(start..json.position());
-            if std::mem::replace(slot, value).is_some() {
-                return Err(Fault("has a member twice"));
+    json.object(
+        |name| place(name, known),
+        |json, place| {
+            let slot = place?.and_then(|place| has.get_mut(place));
+            let value = json.value()?;
+            match slot.and_then(|slot| slot.replace(value)) {
+                Some(_) => Err(Fault("has a member twice")),
+                None => Ok(()),
             }
-        }
-        if leaves(json, b'}') {
-            return Ok(());
-        }
-        if !leaves(json, b',') {
-            return Err(NOT_JSON);
-        }
-    }
-}
-
-fn enter(json: &mut Tokens<'_>) -> Result<(), Fault> {
-    match json.peek() {
-        Some(b'{') => {
-            json.punctuation();
-            Ok(())
-        }
-        Some(_) => Err(Fault("has something else where an object should be")),
-        None => Err(NOT_JSON),
-    }
-}
-
-fn leaves(json: &mut Tokens<'_>, end: u8) -> bool {
-    let is_it = json.peek() == Some(end);
-    if is_it {
-        json.punctuation();
-    }
-    is_it
+        },
+    )?;
+    Ok(json.end()?)
 }
 
 fn place(name: &str, known: &[&str]) -> Result<Option<usize>, Fault> {
     if let Some(place) = known.iter().position(|known| name == *known) {
         return Ok(Some(place));
     }
-    match known.iter().any(|known| is_like(name, known)) {
+    match known.iter().any(|known| is_alike(name, known)) {
         true => Err(Fault(
             "has a member that differs from a known one only in case",
         )),
         false => Ok(None),
     }
-}
-
-/// Whether a parser that ignores case would take the name for the known one, which is ASCII.
-fn is_like(name: &str, known: &str) -> bool {
-    if name.is_ascii() {
-        return name.eq_ignore_ascii_case(known);
-    }
-    let folded = name.chars().flat_map(char::to_uppercase);
-    let folded = folded.flat_map(char::to_lowercase);
-    // Few fold to ASCII, and none to more characters than a name has bytes.
-    name.len() <= 4 * known.len() && folded.eq(known.chars().map(|c| c.to_ascii_lowercase()))
 }
 
 /// Whether two ids are one, which may be written in two ways.

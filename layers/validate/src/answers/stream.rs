@@ -43,7 +43,7 @@ impl Stream {
         true
     }
 
-    fn pass(&self, piece: Piece) -> Result<Bytes, Cow<'static, str>> {
+    fn pass(&mut self, piece: Piece) -> Result<Bytes, Cow<'static, str>> {
         match piece {
             Piece::Event(event) => {
                 let data = event.data().unwrap_or_default();

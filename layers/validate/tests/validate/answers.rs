@@ -50,7 +50,8 @@ fn vectors() -> Vec<Vector> {
     serde_json::from_str(include_str!("../../../../tests/vectors/answers.json")).unwrap()
 }
 
-const SCHEMA: &str = r#"{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"]}"#;
+const SCHEMA: &str = r#"{"type":"object","properties":{"n":{"type":"integer"},
+    "w1":{"type":"integer"},"w2":{"type":"integer"},"w3":{"type":"integer"}},"required":["n"]}"#;
 
 fn layer(answers: Answers) -> ValidateLayer {
     ValidateLayer::new()
@@ -517,4 +518,54 @@ async fn a_call_that_has_no_answer_has_none_to_be_judged() {
     assert_eq!(answer.status(), 202);
     let got = send(Answers::refuse(), &vectors()[0], whole("")).await;
     assert!(is_refusal(&got.body), "an empty answer is no result");
+}
+
+/// Events with these results, as one answer.
+fn stream(results: impl Iterator<Item = Value>) -> Vector {
+    let event = |result: Value| {
+        let message = json!({"jsonrpc": "2.0", "id": "seven", "result": result});
+        format!("data: {message}\n\n")
+    };
+    Vector {
+        name: "many".to_owned(),
+        ids: Vec::new(),
+        modern: false,
+        task: false,
+        media: "text/event-stream".to_owned(),
+        encoding: None,
+        status: 200,
+        body: results.map(event).collect(),
+        unfit: None,
+        passes: None,
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_answers_again_and_again_pushes_nothing_out_of_the_record() {
+    let fit = std::iter::repeat_n(json!({"structuredContent": {"n": 1}}), 200);
+    let unfit = json!({"structuredContent": {"n": "s3cret"}});
+    let vector = stream(fit.chain([unfit.clone()]));
+    for (answers, kind) in [
+        (Answers::refuse(), "answer_refused"),
+        (Answers::report(), "answer_unfit"),
+    ] {
+        let got = send(answers, &vector, whole(&vector.body)).await;
+        assert_eq!(told(&got).last().map(|(_, told, _)| *told), Some(kind));
+        assert!(got.findings.len() <= 8, "{}", got.findings.len());
+    }
+    // Nor does it fill the record with one thing, or with many.
+    let number = |is_one| if is_one { json!(1) } else { json!("s3cret") };
+    let other = |place: u32| {
+        let bit = |bit: u32| number(place >> bit & 1 == 0);
+        json!({"structuredContent": {"n": bit(0), "w1": bit(1), "w2": bit(2), "w3": bit(3)}})
+    };
+    for vector in [
+        stream(std::iter::repeat_n(unfit, 200)),
+        stream((0..200).map(other)),
+    ] {
+        let got = send(Answers::report(), &vector, whole(&vector.body)).await;
+        assert_eq!(got.body, vector.body);
+        let noted = told(&got).len();
+        assert!((1..=9).contains(&noted), "{noted}");
+    }
 }

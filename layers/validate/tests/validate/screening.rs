@@ -256,6 +256,55 @@ async fn an_answer_with_a_secret_is_withheld_or_noted() {
 }
 
 #[tokio::test]
+async fn what_a_server_says_of_its_failure_is_looked_through_too() {
+    let secret = attacks()
+        .into_iter()
+        .find(|(detector, _)| *detector == Detector::Secret);
+    let (_, secret) = secret.unwrap();
+    let error = json!({"jsonrpc": "2.0", "id": null, "error": {"code": -32603, "message": secret}});
+    for (media, body) in [
+        ("text/plain", format!("at line 7: {secret}")),
+        ("application/json", error.to_string()),
+        ("text/event-stream", format!("data: {error}\n\n")),
+    ] {
+        for (then, text) in [
+            (OnFind::Refuse, &body),
+            (OnFind::Report, &body),
+            (OnFind::Refuse, &"no such thing".to_owned()),
+        ] {
+            let layer = layer(Screening::new().answers(Detector::Secret, then));
+            let (status, sent) = (http::StatusCode::BAD_GATEWAY, text.clone());
+            let inner = tower::service_fn(move |_: http::Request<_>| {
+                let sent = http_body_util::Full::<bytes::Bytes>::from(sent.clone());
+                let answer = Response::builder()
+                    .status(status)
+                    .header("content-type", media);
+                async move { Ok::<_, std::convert::Infallible>(answer.body(sent).unwrap()) }
+            });
+            let mut request = call_tool(Revision::V2025_11_25, "note", json!({})).build();
+            let context = bartizan_core::SecurityContext::of(&mut request);
+            context.open_trail();
+            let answer = layer.layer(inner).oneshot(request).await.unwrap();
+            let kind = answer.extensions().get().map(bartizan_core::Denial::kind);
+            let is_withheld = *text == body && then == OnFind::Refuse;
+            assert_eq!(
+                kind,
+                is_withheld.then_some(DenialKind::AnswerRefused),
+                "{media}"
+            );
+            assert_eq!(answer.status() == status, !is_withheld, "{media}");
+            let got = answer.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(got == text.as_bytes(), !is_withheld, "{media}");
+            let findings = context.trail().unwrap().findings();
+            let is_told = findings
+                .iter()
+                .any(|one| one.reason == "the tool's answer looks like secret");
+            assert_eq!(is_told, *text == body, "{media}: {findings:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn one_that_is_only_noted_holds_up_no_answer_that_does_not_fit() {
     let layer = layer(Screening::new().answers(Detector::Secret, OnFind::Refuse))
         .answers(Answers::report())
