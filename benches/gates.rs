@@ -55,15 +55,15 @@ struct Case {
 const CASES: &[Case] = &[
     Case {
         name: "parity_hot",
-        stack: |setup| inner::router().layer(ours::parity(setup)),
+        stack: |setup| inner::served(inner::router().layer(ours::parity(setup))),
     },
     Case {
         name: "full_hot",
-        stack: |setup| inner::router().layer(ours::full(setup)),
+        stack: |setup| inner::served(inner::router().layer(ours::full(setup))),
     },
     Case {
         name: "token_warm",
-        stack: |setup| inner::router().layer(ours::jwt(setup)),
+        stack: |setup| inner::served(inner::router().layer(ours::jwt(setup))),
     },
 ];
 

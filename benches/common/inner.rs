@@ -17,6 +17,12 @@ pub fn router() -> Router {
     Router::new().route("/mcp", post(reply))
 }
 
+/// A router as `axum::serve` has it for each connection: its layers are around the handlers already, which
+/// is otherwise done for each request.
+pub fn served(router: Router) -> Router {
+    router.with_state(())
+}
+
 async fn reply() -> Response<Body> {
     answer()
 }

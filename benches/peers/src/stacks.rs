@@ -9,7 +9,7 @@ use tower_http::{
 
 use crate::{
     common::{
-        inner::Inner,
+        inner::{Inner, served},
         ours::{self, Setup},
     },
     peer, peer_full,
@@ -35,30 +35,30 @@ impl Who {
 
     /// The same work on both sides.
     pub fn parity(self, setup: &Setup, router: Router) -> Router {
-        match self {
+        served(match self {
             Self::Peer => router.layer((trace(), peer::parity(setup))),
             Self::Ours => router.layer((trace(), ours::parity(setup))),
-        }
+        })
     }
 
     /// The same, without tower-http's tracing on either side.
     pub fn parity_untraced(self, setup: &Setup, router: Router) -> Router {
-        match self {
+        served(match self {
             Self::Peer => router.layer(peer::parity(setup)),
             Self::Ours => router.layer(ours::parity(setup)),
-        }
+        })
     }
 
     /// All that ours does; on the peers' side with permissions and the audit line.
     pub fn full(self, setup: &Setup, router: Router) -> Router {
-        match self {
+        served(match self {
             Self::Peer => router.layer((
                 trace(),
                 peer::parity(setup),
                 from_fn_with_state(peer_full::policy(), peer_full::authorize),
             )),
             Self::Ours => router.layer((trace(), ours::full(setup))),
-        }
+        })
     }
 }
 
