@@ -2,7 +2,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bartizan_core::{
@@ -115,10 +115,12 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut response = ready!(this.inner.poll(cx))?;
-        if let Some(mark) = this.mark.take() {
+        let mut polled = this.inner.poll(cx);
+        if let Poll::Ready(Ok(response)) = &mut polled
+            && let Some(mark) = this.mark.take()
+        {
             mark.policy.mark(response.headers_mut(), mark.origin);
         }
-        Poll::Ready(Ok(response))
+        polled
     }
 }

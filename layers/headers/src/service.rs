@@ -46,13 +46,15 @@ where
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
         let authorized = request.headers().contains_key(AUTHORIZATION);
         let context = SecurityContext::of(&mut request);
-        let state = match panics::caught(|| self.inner.call(request)) {
-            Ok(inner) => State::Forward { inner },
-            Err(payload) => {
-                panics::report(payload, &context);
-                State::Panicked
+        let mut state = State::Panicked;
+        let called = || {
+            state = State::Forward {
+                inner: self.inner.call(request),
             }
         };
+        if let Err(payload) = panics::caught(called) {
+            panics::report(payload, &context);
+        }
         ResponseFuture {
             state,
             exchange: Exchange {
@@ -94,7 +96,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let exchange = &*this.exchange;
-        let result = match this.state.as_mut().project() {
+        let mut result = match this.state.as_mut().project() {
             StateProj::Forward { inner } => {
                 // Scrubbing drops the inner body, whose destructor is foreign code too.
                 let polled = || {
@@ -119,7 +121,10 @@ where
         if let Err(payload) = panics::caught(|| this.state.set(State::Answered)) {
             panics::report(payload, &exchange.context);
         }
-        Poll::Ready(result.map(|response| exchange.finished(response)))
+        if let Ok(response) = &mut result {
+            exchange.finish(response);
+        }
+        Poll::Ready(result)
     }
 }
 
@@ -152,7 +157,7 @@ impl Exchange {
         response
     }
 
-    fn finished<B>(&self, mut response: Response<ResponseBody<B>>) -> Response<ResponseBody<B>> {
+    fn finish<B>(&self, response: &mut Response<ResponseBody<B>>) {
         if self
             .rules
             .apply(response.headers_mut(), self.asked())
@@ -162,14 +167,13 @@ impl Exchange {
                 DenialKind::Internal,
                 "the inner answer has too many headers",
             );
-            let full = mem::replace(&mut response, refuse!("headers", &self.context, denial));
+            let full = mem::replace(response, refuse!("headers", &self.context, denial));
             if let Err(payload) = panics::caught(|| drop(full)) {
                 panics::report(payload, &self.context);
             }
             // A refusal's few headers always fit.
             let _ = self.rules.apply(response.headers_mut(), self.asked());
         }
-        response
     }
 
     fn asked(&self) -> Asked {

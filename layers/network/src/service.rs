@@ -44,14 +44,25 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
-        let context = SecurityContext::of(&mut request);
-        match self.settings.judge(&context, &request) {
+        // Where an outer layer made the context it is stamped where it lies.
+        let judged = match SecurityContext::find(request.extensions()) {
+            Some(context) => self.settings.judge(context, &request),
+            None => {
+                let context = SecurityContext::of(&mut request);
+                self.settings.judge(&context, &request)
+            }
+        };
+        match judged {
             Ok(origin) => {
-                self.settings.settle(&context, &mut request, origin);
-                admit!("network", &context, "host_allowed");
+                self.settings.settle(&mut request, origin);
+                let context = SecurityContext::find(request.extensions());
+                admit!("network", context, "host_allowed");
                 GuardFuture::forward(self.inner.call(request))
             }
-            Err(denial) => GuardFuture::refuse(refuse!("network", &context, denial)),
+            Err(denial) => {
+                let context = SecurityContext::of(&mut request);
+                GuardFuture::refuse(refuse!("network", &context, denial))
+            }
         }
     }
 }
@@ -69,7 +80,7 @@ impl Settings {
     }
 
     /// Leaves the certificate that is the client's, and no other, in the request's extensions.
-    fn settle<B>(&self, context: &SecurityContext, request: &mut Request<B>, origin: Origin) {
+    fn settle<B>(&self, request: &mut Request<B>, origin: Origin) {
         if matches!(origin, Origin::Proxied | Origin::Doubtful) {
             // That of the connection is the proxy's own.
             request.extensions_mut().remove::<ClientCertificate>();
@@ -77,6 +88,7 @@ impl Settings {
         if !self.client_cert {
             return;
         }
+        let context = SecurityContext::of(request);
         // Where the client's own hop was not TLS nobody has proved to hold anything.
         let is_tls = context.transport() == Some(Transport::Tls);
         let given = certificate::read(request.headers());
@@ -93,7 +105,7 @@ impl Settings {
             (Some(Err(problem)), Origin::Proxied) => problem,
             (Some(_), _) => "a client certificate came by no way that is trusted",
         };
-        note(context, "client_cert_ignored", || ignored.to_owned());
+        note(&context, "client_cert_ignored", || ignored.to_owned());
     }
 
     fn stamp(

@@ -8,7 +8,7 @@ use tower_layer::Layer;
 
 use crate::{
     Approvals, Grants, Policy, PolicyHandle, Rbac, RbacConfigError, RbacRules, UnknownAnswer,
-    lists::ListRules, told::DecisionHeader,
+    lists::ListRules, service::Rules, told::DecisionHeader,
 };
 
 /// Lets a call pass if the policy permits it to the principal that an outer layer stamped.
@@ -37,20 +37,20 @@ impl RbacLayer {
                 hide_without_scopes: false,
                 most_bytes: 4 << 20,
             }),
-            rules: RbacRules {
+            rules: RbacRules(Arc::new(Rules {
                 policy,
                 limits: CallLimits::new(),
                 shadow: None,
                 told: None,
                 layer: NEXT.fetch_add(1, Ordering::Relaxed),
-                unknown: Arc::default(),
-            },
+                unknown: UnknownAnswer::default(),
+            })),
         }
     }
 
     /// The handle by which the layer's policy can be exchanged, and that of every service it makes.
     pub fn handle(&self) -> PolicyHandle {
-        self.rules.policy.clone()
+        self.rules.0.policy.clone()
     }
 
     /// Asks a second policy too, and obeys the first: where the two decide differently, a finding of kind
@@ -59,7 +59,7 @@ impl RbacLayer {
     ///
     /// A [`PolicyHandle`] can be swapped meanwhile. It is asked instead of what a configuration says.
     pub fn shadow(mut self, policy: impl Into<PolicyHandle>) -> Self {
-        self.rules.shadow = Some(policy.into());
+        Arc::make_mut(&mut self.rules.0).shadow = Some(policy.into());
         self
     }
 
@@ -75,8 +75,8 @@ impl RbacLayer {
     /// If it is no header name that begins with `x-`, or the policy declares no such role. A policy that
     /// is swapped in without the role tells nobody.
     pub fn decision_header(mut self, name: &str, role: &str) -> Result<Self, RbacConfigError> {
-        let told = DecisionHeader::new(name, role, &self.rules.policy.policy())?;
-        self.rules.told = Some(Arc::new(told));
+        let told = DecisionHeader::new(name, role, &self.rules.0.policy.policy())?;
+        Arc::make_mut(&mut self.rules.0).told = Some(Arc::new(told));
         Ok(self)
     }
 
@@ -89,7 +89,7 @@ impl RbacLayer {
     ///
     /// If the handle has other grants.
     pub fn grants(self, grants: Grants) -> Result<Self, RbacConfigError> {
-        self.rules.policy.exceptions().set_grants(&grants)?;
+        self.rules.0.policy.exceptions().set_grants(&grants)?;
         Ok(self)
     }
 
@@ -102,7 +102,7 @@ impl RbacLayer {
     ///
     /// If the handle has other approvals, or these belong to another handle.
     pub fn approvals(self, approvals: Approvals) -> Result<Self, RbacConfigError> {
-        let handle = &self.rules.policy;
+        let handle = &self.rules.0.policy;
         approvals.attach(handle)?;
         handle.exceptions().set_approvals(&approvals)?;
         Ok(self)
@@ -111,13 +111,13 @@ impl RbacLayer {
     /// What is answered in the place of an unknown name, where [rules hide](crate::Rule::hidden) what there is. By
     /// default [`UnknownAnswer::json`].
     pub fn unknown_as(mut self, answer: UnknownAnswer) -> Self {
-        self.rules.unknown = Arc::new(answer);
+        Arc::make_mut(&mut self.rules.0).unknown = answer;
         self
     }
 
     /// What a call may measure (IV-6, IV-7). By default [`CallLimits::new`].
     pub fn call_limits(mut self, limits: CallLimits) -> Self {
-        self.rules.limits = limits;
+        Arc::make_mut(&mut self.rules.0).limits = limits;
         self
     }
 
@@ -160,7 +160,7 @@ impl<S> Layer<S> for RbacLayer {
     type Service = Rbac<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        self.rules.policy.check_approvals();
+        self.rules.0.policy.check_approvals();
         Rbac::new(inner, self.rules.clone(), self.lists)
     }
 }

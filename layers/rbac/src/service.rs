@@ -79,28 +79,31 @@ where
     }
 }
 
-/// What [`Rbac`] judges by.
+/// What [`Rbac`] judges by. One `Arc`, since it is cloned for each request.
 #[derive(Debug, Clone)]
-pub struct RbacRules {
+pub struct RbacRules(pub(crate) Arc<Rules>);
+
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
     pub(crate) policy: PolicyHandle,
     pub(crate) limits: CallLimits,
     pub(crate) shadow: Option<PolicyHandle>,
     pub(crate) told: Option<Arc<DecisionHeader>>,
     /// Which layer's: an approval is good at one.
     pub(crate) layer: u64,
-    pub(crate) unknown: Arc<UnknownAnswer>,
+    pub(crate) unknown: UnknownAnswer,
 }
 
 impl JudgeCall for RbacRules {
     type Pass = Told;
 
     fn limits(&self) -> CallLimits {
-        self.limits
+        self.0.limits
     }
 
     /// Headers decide nothing: what they mirror was compared with the body, and no more (N-12).
     fn judge(&self, call: &Call, _: &HeaderMap, context: &SecurityContext) -> Result<Told, Denial> {
-        let mut in_force = self.policy.of_request(context)?;
+        let mut in_force = self.0.policy.of_request(context)?;
         let operation = Operation::from(call);
         if context
             .principal()
@@ -117,7 +120,7 @@ impl JudgeCall for RbacRules {
         if explained.engine == Some(Outcome::Failed) {
             note!("rbac", context, "engine_failed", explained.text.clone());
         }
-        let named = self.shadow.as_ref().map(PolicyHandle::policy);
+        let named = self.0.shadow.as_ref().map(PolicyHandle::policy);
         if let Some(shadow) = named.as_ref().or(in_force.shadow.as_ref()) {
             shadow::compare(shadow, &in_force, (asker, decision), &operation, context);
         }
@@ -136,7 +139,7 @@ impl JudgeCall for RbacRules {
                 in_force.stamp(context)?;
                 let denial = denial(&in_force, asker, explained, context, &operation);
                 return Err(match decision {
-                    Decision::Unknown => denial.disguised(self.unknown.to(call)),
+                    Decision::Unknown => denial.disguised(self.0.unknown.to(call)),
                     _ => denial,
                 });
             }
@@ -146,12 +149,12 @@ impl JudgeCall for RbacRules {
             explained.text += &in_force.explain_grants(asker, decision, &operation);
         }
         admit!("rbac", context, "permitted", explained.text);
-        let told = self.told.as_ref();
+        let told = self.0.told.as_ref();
         Ok(told.map_or_else(Told::default, |told| told.of(&in_force, context)))
     }
 
     fn refuse<B>(&self, context: &SecurityContext, denial: Denial) -> Response<ResponseBody<B>> {
-        let told = self.told.as_ref().filter(|_| is_of_policy(&denial));
+        let told = self.0.told.as_ref().filter(|_| is_of_policy(&denial));
         let mut response = refuse!("rbac", context, denial);
         if let Some((told, in_force)) = told.zip(InForce::stamped_on(context)) {
             told.of(in_force, context).amend(response.headers_mut());
@@ -175,7 +178,7 @@ impl RbacRules {
     ) -> Result<Approved, Denial> {
         let mut reason = in_force.policy.why_refused(Some(asker), operation, &[]);
         reason += &in_force.explain_grants(asker, Decision::ApprovalNeeded, operation);
-        Answer::of(self.layer, in_force, asker.principal, call, operation).approved(reason)
+        Answer::of(self.0.layer, in_force, asker.principal, call, operation).approved(reason)
     }
 }
 

@@ -3,7 +3,7 @@ use std::{
     mem,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bartizan_core::{Denial, GuardFuture, ResponseBody, SecurityContext, admit, note, refuse};
@@ -51,19 +51,27 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
-        let context = SecurityContext::of(&mut request);
-        match judge(&self.limits.0, request.headers(), &context) {
-            Ok(admitted) => {
-                admit!("address_limit", &context, "within_limits");
+        let shared = &self.limits.0;
+        // Where an outer layer made the context it is judged where it lies.
+        let judged = match SecurityContext::find(request.extensions()) {
+            Some(context) => judge(shared, request.headers(), context),
+            None => {
+                let context = SecurityContext::of(&mut request);
+                judge(shared, request.headers(), &context)
+            }
+        };
+        match judged {
+            Ok(admitted) => ResponseFuture {
+                inner: GuardFuture::forward(self.inner.call(request)),
+                admitted,
+            },
+            Err(denial) => {
+                let context = SecurityContext::of(&mut request);
                 ResponseFuture {
-                    inner: GuardFuture::forward(self.inner.call(request)),
-                    admitted,
+                    inner: GuardFuture::refuse(refuse!("address_limit", &context, denial)),
+                    admitted: Admitted::default(),
                 }
             }
-            Err(denial) => ResponseFuture {
-                inner: GuardFuture::refuse(refuse!("address_limit", &context, denial)),
-                admitted: Admitted::default(),
-            },
         }
     }
 }
@@ -71,10 +79,26 @@ where
 /// What is kept of a request that may pass.
 #[derive(Debug, Default)]
 struct Admitted {
-    watch: Option<Watch>,
+    // In a box: all futures outside of this one would be as large.
+    watch: Option<Box<Watch>>,
     /// Nanoseconds for which the next such request would be refused.
     wait: u64,
     permit: Option<Box<Permit>>,
+}
+
+impl Admitted {
+    fn complete<B>(self, response: &mut Response<ResponseBody<B>>) {
+        if let Some(watch) = self.watch {
+            watch.see(response);
+        }
+        if self.wait > 0 {
+            fields::prolong(response.headers_mut(), self.wait);
+        }
+        if let Some(permit) = self.permit {
+            let body = mem::take(response.body_mut());
+            *response.body_mut() = body.keeping(permit);
+        }
+    }
 }
 
 fn judge(
@@ -110,10 +134,11 @@ fn judge(
             rule.reason.clone()
         );
     }
+    admit!("address_limit", context, "within_limits");
     // What only is looked at is charged by the answer.
     let looked_at = asked.rates.iter().find(|ask| ask.cost == 0);
     Ok(Admitted {
-        watch: looked_at.map(|ask| Watch::new(shared, *ask, headers, context)),
+        watch: looked_at.map(|ask| Box::new(Watch::new(shared, *ask, headers, context))),
         wait: admitted.wait,
         permit: permit.map(Box::new),
     })
@@ -145,17 +170,10 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut response = ready!(this.inner.poll(cx))?;
-        let admitted = mem::take(this.admitted);
-        if let Some(watch) = admitted.watch {
-            watch.see(&response);
+        let mut polled = this.inner.poll(cx);
+        if let Poll::Ready(Ok(response)) = &mut polled {
+            mem::take(this.admitted).complete(response);
         }
-        if admitted.wait > 0 {
-            fields::prolong(response.headers_mut(), admitted.wait);
-        }
-        Poll::Ready(Ok(match admitted.permit {
-            Some(permit) => response.map(|body| body.keeping(permit)),
-            None => response,
-        }))
+        polled
     }
 }

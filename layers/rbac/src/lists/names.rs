@@ -11,6 +11,22 @@ const LONG_S: [u8; 2] = [0xc5, 0xbf];
 /// Whether JSON text may have a member of a list's name, whatever its case and however it is escaped.
 /// Much faster than to read it.
 pub(super) fn names_list(text: &[u8]) -> bool {
+    has_sign(text) && is_named(text)
+}
+
+/// Whether text has what all that name a list have: `s"`, by which every name ends, or what begins an escape
+/// or a long s. Most text has none, and is told apart many bytes at once: there is no way out in between.
+fn has_sign(text: &[u8]) -> bool {
+    let after = text.get(1..).unwrap_or_default();
+    text.iter()
+        .zip(after)
+        .fold(false, |any, (&first, &second)| {
+            let ends_name = (first | 0x20 == b's') & (second == b'"');
+            any | ends_name | (first == b'\\') | (first == LONG_S[0])
+        })
+}
+
+fn is_named(text: &[u8]) -> bool {
     // A searcher of two bytes would be made anew for each text.
     let has = |[first, second]: [u8; 2]| {
         memchr_iter(first, text).any(|at| text.get(at + 1) == Some(&second))
@@ -64,6 +80,19 @@ mod tests {
         ] {
             assert!(!names_list(text.as_bytes()), "{text}");
         }
+    }
+
+    #[test]
+    fn ta_4_every_list_has_the_sign_by_which_it_is_looked_for() {
+        for list in List::ALL {
+            for before in [0, 1, 15, 16, 31, 32, 33, 100] {
+                let name = format!("{}\"{}\"", "x".repeat(before), list.member());
+                assert!(has_sign(name.as_bytes()), "{name}");
+                assert!(has_sign(name.to_uppercase().as_bytes()), "{name}");
+            }
+        }
+        let without = r#"{"result":{"content":[{"type":"text","text":"done"}]}}"#;
+        assert!(!has_sign(without.as_bytes()));
     }
 
     #[test]
