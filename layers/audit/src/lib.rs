@@ -2,6 +2,8 @@
 
 mod answer;
 mod body;
+#[cfg(all(feature = "chain", unix))]
+mod chain;
 #[cfg(feature = "serde")]
 mod config;
 mod durable;
@@ -30,6 +32,8 @@ mod tools;
 pub use answer::Answer;
 pub use bartizan_sensitive::{Kind, Kinds, Names as SensitiveNames, Pseudonyms, Redactor};
 pub use body::RecordedBody;
+#[cfg(all(feature = "chain", unix))]
+pub use chain::{Bad, BadKind, Chain, ChainKeys, Head, NoHead, Report, VerifyKeys, verify};
 #[cfg(feature = "serde")]
 pub use config::{AuditConfig, LevelRuleConfig, SinkChoice};
 pub use durable::{Confirm, Durable, NotDurable};

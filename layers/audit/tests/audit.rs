@@ -21,6 +21,8 @@ mod audit {
     mod forms;
     mod intent;
     mod json_lines;
+    #[cfg(all(feature = "chain", unix))]
+    mod killed;
     mod late;
     mod levels;
     mod pairs;

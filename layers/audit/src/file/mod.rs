@@ -189,6 +189,42 @@ impl RotatingFile {
         self
     }
 
+    /// Where it is, without links.
+    #[cfg(feature = "chain")]
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    #[cfg(feature = "chain")]
+    pub(crate) fn is_regular(&self) -> bool {
+        self.is_regular
+    }
+
+    /// Whether the next line is the file's first.
+    #[cfg(feature = "chain")]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes == 0 && self.waiting.is_empty()
+    }
+
+    /// Where lines are put, with their ends.
+    #[cfg(feature = "chain")]
+    pub(crate) fn waiting(&mut self) -> &mut Vec<u8> {
+        &mut self.waiting
+    }
+
+    /// This file, or the one that was kept last, to be read; `None` if nothing was ever written.
+    #[cfg(feature = "chain")]
+    pub(crate) fn last_with_content(&self) -> io::Result<Option<File>> {
+        let kept = place::kept(&self.path)?.into_iter().rev();
+        for path in std::iter::once(self.path.clone()).chain(kept.map(|(_, path)| path)) {
+            let file = File::open(path)?;
+            if file.metadata()?.len() > 0 {
+                return Ok(Some(file));
+            }
+        }
+        Ok(None)
+    }
+
     /// Takes a line, without its end.
     fn push(&mut self, line: &[u8]) {
         self.waiting.extend_from_slice(line);
@@ -196,7 +232,7 @@ impl RotatingFile {
     }
 
     /// Reports what a crash left, and gives the line of the record that says so.
-    fn take_torn(&mut self) -> Option<Vec<u8>> {
+    pub(crate) fn take_torn(&mut self) -> Option<Vec<u8>> {
         let bytes = std::mem::take(&mut self.torn);
         if bytes == 0 {
             return None;
@@ -224,7 +260,7 @@ impl RotatingFile {
     }
 
     /// Writes what waits, on from where the last attempt came to.
-    fn write_out(&mut self) -> io::Result<()> {
+    pub(crate) fn write_out(&mut self) -> io::Result<()> {
         while let Some(rest) = self.waiting.get(self.written..).filter(|r| !r.is_empty()) {
             match self.file.write(rest) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
@@ -243,7 +279,7 @@ impl RotatingFile {
         Ok(())
     }
 
-    fn sync_if(&mut self, commit: Commit) -> io::Result<()> {
+    pub(crate) fn sync_if(&mut self, commit: Commit) -> io::Result<()> {
         let is_wanted = match self.sync {
             SyncPolicy::Never => false,
             SyncPolicy::WhenAwaited => commit == Commit::Durable,
@@ -266,7 +302,7 @@ impl RotatingFile {
         Ok(())
     }
 
-    fn is_due_to_rotate(&self) -> bool {
+    pub(crate) fn is_due_to_rotate(&self) -> bool {
         if !self.is_regular || self.again.is_some_and(|again| Instant::now() < again) {
             return false;
         }
@@ -282,7 +318,7 @@ impl RotatingFile {
     }
 
     /// Puts an empty file into its place; `false` if that fails, and the old one goes on.
-    fn rotate(&mut self) -> bool {
+    pub(crate) fn rotate(&mut self) -> bool {
         match self.rotated() {
             Ok(()) => true,
             Err(error) => {

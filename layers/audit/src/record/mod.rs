@@ -37,6 +37,8 @@ pub(crate) use parcel::Parcel;
 pub(crate) use screened::{Screened, list as list_of_masked};
 pub use severity::Severity;
 pub use text::Text;
+#[cfg(all(feature = "chain", unix))]
+pub(crate) use timestamp::write as write_timestamp;
 
 use crate::{Answer, answer::ResultType, gaps::Missing};
 use fields::{Fields, key};

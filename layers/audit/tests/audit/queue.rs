@@ -219,7 +219,7 @@ fn an_overflow_that_is_out_of_range_or_set_twice_names_itself() {
 
 /// Writes the record of each request durably, and keeps what comes of it.
 #[derive(Clone)]
-struct Durably(Queue, Arc<Mutex<Vec<Durable>>>);
+pub(crate) struct Durably(pub(crate) Queue, pub(crate) Arc<Mutex<Vec<Durable>>>);
 
 impl AuditSink for Durably {
     fn reserve(&self) -> bool {
