@@ -8,10 +8,8 @@ pub(super) struct Checkpoint {
     pub(super) opens: bool,
 }
 
-const OPENS: &str =
-    "{\"event_type\":\"audit_checkpoint\",\"opens\":true,\"checkpoint\":";
-const WITHIN: &str =
-    "{\"event_type\":\"audit_checkpoint\",\"opens\":false,\"checkpoint\":";
+const OPENS: &str = "{\"event_type\":\"audit_checkpoint\",\"opens\":true,\"checkpoint\":";
+const WITHIN: &str = "{\"event_type\":\"audit_checkpoint\",\"opens\":false,\"checkpoint\":";
 
 /// As `Ok(None)` a line that is none; as `Err` one that only looks so.
 pub(super) fn read(link: &Link<'_>) -> Result<Option<Checkpoint>, ()> {
