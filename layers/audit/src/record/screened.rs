@@ -21,8 +21,9 @@ const AHEAD: usize = 256;
 /// What is looked at of a reason.
 const LONGEST_REASON: usize = 1024;
 
-/// The texts that a stranger may have chosen, and what they are called.
-fn texts<'r, 'a>(record: &'r mut Record<'a>) -> [(&'static str, &'r mut Option<Text<'a>>); 14] {
+/// The texts that a stranger may have chosen, and what they are called. An issuer is none: it is configured, and
+/// `apikey:acme` only looks like a value behind its name.
+fn texts<'r, 'a>(record: &'r mut Record<'a>) -> [(&'static str, &'r mut Option<Text<'a>>); 13] {
     let metadata = &mut record.metadata;
     [
         ("user_id", &mut record.user_id),
@@ -30,7 +31,6 @@ fn texts<'r, 'a>(record: &'r mut Record<'a>) -> [(&'static str, &'r mut Option<T
         ("resource_id", &mut record.resource_id),
         ("action", &mut record.action),
         ("user_agent", &mut record.user_agent),
-        ("issuer", &mut metadata.issuer),
         ("client_id", &mut metadata.client_id),
         ("tenant", &mut metadata.tenant),
         ("credential_id", &mut metadata.credential_id),

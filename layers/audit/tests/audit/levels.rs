@@ -211,6 +211,18 @@ async fn a_pseudonym_finds_a_users_records_without_showing_who_it_is() {
     assert!(error.unwrap_err().to_string().contains("`9000`"));
 }
 
+#[tokio::test]
+async fn an_issuer_is_configured_and_is_no_secret_whatever_it_looks_like() {
+    let records = Records::new();
+    let mut request = call_with(&json!({}));
+    let ci = bartizan_core::Principal::service("apikey:acme", "ci");
+    bartizan_core::identify(&mut request, ci.build("apikey")).unwrap();
+    through_layer(&AuditLayer::new(records.clone()), request).await;
+    let record = only(&records);
+    assert_eq!(record["metadata"]["issuer"], "apikey:acme");
+    assert_eq!(record["metadata"].get("masked"), None);
+}
+
 /// A record with the text wherever a stranger can put one, in each kind of sink.
 fn sinks_of(text: &str, arguments: &Value) -> [String; 3] {
     let written = Shared::default();
