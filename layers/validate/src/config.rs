@@ -36,6 +36,9 @@ pub struct ValidateConfig {
     pub danger_unknown_tools: bool,
     /// How answers are judged by the schemas that tools declare for them; `None` if they are not.
     pub answers: Option<AnswersConfig>,
+    /// What is looked for in arguments and answers (feature `screening`).
+    #[cfg(feature = "screening")]
+    pub screening: crate::ScreeningConfig,
 }
 
 /// What is set for one tool.
@@ -53,6 +56,9 @@ pub struct ToolConfig {
     pub pin: Option<String>,
     /// Lets its calls pass by limits alone.
     pub danger_without_schema: bool,
+    /// What is looked for in its arguments and answers, instead (feature `screening`).
+    #[cfg(feature = "screening")]
+    pub screening: Option<crate::ScreeningConfig>,
 }
 
 /// [`ArgumentLimits`] as a configuration file writes them.
@@ -166,7 +172,15 @@ impl TryFrom<ValidateConfig> for ValidateLayer {
         if let Some(answers) = config.answers {
             layer = layer.answers(answers.try_into()?);
         }
+        #[cfg(feature = "screening")]
+        {
+            layer = layer.screening(config.screening.try_into()?);
+        }
         for (name, tool) in config.tools {
+            #[cfg(feature = "screening")]
+            if let Some(screening) = tool.screening {
+                layer = layer.tool_screening(&name, screening.try_into()?);
+            }
             if let Some(schema) = tool.output_schema {
                 layer = layer.output_schema(&name, &schema.to_string())?;
             }

@@ -60,6 +60,9 @@ pub use self::{
 #[cfg(feature = "screening")]
 pub use self::screen::{Detector, OnFind, Screening};
 
+#[cfg(all(feature = "screening", feature = "serde"))]
+pub use self::screen::{OnFindConfig, ScreeningConfig};
+
 #[cfg(feature = "serde")]
 pub use self::config::{
     AnswersConfig, LearningConfig, LimitsConfig, OnChangeConfig, ToolConfig, ValidateConfig,

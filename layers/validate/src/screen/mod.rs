@@ -1,10 +1,14 @@
 //! Text that looks like an attack or a secret.
 
+#[cfg(feature = "serde")]
+mod config;
 mod detector;
 mod scan;
 
 use std::fmt;
 
+#[cfg(feature = "serde")]
+pub use self::config::{OnFindConfig, ScreeningConfig};
 pub use self::detector::Detector;
 pub(crate) use self::scan::Found;
 use self::scan::Scanner;

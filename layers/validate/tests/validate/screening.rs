@@ -191,6 +191,28 @@ async fn what_is_set_for_a_tool_counts_instead() {
     assert!(!ask(&layer, name).await.ran());
 }
 
+#[cfg(feature = "serde")]
+#[tokio::test]
+async fn a_configuration_screens_all_tools_or_one() {
+    let config = r#"{
+        "learning": {"off": true},
+        "danger_unknown_tools": true,
+        "screening": {"arguments": {"sql": "refuse"}, "answers": {"secret": "refuse"}},
+        "tools": {"note": {"screening": {"arguments": {"html": "refuse"}}}}
+    }"#;
+    let config: bartizan_validate::ValidateConfig = serde_json::from_str(config).unwrap();
+    let layer = ValidateLayer::try_from(config).unwrap();
+    for (tool, text, ran) in [
+        ("note", "' OR '1'='1", true),
+        ("note", "<script>", false),
+        ("other", "' OR '1'='1", false),
+        ("other", "<script>", true),
+    ] {
+        let call = call_tool(Revision::V2025_11_25, tool, json!({"text": text}));
+        assert_eq!(ask(&layer, call).await.ran(), ran, "{tool} {text}");
+    }
+}
+
 async fn answered(
     layer: &ValidateLayer,
     text: &str,
