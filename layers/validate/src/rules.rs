@@ -265,11 +265,11 @@ impl Rules {
             let screen = self.screening_of(own).of_answers();
             let is_call = call.method() == "tools/call";
             if is_call && !(screen.is_blind() && output.is_none()) {
-                return Lens::screening(self.answers, output, screen, context);
+                return Some(Lens::screening(self.answers, output, screen, context));
             }
         }
         let _ = call;
-        Lens::of(self.answers?, output?, context)
+        Some(Lens::of(self.answers?, output?, context))
     }
 
     fn withholds_answers(&self) -> bool {

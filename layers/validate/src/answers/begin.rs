@@ -36,6 +36,9 @@ pub(crate) fn begin<B: Body<Data = Bytes>>(mut response: Response<B>, lens: Box<
         _ if !Media::is_plain(response.headers()) => ENCODED,
         _ if lens.is_failure() => return Begun::Whole(Box::pin(Whole::new(response, lens))),
         Media::Json => return Begun::Whole(Box::pin(Whole::new(response, lens))),
+        media if lens.is_to_nobody() && media != Media::EventStream => {
+            return Begun::Whole(Box::pin(Whole::new(response, lens)));
+        }
         Media::EventStream => {
             Media::forget_body(response.headers_mut());
             let stream = Stream::new(lens);

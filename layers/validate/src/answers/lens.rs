@@ -83,10 +83,9 @@ const ANSWER_LIMITS: ArgumentLimits = ArgumentLimits {
 };
 
 impl Lens {
-    /// For the answer to a call; `None` if that has none.
-    pub(crate) fn of(how: Answers, output: Output, context: &SecurityContext) -> Option<Self> {
-        let is_request = context.call()?.kind() == CallKind::Request;
-        is_request.then(|| Self {
+    /// For the answer to a call, also to one without an id, which a server may answer all the same.
+    pub(crate) fn of(how: Answers, output: Output, context: &SecurityContext) -> Self {
+        Self {
             how,
             output: Some(output),
             #[cfg(feature = "screening")]
@@ -94,7 +93,7 @@ impl Lens {
             is_failure: false,
             context: context.clone(),
             told: Told::default(),
-        })
+        }
     }
 
     /// The same, where it is looked for what it must not have in it.
@@ -104,16 +103,15 @@ impl Lens {
         output: Option<Output>,
         screen: crate::screen::Screen,
         context: &SecurityContext,
-    ) -> Option<Self> {
-        let is_request = context.call()?.kind() == CallKind::Request;
-        is_request.then(|| Self {
+    ) -> Self {
+        Self {
             how: how.unwrap_or(Answers::report()),
             output,
             screen: (!screen.is_blind()).then_some(screen),
             is_failure: false,
             context: context.clone(),
             told: Told::default(),
-        })
+        }
     }
 
     /// Whether something may be withheld.
@@ -143,6 +141,12 @@ impl Lens {
         self.is_failure
     }
 
+    /// Whether nothing may be answered, so that a body of any kind is one too many.
+    pub(super) fn is_to_nobody(&self) -> bool {
+        let call = self.context.call();
+        call.is_none_or(|call| call.kind() != CallKind::Request)
+    }
+
     /// Most bytes of one answer.
     pub(super) fn most(&self) -> usize {
         self.how.bytes
@@ -156,6 +160,9 @@ impl Lens {
     pub(super) fn judge(&mut self, text: &[u8]) -> Result<(), Cow<'static, str>> {
         if self.is_failure {
             return self.screened(&String::from_utf8_lossy(text));
+        }
+        if text.is_empty() && self.is_to_nobody() {
+            return Ok(());
         }
         // The parser does not look into the strings that it skips.
         let text = std::str::from_utf8(text).map_err(|_| "is not UTF-8")?;
@@ -231,8 +238,11 @@ impl Lens {
                 body.push_str("}}");
             });
         }
-        let disguised = denial.disguised(answer::answer(body.clone()));
-        (disguised, body)
+        let denial = match self.is_to_nobody() {
+            true => denial,
+            false => denial.disguised(answer::answer(body.clone())),
+        };
+        (denial, body)
     }
 }
 

@@ -33,6 +33,9 @@ impl Look {
             _ if !Media::is_plain(headers) => Err(ENCODED),
             // Looked through as one text.
             _ if lens.is_failure() => Ok(SoFar::Whole(Gathered::new())),
+            media if lens.is_to_nobody() && media != Media::EventStream => {
+                Ok(SoFar::Whole(Gathered::new()))
+            }
             Media::Json => Ok(SoFar::Whole(Gathered::new())),
             Media::EventStream => Ok(SoFar::Events(EventReader::new(lens.most()))),
             _ => Err(NO_MEDIA),

@@ -569,3 +569,63 @@ async fn a_server_that_answers_again_and_again_pushes_nothing_out_of_the_record(
         assert!((1..=9).contains(&noted), "{noted}");
     }
 }
+
+#[tokio::test]
+async fn a_call_without_an_id_gets_no_result_from_a_server_that_answers_all_the_same() {
+    let unfit =
+        json!({"jsonrpc": "2.0", "id": null, "result": {"structuredContent": {"n": "s3cret"}}});
+    for media in ["application/json", "text/event-stream"] {
+        for (answers, is_withheld) in [(Answers::refuse(), true), (Answers::report(), false)] {
+            let text = match media {
+                "application/json" => unfit.to_string(),
+                _ => format!("data: {unfit}\n\n"),
+            };
+            let inner = service_fn(move |_: Request<_>| {
+                let body = Full::<Bytes>::from(text.clone());
+                let answer = Response::builder().header("content-type", media).body(body);
+                async { Ok::<_, Infallible>(answer.unwrap()) }
+            });
+            let note = call_tool(Revision::V2025_11_25, "count", json!({}));
+            let mut note = note.notification().build();
+            let context = SecurityContext::of(&mut note).clone();
+            context.open_trail();
+            let answer = layer(answers).layer(inner).oneshot(note).await.unwrap();
+            let body = answer.into_body().collect().await.unwrap().to_bytes();
+            let body = String::from_utf8_lossy(&body);
+            assert_eq!(body.contains("s3cret"), !is_withheld, "{media}");
+            let findings = context.trail().unwrap().findings();
+            assert!(
+                findings
+                    .iter()
+                    .any(|one| one.reason.contains("to no request")),
+                "{findings:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_without_an_id_that_is_not_answered_goes_unnoted() {
+    for media in ["application/json", "text/plain"] {
+        for answers in [Answers::refuse(), Answers::report()] {
+            let (inner, mut exchanges) = Scripted::<Infallible>::new();
+            let service = layer(answers).layer(inner);
+            let note = call_tool(Revision::V2025_11_25, "count", json!({}));
+            let mut note = note.notification().build();
+            let context = SecurityContext::of(&mut note).clone();
+            context.open_trail();
+            let answer = tokio::spawn(async move { service.oneshot(note).await.unwrap() });
+            let head = Response::builder()
+                .status(202)
+                .header("content-type", media);
+            // Nobody says beforehand that there is no body.
+            drop(exchanges.next().await.respond(head.body(()).unwrap()));
+            let answer = answer.await.unwrap();
+            assert_eq!(answer.status(), 202, "{media}");
+            let body = answer.into_body().collect().await.unwrap().to_bytes();
+            assert!(body.is_empty(), "{media}");
+            let findings = context.trail().unwrap().findings();
+            assert_eq!(findings.len(), 1, "{media}: {findings:?}");
+        }
+    }
+}
