@@ -1,7 +1,7 @@
 //! The file: rotation, its one writer, what a crash leaves, and disks and pipes that take nothing.
 
 use std::{
-    fs,
+    env, fs,
     io::Read,
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
@@ -10,6 +10,7 @@ use std::{
 };
 
 use bartizan_audit::{AuditLayer, Overflow, Queue, RotatingFile, SyncPolicy};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value;
 
 use super::{common::*, json_lines::PATIENCE, queue::ask};
@@ -244,4 +245,92 @@ fn a_setting_that_is_out_of_range_names_itself() {
     let error = RotatingFile::open("/nowhere/audit.log").unwrap_err();
     assert!(error.to_string().contains("/nowhere/audit.log"), "{error}");
     let _ = open("c").sync(SyncPolicy::Always);
+}
+
+const LIMITED: &str = "BARTIZAN_AUDIT_LIMITED";
+
+#[test]
+fn at_a_limit_of_the_files_size_each_policy_does_what_it_says_and_recovers() {
+    // Else the signal ends the process.
+    let limited = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
+        .arg(env::current_exe().unwrap())
+        .args(["audit::files::a_file_at_its_limit", "--exact", "--ignored"])
+        .env(LIMITED, "yes")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&limited.stdout);
+    assert!(
+        limited.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
+}
+
+fn limit(bytes: Option<u64>) {
+    let maximum = getrlimit(Resource::Fsize).maximum;
+    let current = bytes.or(maximum);
+    setrlimit(Resource::Fsize, Rlimit { current, maximum }).unwrap();
+}
+
+#[tokio::test]
+#[ignore = "is run by another test, with a signal ignored"]
+async fn a_file_at_its_limit() {
+    if env::var_os(LIMITED).is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let spill = folder.path().join("spill.jsonl");
+    for (name, overflow, is_served) in [
+        ("refuse", Overflow::Refuse, false),
+        ("wait", Overflow::Wait(Duration::from_millis(20)), false),
+        ("drop", Overflow::Drop, true),
+        ("spill", Overflow::Spill(spill.clone()), true),
+    ] {
+        let path = folder.path().join(name);
+        let (events, kinds) = kinds();
+        let queue = Queue::to(RotatingFile::open(&path).unwrap()).capacity(4);
+        let queue = queue.unwrap().overflow(overflow).unwrap().events(events);
+        let layer = AuditLayer::new(queue);
+        limit(Some(6000));
+        let mut served = Vec::new();
+        while !kinds.lock().unwrap().contains(&"writer_failed") {
+            served.push(ask(&layer).await.1);
+            let _ = layer.flush(Duration::from_millis(100));
+        }
+        assert_eq!(fs::metadata(&path).unwrap().len(), 6000, "part of a line");
+        let mut refused = 0;
+        for _ in 0..8 {
+            match ask(&layer).await {
+                (200, id) => served.push(id),
+                (_, _) => refused += 1,
+            }
+        }
+        assert_eq!(refused == 0, is_served, "{name}");
+        limit(None);
+        layer.flush(PATIENCE).unwrap();
+        let told = kinds.lock().unwrap().clone();
+        assert!(told.contains(&"writer_recovered"), "{name} {told:?}");
+        assert_eq!(told.contains(&"queue_full"), is_served, "{name} {told:?}");
+        let lines = lines(&path);
+        let gaps = lines
+            .iter()
+            .filter(|line| line["event_type"] == "audit_gap");
+        let count = |member: &str| {
+            let counts = gaps.clone().map(|gap| &gap["metadata"][member]);
+            counts.filter_map(Value::as_u64).sum::<u64>()
+        };
+        let (missing, spilled) = (count("missing_passed"), count("spilled"));
+        let ids = lines
+            .iter()
+            .filter_map(|line| line["correlation_id"].as_str());
+        let written: Vec<_> = ids.collect();
+        let first = served.len() - usize::try_from(missing + spilled).unwrap();
+        assert_eq!(written, served[..first], "{name}");
+        assert_eq!(
+            (missing > 0, spilled > 0),
+            (name == "drop", name == "spill")
+        );
+    }
+    let spilled = lines(&spill).len();
+    assert!(spilled > 0, "{spilled}");
 }
