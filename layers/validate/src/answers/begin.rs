@@ -19,15 +19,14 @@ pub(crate) enum Begun<B> {
 }
 
 /// Looks at an answer's head.
-pub(crate) fn begin<B: Body<Data = Bytes>>(mut response: Response<B>, lens: Box<Lens>) -> Begun<B> {
-    let lens = match response.status().is_success() {
-        _ if response.body().is_end_stream() => None,
-        true => Some(lens),
-        false => lens.of_failure(),
-    };
-    let Some(lens) = lens else {
+pub(crate) fn begin<B: Body<Data = Bytes>>(
+    mut response: Response<B>,
+    mut lens: Box<Lens>,
+) -> Begun<B> {
+    let is_nothing = response.body().is_end_stream();
+    if is_nothing || !response.status().is_success() && !lens.turn_to_failure() {
         return Begun::Answer(response.map(CheckBody::untouched));
-    };
+    }
     if !lens.holds() {
         let look = Look::new(lens, response.headers());
         return Begun::Answer(response.map(|body| CheckBody::looked_at(body, look)));

@@ -124,16 +124,14 @@ impl Lens {
     }
 
     /// Turns to a failure of HTTP: no client reads that as a result, but what it must not have in it is looked for all the same.
-    /// `None` if nothing is.
-    pub(super) fn of_failure(mut self: Box<Self>) -> Option<Box<Self>> {
-        #[cfg(feature = "screening")]
-        if self.screen.is_some() {
-            self.output = None;
-            self.is_failure = true;
-            return Some(self);
-        }
+    /// Tells whether anything is.
+    pub(super) fn turn_to_failure(&mut self) -> bool {
+        self.output = None;
         self.is_failure = true;
-        None
+        #[cfg(feature = "screening")]
+        return self.screen.is_some();
+        #[cfg(not(feature = "screening"))]
+        false
     }
 
     /// Whether the answer is a failure of HTTP, which may be text of any kind.
