@@ -2,7 +2,9 @@ use std::{sync::Arc, time::Duration};
 
 use bartizan_core::{Call, Denial, DenialKind, SecurityContext, call::Judged, note};
 
-use super::{Fleet, Outage, builder::PAUSE, link::Trip, prepaid::Prepaid, script::Bucket};
+use super::{
+    Fleet, Outage, builder::PAUSE, link::Trip, prepaid::Prepaid, script::Bucket, settled::Settled,
+};
 use crate::{
     Told,
     asked::{Ask, Asked},
@@ -67,8 +69,9 @@ pub(crate) fn begin(
     }
     match link.permit() {
         Ok(trip) => {
+            let link = Arc::clone(link);
             let (shared, call, context) = (Arc::clone(shared), call.clone(), context.clone());
-            Ok(Judged::Later(Box::pin(async move {
+            let decision = Box::pin(async move {
                 let asking = Asking {
                     shared: &shared,
                     limits: &limits,
@@ -76,7 +79,8 @@ pub(crate) fn begin(
                     context: &context,
                 };
                 asking.decide(asked, prepaid, trip).await
-            })))
+            });
+            Ok(Judged::Later(Box::pin(Settled::new(link, decision))))
         }
         Err(pause) => {
             link.forsake(&asked.fleet);

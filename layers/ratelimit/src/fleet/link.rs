@@ -55,7 +55,7 @@ pub(super) struct Counts {
     pub(super) trips: AtomicU64,
     /// Those of them that had no answer, or none of use.
     pub(super) faults: AtomicU64,
-    /// Questions that nobody waits for any more.
+    /// What nobody waits for any more.
     left_behind: AtomicUsize,
     /// When it was told of unreadable buckets, in seconds and one.
     told_at: AtomicU64,
@@ -69,7 +69,7 @@ pub(super) struct Trip {
 
 type Asking = Pin<Box<dyn Future<Output = Result<Value, RedisFault>> + Send>>;
 
-/// Questions that are waited for in the background at most, so that the connection learns that it is broken.
+/// Questions and decisions that go on in the background at most.
 const MOST_LEFT_BEHIND: usize = 256;
 
 const TOLD_EVERY: u64 = 60;
@@ -210,16 +210,20 @@ impl Link {
         }
     }
 
-    /// Lets a question go on for which nobody waits: a connection that takes longer to make than a request may
-    /// wait would never be made, and one that is dead never be given up.
-    fn leave_behind(self: &Arc<Self>, runtime: &Handle, asking: Asking) {
+    /// Lets something go on for which nobody waits: a connection that takes longer to make than a request may wait
+    /// would never be made, and one that is dead never be given up.
+    pub(super) fn leave_behind(
+        self: &Arc<Self>,
+        runtime: &Handle,
+        left: impl Future<Output: Send> + Send + 'static,
+    ) {
         if self.counts.left_behind.fetch_add(1, Ordering::Relaxed) >= MOST_LEFT_BEHIND {
             self.counts.left_behind.fetch_sub(1, Ordering::Relaxed);
             return;
         }
         let link = Arc::clone(self);
         runtime.spawn(async move {
-            let _ = asking.await;
+            let _ = left.await;
             link.counts.left_behind.fetch_sub(1, Ordering::Relaxed);
         });
     }

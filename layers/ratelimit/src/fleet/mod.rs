@@ -10,6 +10,7 @@ mod outage;
 mod prepaid;
 mod refill;
 mod script;
+mod settled;
 mod sharing;
 
 use std::{

@@ -1,6 +1,6 @@
 //! Limits that processes share through a real Redis. `scripts/setup.sh` installs it.
 
-use std::time::Duration;
+use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
 use bartizan_core::{Event, Events, FakeClock};
 use bartizan_kit::RedisServer;
@@ -134,6 +134,43 @@ async fn a_refused_request_leaves_local_buckets_as_they_were() {
         .swap(sharing(RateLimits::builder().tool("t", few(3))))
         .unwrap();
     assert_eq!(admitted(&limits, 9, "ann").await, 2);
+}
+
+/// The flaw: whoever had used up what Redis keeps of them used up what all have here, by requests that were given up
+/// before it said so.
+#[tokio::test]
+async fn requests_given_up_before_redis_refuses_them_take_nothing_from_the_others() {
+    let Some(redis) = RedisServer::start().await else {
+        return;
+    };
+    let limits = || {
+        let limits = RateLimits::builder().account(few(1)).global(few(4));
+        limits.shared("account", Outage::Closed)
+    };
+    let here = node(&redis, limits);
+    assert_eq!(admitted(&here, 9, "ann").await, 1);
+    let trips = || here.snapshot().fleet.unwrap().trips;
+    let before = trips();
+    let service = guarded(here.clone());
+    let refusals = || here.statistics()[0].rejected_requests;
+    for _ in 0..9 {
+        let refused = refusals();
+        {
+            let mut asked = pin!(tool("t").by("ann").to(&service));
+            let is_decided = poll_fn(|cx| Poll::Ready(asked.as_mut().poll(cx).is_ready()));
+            assert!(!is_decided.await, "before Redis said anything");
+        }
+        let settled = async {
+            while refusals() == refused {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        let settled = tokio::time::timeout(Duration::from_secs(5), settled).await;
+        assert!(settled.is_ok(), "it is charged, and nobody knows better");
+    }
+    assert_eq!(trips(), before + 9);
+    assert_eq!(admitted(&here, 9, "bob").await, 1);
+    assert_eq!(admitted(&here, 9, "cid").await, 1, "of the four");
 }
 
 #[tokio::test]
