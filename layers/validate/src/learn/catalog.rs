@@ -32,6 +32,8 @@ pub(super) struct Listed {
     last: Instant,
     /// For how long that was to be kept.
     kept: Duration,
+    /// As of which change.
+    changes: u64,
 }
 
 /// A tool of the server's.
@@ -99,6 +101,7 @@ impl Catalog {
                 first: before.map_or(now, |before| before.first),
                 last: now,
                 kept,
+                changes,
             };
             (name, listed)
         });
@@ -112,6 +115,11 @@ impl Catalog {
 
     pub(super) fn get(&self, name: &str) -> Option<&Listed> {
         self.tools.get(name)
+    }
+
+    /// Whether a tool's time is over, or its list changed since: the last one, which lacks it, tells nothing of it.
+    pub(super) fn is_doubtful(&self, listed: &Listed) -> bool {
+        listed.changes < self.changes || listed.last.elapsed() >= listed.kept
     }
 
     pub(super) fn len(&self) -> usize {
@@ -134,11 +142,6 @@ impl Catalog {
 }
 
 impl Listed {
-    /// Whether its time is over.
-    pub(super) fn is_over(&self) -> bool {
-        self.last.elapsed() >= self.kept
-    }
-
     /// Whether it does although no list has it any more.
     pub(super) fn is_good(&self, stale: Duration) -> bool {
         self.last.elapsed() <= self.kept + stale

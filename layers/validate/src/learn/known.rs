@@ -87,7 +87,7 @@ impl Known {
             .get(name)
             .filter(|listed| listed.is_good(self.how.stale));
         // Another caller's list may not have had it; that of this one may.
-        let is_known = listed.is_some_and(|listed| !listed.is_over());
+        let is_known = listed.is_some_and(|listed| !catalog.is_doubtful(listed));
         if !is_known && self.asks.admit(key()) {
             return Found::Ask;
         }

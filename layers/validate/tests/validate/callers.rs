@@ -5,6 +5,7 @@ use std::time::Duration;
 use bartizan_core::{Denial, DenialKind, Principal, identify};
 use bartizan_kit::{Revision, call_tool};
 use bartizan_validate::{Learning, OnChange, Validate, ValidateLayer};
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::{Layer, ServiceExt};
 
@@ -21,7 +22,9 @@ async fn kind(service: &Guarded, who: &str, name: &str, arguments: Value) -> Opt
         identify(&mut request, Principal::user("i", who).build("test")).unwrap();
     }
     let response = service.clone().oneshot(request).await.unwrap();
-    response.extensions().get().map(Denial::kind)
+    let (head, body) = response.into_parts();
+    body.collect().await.unwrap();
+    head.extensions.get().map(Denial::kind)
 }
 
 fn named() -> Value {
@@ -73,6 +76,39 @@ async fn whom_a_tool_is_listed_to_finds_it_at_once_whoever_asked_before() {
         assert_eq!(kind(&service, "bob", "a", json!({"name": "x"})).await, None);
     }
     assert_eq!(server.counts().0, 2, "each asked once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_is_not_done_with_by_the_list_of_a_caller_who_does_not_see_it() {
+    let server = server(&[("ann", tools(&["a", "b"])), ("bob", tools(&["a"]))]);
+    let service = ValidateLayer::new().layer(server.clone());
+    assert_eq!(kind(&service, "ann", "b", json!({"name": "x"})).await, None);
+    tokio::time::advance(Duration::from_secs(11)).await;
+    let stricter = json!({"type": "object", "properties": {"name": {"const": "y"}}});
+    let both = json!([tool("a", &named()), tool("b", &stricter)]);
+    server
+        .state()
+        .own
+        .insert("ann".to_owned(), Own::Tools(both));
+    server.state().is_stream = true;
+    server.state().notes =
+        vec![json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})];
+    assert_eq!(kind(&service, "bob", "a", json!({"name": "x"})).await, None);
+    server.state().notes.clear();
+    assert_eq!(kind(&service, "bob", "a", json!({"name": "x"})).await, None);
+    assert_eq!(server.counts().0, 2, "bob's list was asked for");
+    // Who is not listed the tool asks for nothing better, and no more often.
+    for _ in 0..3 {
+        assert_eq!(kind(&service, "bob", "b", json!({"name": "x"})).await, None);
+    }
+    assert_eq!(server.counts().0, 2);
+    for _ in 0..3 {
+        assert_eq!(
+            kind(&service, "ann", "b", json!({"name": "x"})).await,
+            REFUSED
+        );
+    }
+    assert_eq!(server.counts().0, 3, "ann's was");
 }
 
 #[tokio::test(start_paused = true)]
