@@ -12,7 +12,7 @@ use crate::{
     Json, Record,
     layer::Settings,
     level::Detail,
-    record::{Screened, list_of_masked},
+    record::{Screened, Unredacted},
 };
 
 impl Settings {
@@ -35,20 +35,14 @@ impl Settings {
     /// Writes into reserved room. Nothing that a sink does reaches the request. A gap that found no
     /// room of its own is told here as well.
     pub(crate) fn write(&self, record: Record<'_>, detail: &Detail) {
-        let screened = Screened::of(&record, &self.redactor);
-        let masked = list_of_masked(screened.as_ref(), &detail.masked());
-        let mut record = match &screened {
-            Some(screened) => screened.applied(&record),
-            None => record,
-        };
+        let mut record = record;
         record.metadata.arguments = detail.arguments.as_deref().map(Json::new);
         let response = detail.response.as_ref().map(|(json, _)| &**json);
         record.metadata.response = response.map(Json::new);
-        record.metadata.masked = masked.as_deref().map(Json::new);
         if self.gaps.is_open() {
             record.metadata.missing = self.gaps.close().map(|(missing, _)| missing);
         }
-        if self.is_written(&record) {
+        if self.is_redacted_and_written(&record, detail) {
             return;
         }
         self.miss(true);
@@ -91,8 +85,24 @@ impl Settings {
         }
     }
 
+    /// What was masked already is listed with what is masked in the rest, so that is looked through here.
+    fn is_redacted_and_written(&self, record: &Record<'_>, detail: &Detail) -> bool {
+        let unredacted = Unredacted::of(record, &self.redactor);
+        if let Some(unredacted) = unredacted.filter(|_| !detail.has_masked()) {
+            return self.is_done(|| self.sink.write_unredacted(&unredacted));
+        }
+        match Screened::of(record, &self.redactor, &detail.masked()) {
+            Some(screened) => self.is_written(&screened.applied(record)),
+            None => self.is_written(record),
+        }
+    }
+
     fn is_written(&self, record: &Record<'_>) -> bool {
-        let is_written = guarded(|| self.sink.write(record)).is_some();
+        self.is_done(|| self.sink.write(record))
+    }
+
+    fn is_done(&self, write: impl FnOnce()) -> bool {
+        let is_written = guarded(write).is_some();
         if !is_written {
             let event = Event::new("audit", Severity::Error, "sink_failed", "a sink panicked");
             report(&self.events, &event);

@@ -158,6 +158,11 @@ impl Detail {
         }
     }
 
+    pub(crate) fn has_masked(&self) -> bool {
+        let response = self.response.as_ref();
+        !self.masked.is_empty() || response.is_some_and(|(_, masked)| !masked.is_empty())
+    }
+
     /// What was masked, by the member of the record that it is in.
     pub(crate) fn masked(&self) -> [(&'static str, Option<&Masked>); 2] {
         let response = self.response.as_ref().map(|(_, masked)| masked);

@@ -47,7 +47,7 @@ pub use level::{Level, LevelRule, Levels};
 pub use outlet::{Commit, Outlet};
 pub use record::{
     Classes, Decision, EventId, FindingRef, Findings, JSON_SCHEMA, Json, MAX_DETAIL_BYTES,
-    MAX_RECORD_BYTES, Metadata, Names, Outcome, Record, SCHEMA, Severity, Text,
+    MAX_RECORD_BYTES, Metadata, Names, Outcome, Record, SCHEMA, Severity, Text, Unredacted,
 };
 pub use service::Audit;
 pub use sink::AuditSink;

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Durable, Record};
+use crate::{Durable, Record, Unredacted};
 
 /// Where records go.
 ///
@@ -48,6 +48,13 @@ pub trait AuditSink: Send + Sync + 'static {
     /// Takes a record, into room that was reserved.
     fn write(&self, record: &Record<'_>);
 
+    /// Takes a record that is not redacted yet, into room that was reserved. By default redacts it, and
+    /// [writes](Self::write) that. A sink around another one passes it on, so that a [`Queue`](crate::Queue)
+    /// can redact on its own thread.
+    fn write_unredacted(&self, record: &Unredacted<'_>) {
+        self.write(&record.redacted());
+    }
+
     /// Takes a record as [`write`](Self::write) does, and tells when it is durable: on a disk, so that it
     /// outlives a crash. By default it never is, and who needs it to be is refused.
     fn write_durably(&self, record: &Record<'_>) -> Durable {
@@ -80,6 +87,10 @@ impl<S: AuditSink + ?Sized> AuditSink for Arc<S> {
 
     fn write(&self, record: &Record<'_>) {
         (**self).write(record);
+    }
+
+    fn write_unredacted(&self, record: &Unredacted<'_>) {
+        (**self).write_unredacted(record);
     }
 
     fn write_durably(&self, record: &Record<'_>) -> Durable {
@@ -120,6 +131,13 @@ impl<A: AuditSink, B: AuditSink> AuditSink for (A, B) {
 
     fn write(&self, record: &Record<'_>) {
         both(|| self.0.write(record), || self.1.write(record));
+    }
+
+    fn write_unredacted(&self, record: &Unredacted<'_>) {
+        both(
+            || self.0.write_unredacted(record),
+            || self.1.write_unredacted(record),
+        );
     }
 
     /// Durable once it is in either.

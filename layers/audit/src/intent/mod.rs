@@ -18,9 +18,9 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
-    AuditConfigError, AuditSink, Durable, EventId, Json, Record,
+    AuditConfigError, AuditSink, Durable, EventId, Record,
     gaps::guarded,
-    record::{Screened, Told, list_of_masked},
+    record::{Screened, Told},
     tools::Tools,
 };
 pub use future::IntentFuture;
@@ -192,13 +192,8 @@ impl Settings {
         };
         // One that panics costs the record, and with it the call.
         let record = Record::intent(now, &told, context);
-        let screened = Screened::of(&record, &self.redactor);
-        let masked = list_of_masked(screened.as_ref(), &[]);
-        let mut record = match &screened {
-            Some(screened) => screened.applied(&record),
-            None => record,
-        };
-        record.metadata.masked = masked.as_deref().map(Json::new);
+        let screened = Screened::of(&record, &self.redactor, &[]);
+        let record = screened.as_ref().map_or(record, |it| it.applied(&record));
         let written = guarded(|| self.sink.write_durably(&record));
         Some(written.unwrap_or_else(Durable::never))
     }

@@ -15,6 +15,7 @@ mod screened;
 mod severity;
 mod text;
 mod timestamp;
+mod unredacted;
 
 use std::{io::Write as _, net::IpAddr, slice, time::Duration};
 
@@ -34,11 +35,12 @@ pub use names::Names;
 pub use outcome::Outcome;
 pub(crate) use outcome::{End, denial_of};
 pub(crate) use parcel::Parcel;
-pub(crate) use screened::{Screened, list as list_of_masked};
+pub(crate) use screened::Screened;
 pub use severity::Severity;
 pub use text::Text;
 #[cfg(all(feature = "chain", unix))]
 pub(crate) use timestamp::write as write_timestamp;
+pub use unredacted::Unredacted;
 
 use crate::{Answer, answer::ResultType, gaps::Missing};
 use fields::{Fields, key};

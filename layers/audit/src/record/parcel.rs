@@ -1,12 +1,15 @@
-use std::{array, borrow::Cow, mem, net::IpAddr, slice, time::Duration};
+use std::{array, borrow::Cow, mem, net::IpAddr, slice, sync::Arc, time::Duration};
 
 use bartizan_core::{DenialKind, TraceParent, Verdict, call::Revision};
+use bartizan_sensitive::Redactor;
 use http::StatusCode;
 
 use super::{
-    Classes, Decision, EventId, Json, Metadata, Names, Outcome, Record, Severity, Text,
+    Classes, Decision, EventId, Json, Metadata, Names, Outcome, Record, Screened, Severity, Text,
+    Unredacted,
     findings::{Budget, Findings},
     names::{MOST_ACTORS, MOST_ROLES, MOST_RULES, MOST_SCOPES},
+    screened::AHEAD,
 };
 use crate::{Answer, durable::Confirm, gaps::Missing};
 
@@ -20,6 +23,8 @@ pub(crate) struct Parcel {
     findings: Vec<PackedFinding>,
     pieces: Vec<Piece>,
     text: String,
+    /// What those are redacted by that are not yet: few, for a layer has one.
+    redactors: Vec<Arc<Redactor>>,
     /// Who waits until a record is durable, by its place. Dropped, they learn that it is not.
     confirms: Vec<(usize, Confirm)>,
 }
@@ -35,6 +40,8 @@ struct Piece {
 /// What a record holds beside its texts.
 #[derive(Debug, Clone, Copy)]
 struct Packed {
+    /// Which redactor is to look through it, if one is.
+    redactor: Option<usize>,
     event_id: EventId,
     timestamp: Duration,
     latency: Option<Duration>,
@@ -113,6 +120,7 @@ impl Parcel {
             findings: Vec::new(),
             pieces: Vec::new(),
             text: String::new(),
+            redactors: Vec::new(),
             confirms: Vec::new(),
         }
     }
@@ -124,6 +132,7 @@ impl Parcel {
             findings: Vec::with_capacity(FIRST * USUAL_FINDINGS),
             pieces: Vec::with_capacity(FIRST * USUAL_PIECES),
             text: String::with_capacity(FIRST * USUAL_TEXT),
+            redactors: Vec::with_capacity(1),
             confirms: Vec::new(),
         }
     }
@@ -150,6 +159,7 @@ impl Parcel {
         self.pieces.shrink_to(kept * USUAL_PIECES);
         self.text.clear();
         self.text.shrink_to(kept * USUAL_TEXT);
+        self.redactors.clear();
         self.confirms.clear();
     }
 
@@ -163,7 +173,23 @@ impl Parcel {
     }
 
     pub(crate) fn pack(&mut self, record: &Record<'_>) {
-        let texts = self.carry_texts(record);
+        self.pack_for(record, None);
+    }
+
+    /// Packs a record that is redacted when it is unpacked.
+    pub(crate) fn pack_unredacted(&mut self, record: &Unredacted<'_>) {
+        let (record, redactor) = record.raw();
+        let mut known = self.redactors.iter();
+        let place = known.position(|it| Arc::ptr_eq(it, redactor));
+        let place = place.unwrap_or_else(|| {
+            self.redactors.push(Arc::clone(redactor));
+            self.redactors.len() - 1
+        });
+        self.pack_for(record, Some(place));
+    }
+
+    fn pack_for(&mut self, record: &Record<'_>, redactor: Option<usize>) {
+        let texts = self.carry_texts(record, redactor.map_or(0, |_| AHEAD));
         let roles = self.carry_names(record.user_role);
         let scopes = self.carry_names(record.metadata.scopes);
         let actors = self.carry_names(record.metadata.delegation);
@@ -181,6 +207,7 @@ impl Parcel {
         self.carry_findings(record.findings);
         let reasons = self.text.len() - before;
         self.records.push(Packed {
+            redactor,
             event_id: record.event_id,
             timestamp: record.timestamp,
             latency: record.latency,
@@ -221,17 +248,17 @@ impl Parcel {
         }
         let before = self.pieces.len();
         names.iter().for_each(|name| {
-            self.carry(name);
+            self.carry(name, 0);
         });
         let named = u8::try_from(self.pieces.len() - before).unwrap_or_default();
         Some((named, names.are_cut()))
     }
 
     /// Carries the texts that there are, and tells which those are.
-    fn carry_texts(&mut self, record: &Record<'_>) -> u32 {
+    fn carry_texts(&mut self, record: &Record<'_>, ahead: usize) -> u32 {
         let (mut there, mut bit) = (0, 1);
         for text in texts(record) {
-            if text.and_then(|text| self.carry(text)).is_some() {
+            if text.and_then(|text| self.carry(text, ahead)).is_some() {
                 there |= bit;
             }
             bit <<= 1;
@@ -241,12 +268,12 @@ impl Parcel {
 
     /// `None` of a text beyond any bound that there is.
     #[inline]
-    fn carry(&mut self, text: Text<'_>) -> Option<()> {
-        let carried = text.portable();
+    fn carry(&mut self, text: Text<'_>, ahead: usize) -> Option<()> {
+        let carried = text.portable_ahead(ahead);
         let piece = Piece {
             len: u16::try_from(carried.len()).ok()?,
             limit: u16::try_from(text.limit()).ok()?,
-            is_cut: text.is_cut_behind(),
+            is_cut: text.is_cut_behind() || carried.len() < text.raw().len(),
         };
         self.text.push_str(carried);
         self.pieces.push(piece);
@@ -302,6 +329,7 @@ impl Parcel {
             findings: &self.findings,
             pieces: self.pieces.iter(),
             text: &self.text,
+            redactors: &self.redactors,
         }
     }
 }
@@ -348,6 +376,7 @@ pub(crate) struct Unpacking<'p> {
     findings: &'p [PackedFinding],
     pieces: slice::Iter<'p, Piece>,
     text: &'p str,
+    redactors: &'p [Arc<Redactor>],
 }
 
 impl<'p> Unpacking<'p> {
@@ -462,7 +491,12 @@ impl<'p> Unpacking<'p> {
             findings: Findings::carried(findings, take(&mut self.text, packed.reasons)),
             findings_dropped: packed.findings_dropped,
         };
-        Some(take_it(&record))
+        let redactor = packed.redactor.and_then(|place| self.redactors.get(place));
+        let screened = redactor.and_then(|redactor| Screened::of(&record, redactor, &[]));
+        Some(match &screened {
+            Some(screened) => take_it(&screened.applied(&record)),
+            None => take_it(&record),
+        })
     }
 
     fn next_names<'n>(&mut self, listed: Listed, names: &'n mut [Text<'p>]) -> Names<'n> {

@@ -3,20 +3,25 @@ use std::borrow::Cow;
 use bartizan_core::Finding;
 use bartizan_sensitive::{Kind, Masked, Redactor};
 
-use super::{Findings, Record, Text};
+use super::{Findings, Json, Record, Text};
 
 /// A record's texts that had something sensitive in them, without it.
 ///
-/// Made before any sink gets the record, so that no sink can show what it should not.
+/// Made before any sink can read the record, so that none can show what it should not.
 #[derive(Debug, Default)]
 pub(crate) struct Screened {
     texts: Vec<(usize, String, bool)>,
     findings: Option<Vec<Finding>>,
     masked: Vec<(String, Kind)>,
+    /// What was masked, for `metadata.masked`.
+    list: String,
 }
 
+/// What was masked in the members of a record that are JSON, by their names.
+pub(crate) type Below<'m> = [(&'static str, Option<&'m Masked>)];
+
 /// What is looked at beyond a text's limit, so that what is cut there is known.
-const AHEAD: usize = 256;
+pub(super) const AHEAD: usize = 256;
 
 /// What is looked at of a reason.
 const LONGEST_REASON: usize = 1024;
@@ -43,8 +48,8 @@ fn texts<'r, 'a>(record: &'r mut Record<'a>) -> [(&'static str, &'r mut Option<T
 }
 
 impl Screened {
-    /// `None` if nothing in the record is sensitive.
-    pub(crate) fn of(record: &Record<'_>, redactor: &Redactor) -> Option<Self> {
+    /// `None` if nothing in the record is sensitive, nor was anything below it.
+    pub(crate) fn of(record: &Record<'_>, redactor: &Redactor, below: &Below<'_>) -> Option<Self> {
         let mut screened = Self::default();
         for (place, (name, text)) in texts(&mut record.clone()).into_iter().enumerate() {
             let Some(text) = text else { continue };
@@ -70,7 +75,8 @@ impl Screened {
                 screened.note(&format!("findings/{place}"), kinds);
             }
         }
-        (!screened.masked.is_empty()).then_some(screened)
+        screened.list = list(&screened.masked, below)?;
+        Some(screened)
     }
 
     fn note(&mut self, path: &str, kinds: Vec<Kind>) {
@@ -91,6 +97,7 @@ impl Screened {
         if let Some(findings) = &self.findings {
             record.findings = Findings::of(findings);
         }
+        record.metadata.masked = Some(Json::new(&self.list));
         record
     }
 }
@@ -104,11 +111,7 @@ fn beginning(text: &str, most: usize) -> &str {
 }
 
 /// The list of what was masked in a record: of its own texts, and below its members. `None` if nothing was.
-pub(crate) fn list(
-    screened: Option<&Screened>,
-    below: &[(&'static str, Option<&Masked>)],
-) -> Option<String> {
-    let own = screened.map_or(&[][..], |screened| &screened.masked);
+fn list(own: &[(String, Kind)], below: &Below<'_>) -> Option<String> {
     let below = below
         .iter()
         .filter_map(|(name, masked)| Some((*name, (*masked)?)));

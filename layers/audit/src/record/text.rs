@@ -76,7 +76,12 @@ impl<'a> Text<'a> {
 
     /// A beginning of the text that shows like all of it.
     pub(super) fn portable(self) -> &'a str {
-        let limit = self.limit as usize;
+        self.portable_ahead(0)
+    }
+
+    /// The same with at least so many bytes behind its limit, if there are.
+    pub(super) fn portable_ahead(self, ahead: usize) -> &'a str {
+        let limit = self.limit as usize + ahead;
         if self.text.len() <= limit {
             return self.text;
         }

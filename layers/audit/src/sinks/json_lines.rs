@@ -10,7 +10,9 @@ use bartizan_core::Events;
 use super::{Lines, append};
 #[cfg(feature = "tracing-subscriber")]
 use crate::record::Parcel;
-use crate::{AuditConfigError, AuditSink, Durable, FlushError, Overflow, Queue, Record};
+use crate::{
+    AuditConfigError, AuditSink, Durable, FlushError, Overflow, Queue, Record, Unredacted,
+};
 
 /// Writes each record as one line of JSON, behind a [`Queue`]: a thread of its own does the writing, and
 /// makes the lines. A line reaches the writer within about 20 milliseconds.
@@ -142,6 +144,10 @@ impl AuditSink for JsonLines {
 
     fn write(&self, record: &Record<'_>) {
         self.0.write(record);
+    }
+
+    fn write_unredacted(&self, record: &Unredacted<'_>) {
+        self.0.write_unredacted(record);
     }
 
     fn write_durably(&self, record: &Record<'_>) -> Durable {

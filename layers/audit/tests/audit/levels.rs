@@ -211,6 +211,33 @@ async fn a_pseudonym_finds_a_users_records_without_showing_who_it_is() {
     assert!(error.unwrap_err().to_string().contains("`9000`"));
 }
 
+/// A queue copies what a record shows and is redacted later: it must know what it cuts through all the same.
+#[tokio::test]
+async fn a_secret_at_the_end_of_what_is_shown_is_masked_alike_by_each_sink() {
+    for before in (0..700).step_by(3) {
+        let (written, records) = (Shared::default(), Records::new());
+        let lines = JsonLines::to(written.clone());
+        let layer = AuditLayer::new(records.clone()).also(lines.clone());
+        let mut request = as_ann(call_with(&json!({})));
+        let agent = format!(
+            "{}. 4111-1111-1111-1111, ann@example.com",
+            "x".repeat(before)
+        );
+        let agent = HeaderValue::from_str(&agent).unwrap();
+        request.headers_mut().insert("user-agent", agent);
+        through_layer(&layer, request).await;
+        lines.flush(PATIENCE).unwrap();
+        let [mut queued, mut at_once]: [Value; 2] = [written.text(), records.lines().remove(0)]
+            .map(|line| serde_json::from_str(&line).unwrap());
+        for record in [&mut queued, &mut at_once] {
+            record["sequence"].take();
+        }
+        assert_eq!(queued, at_once);
+        let shown = queued["user_agent"].as_str().unwrap();
+        assert!(!shown.contains("41") && !shown.contains("ann"), "{shown}");
+    }
+}
+
 #[tokio::test]
 async fn an_issuer_is_configured_and_is_no_secret_whatever_it_looks_like() {
     let records = Records::new();

@@ -10,7 +10,7 @@ pub use overflow::Overflow;
 
 #[cfg(feature = "tracing-subscriber")]
 use crate::record::Parcel;
-use crate::{AuditConfigError, AuditSink, Durable, Outlet, Record, gaps::report};
+use crate::{AuditConfigError, AuditSink, Durable, Outlet, Record, Unredacted, gaps::report};
 use buffer::Buffer;
 use thread::Writer;
 
@@ -153,6 +153,13 @@ impl AuditSink for Queue {
         self.0
             .buffer
             .append(pack, None, |out| record.write_json(out));
+    }
+
+    /// Redacted on the queue's thread.
+    fn write_unredacted(&self, record: &Unredacted<'_>) {
+        let pack = |waiting: &mut crate::record::Parcel| waiting.pack_unredacted(record);
+        let line = |out: &mut Vec<u8>| record.redacted().write_json(out);
+        self.0.buffer.append(pack, None, line);
     }
 
     /// The thread is woken at once, and commits with everything that waits.
