@@ -1,7 +1,7 @@
 use bartizan_core::DenialKind;
 use bartizan_kit::{Revision, call_tool, post};
 use bartizan_validate::{ArgumentLimits, Characters};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::common::{ask, call, open, written};
 
@@ -164,5 +164,20 @@ async fn limits_are_those_of_the_tool_and_of_nothing_but_tools() {
     assert!(ask(&layer, list).await.ran());
     for none in ["null", "{}"] {
         assert!(call(&layer, "t", none).await.ran());
+    }
+}
+
+#[tokio::test]
+async fn iv_11_a_call_that_is_made_again_is_judged_by_its_arguments_again() {
+    let limits = ArgumentLimits::new().with_string_bytes(3).unwrap();
+    let layer = open().limits(limits);
+    for (text, passes) in [("abc", true), ("abcd", false)] {
+        let request = call_tool(Revision::V2026_07_28, "t", json!({"a": text}));
+        let mut body: Value = serde_json::from_slice(&request.bytes()).unwrap();
+        body["params"]["requestState"] = json!("opaque");
+        body["params"]["inputResponses"] =
+            json!({"who": {"action": "accept", "content": {"name": "Ann"}}});
+        let answer = ask(&layer, request.body(body.to_string())).await;
+        assert_eq!(answer.ran(), passes, "{text}");
     }
 }
