@@ -37,14 +37,22 @@ struct State {
 
 struct UnderWay {
     number: u64,
-    caller: u64,
+    caller: Caller,
     begun: Instant,
 }
 
 struct Asked {
-    caller: u64,
+    caller: Caller,
     ended: Instant,
     failed: Option<NoPage>,
+}
+
+/// Who asks, by hashes that nobody can choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Caller {
+    own: u64,
+    /// Whoever registers many clients is one account still.
+    account: u64,
 }
 
 /// Whether a caller may ask.
@@ -60,7 +68,7 @@ pub(super) enum Turn {
 pub(super) struct Asking {
     asks: Arc<Asks>,
     number: u64,
-    caller: u64,
+    caller: Caller,
 }
 
 /// Who asked is remembered for so long.
@@ -69,6 +77,9 @@ pub(super) const LATELY: Duration = Duration::from_secs(10);
 /// Most callers that ask within that time without need: because of a name that is not known, or although it failed for
 /// others.
 const MOST_LATELY: usize = 16;
+
+/// Of these, most that are clients of one account.
+const MOST_OF_ACCOUNT: usize = 4;
 
 /// Most that ask at once, all but one of them slow.
 const MOST_AT_ONCE: usize = 8;
@@ -90,14 +101,17 @@ impl Asks {
     }
 
     /// What a caller is known by: the principal, or else the session.
-    pub(super) fn key(&self, context: &SecurityContext, headers: &HeaderMap) -> u64 {
+    pub(super) fn key(&self, context: &SecurityContext, headers: &HeaderMap) -> Caller {
         match context.principal().filter(|who| !who.is_anonymous()) {
-            Some(who) => self
-                .seed
-                .hash_one((who.issuer(), who.subject(), who.client_id())),
-            None => self
-                .seed
-                .hash_one(headers.get("mcp-session-id").map(|id| id.as_bytes())),
+            Some(who) => Caller {
+                own: self.seed.hash_one((who.account(), who.client_id())),
+                account: self.seed.hash_one(who.account()),
+            },
+            None => {
+                let session = headers.get("mcp-session-id").map(|id| id.as_bytes());
+                let own = self.seed.hash_one(session);
+                Caller { own, account: own }
+            }
         }
     }
 
@@ -107,7 +121,7 @@ impl Asks {
     }
 
     /// Whether somebody asks, or did in vain if it is this caller.
-    pub(super) fn are_busy(&self, caller: u64) -> bool {
+    pub(super) fn are_busy(&self, caller: Caller) -> bool {
         let state = self.state();
         let is_quick = |other: &UnderWay| other.begun.elapsed() < self.slow;
         let is_own = |asked: &Asked| asked.caller == caller && asked.failed.is_some();
@@ -117,11 +131,14 @@ impl Asks {
     }
 
     /// Whether this caller may ask without need.
-    pub(super) fn admit(&self, caller: u64) -> bool {
+    pub(super) fn admit(&self, caller: Caller) -> bool {
         let state = self.state();
         let count = state.under_way.len() + state.lately.len();
         let is_same = state.lately.iter().any(|asked| asked.caller == caller);
-        !is_same && count < MOST_LATELY
+        let under_way = state.under_way.iter().map(|other| other.caller);
+        let all = under_way.chain(state.lately.iter().map(|asked| asked.caller));
+        let of_account = all.filter(|other| other.account == caller.account);
+        !is_same && count < MOST_LATELY && of_account.count() < MOST_OF_ACCOUNT
     }
 
     /// Whether they were so often of late that a change can wait.
@@ -134,7 +151,7 @@ impl Asks {
     }
 
     /// `again`: after what time it may be tried again if it failed for the same caller.
-    pub(super) fn turn(self: &Arc<Self>, caller: u64, again: Duration) -> Turn {
+    pub(super) fn turn(self: &Arc<Self>, caller: Caller, again: Duration) -> Turn {
         let mut state = self.state();
         let in_vain = |asked: &&Asked| asked.caller == caller && asked.ended.elapsed() < again;
         if let Some(why) = state.lately.iter().find(in_vain).and_then(|own| own.failed) {

@@ -19,7 +19,7 @@ use tower_service::Service;
 use super::{
     Found, Known,
     ask::Asker,
-    asks::{Asking, Turn},
+    asks::{Asking, Caller, Turn},
     list::{NoPage, Page},
     read::Answer,
 };
@@ -37,7 +37,7 @@ pub(crate) struct Learn<S, B, F, ResB> {
     late: Pin<Box<Sleep>>,
     stage: Stage<F, ResB>,
     /// By what this caller is known.
-    caller: u64,
+    caller: Caller,
     asking: Option<Asking>,
     /// How often the list had changed when it was asked for.
     changes: u64,

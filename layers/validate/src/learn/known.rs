@@ -14,7 +14,7 @@ use http::HeaderMap;
 
 use super::{
     LONGEST_KEPT, Learning, OnChange, Pins, SHORTEST_KEPT, Tool,
-    asks::{Asks, LATELY},
+    asks::{Asks, Caller, LATELY},
     catalog::{Catalog, List, Listed},
     list::{NoPage, Page},
 };
@@ -75,7 +75,7 @@ impl Known {
     }
 
     /// What is known without a doubt, by a caller with that key.
-    pub(super) fn find_fresh(&self, name: &str, key: impl Fn() -> u64) -> Found {
+    pub(super) fn find_fresh(&self, name: &str, key: impl Fn() -> Caller) -> Found {
         let catalog = self.catalog.load();
         let Some(catalog) = &*catalog else {
             return Found::Ask;

@@ -123,6 +123,20 @@ async fn names_that_nobody_knows_make_few_ask_however_many_callers_name_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_registers_many_clients_keeps_nobody_elses_tools_unknown() {
+    let server = server(&[("ann", tools(&["b"]))]);
+    let service = ValidateLayer::new().layer(server.clone());
+    for client in 0..20 {
+        let mut request = call_tool(Revision::V2025_11_25, "no", json!({})).build();
+        let eve = Principal::user("i", "eve").client_id(&format!("c{client}"));
+        identify(&mut request, eve.build("test")).unwrap();
+        service.clone().oneshot(request).await.unwrap();
+    }
+    assert!(server.counts().0 <= 5, "{:?}", server.counts());
+    assert_eq!(kind(&service, "ann", "b", json!({"name": "x"})).await, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_no_list_has_any_more_is_forgotten_after_its_own_time() {
     let server = server(&[("ann", tools(&["a", "b"]))]);
     let how = Learning::new().stale(Duration::from_secs(1000)).unwrap();
