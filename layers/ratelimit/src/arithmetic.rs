@@ -64,19 +64,14 @@ fn left(quota: Quota, owed: u64) -> u32 {
 }
 
 impl Charge {
-    /// Nanoseconds until there is one request more than now.
+    /// Nanoseconds until there is one request more than now; a debt is paid first. 0 of a full bucket.
     #[inline]
     pub(crate) fn until_more(&self, quota: Quota, now: u64) -> u64 {
-        let interval = quota.interval();
-        let owed = self.next.saturating_sub(now);
-        // A debt is paid first.
-        if owed > quota.full() {
-            return owed - quota.full() + interval;
-        }
-        match owed.checked_rem(interval) {
-            Some(0) | None => interval.min(owed),
-            Some(part) => part,
-        }
+        let more = u64::from(self.remaining) + 1;
+        let lacks_then = quota
+            .full()
+            .saturating_sub(quota.interval().saturating_mul(more));
+        self.next.saturating_sub(now).saturating_sub(lacks_then)
     }
 }
 
