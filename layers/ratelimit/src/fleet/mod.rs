@@ -2,6 +2,7 @@
 
 mod builder;
 mod decision;
+mod lease;
 mod leases;
 mod link;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use std::{mem, sync::Arc};
 
 use super::{
-    leases::{Stand, Taken},
+    lease::{Stand, Taken},
     link::Link,
 };
 use crate::asked::{Ask, Asked};

@@ -14,7 +14,8 @@ use tokio::{
 };
 
 use super::{
-    leases::{Grant, Leases, Unspent},
+    lease::Grant,
+    leases::{Leases, Unspent},
     link::Link,
     script::{self, Decided},
 };

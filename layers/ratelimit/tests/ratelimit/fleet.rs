@@ -35,6 +35,13 @@ pub(crate) fn few(burst: u32) -> bartizan_ratelimit::Quota {
         .unwrap()
 }
 
+/// So many of each account, over the whole fleet.
+fn accounts(burst: u32) -> RateLimitsBuilder {
+    RateLimits::builder()
+        .account(few(burst))
+        .shared("account", Outage::Closed)
+}
+
 async fn admitted(limits: &RateLimits, calls: usize, by: &str) -> usize {
     let service = guarded(limits.clone());
     let mut admitted = 0;
@@ -49,12 +56,7 @@ async fn seed_r7_all_processes_together_admit_what_one_would() {
     let Some(redis) = RedisServer::start().await else {
         return;
     };
-    let limits = || {
-        RateLimits::builder()
-            .account(few(5))
-            .shared("account", Outage::Closed)
-    };
-    let (one, other) = (node(&redis, limits), node(&redis, limits));
+    let (one, other) = (node(&redis, || accounts(5)), node(&redis, || accounts(5)));
     assert_eq!(admitted(&one, 3, "ann").await, 3);
     assert_eq!(admitted(&other, 9, "ann").await, 2);
     assert_eq!(admitted(&one, 9, "ann").await, 0);
@@ -97,15 +99,8 @@ async fn what_redis_refuses_charges_nothing_here_and_what_is_refused_here_nothin
     assert_eq!(ask("u").await, 200);
     // The tenant's are used up now, the account's and the tool's are not.
     assert_eq!([ask("u").await, ask("u").await, ask("u").await], [429; 3]);
-    let mut others = RateLimits::builder()
-        .account(few(4))
-        .shared("account", Outage::Closed);
-    others = others.fleet(&fleet(&redis).build().unwrap());
-    assert_eq!(
-        admitted(&others.build().unwrap(), 9, "ann").await,
-        1,
-        "of four"
-    );
+    let others = node(&redis, || accounts(4));
+    assert_eq!(admitted(&others, 9, "ann").await, 1, "of four");
     let left = here
         .statistics()
         .into_iter()
@@ -124,10 +119,7 @@ async fn a_refused_request_leaves_local_buckets_as_they_were() {
     };
     let fleet = shared_of(&redis);
     let sharing = |limits: RateLimitsBuilder| limits.fleet(&fleet).clock(clock());
-    let limits = RateLimits::builder()
-        .account(few(1))
-        .shared("account", Outage::Closed);
-    let limits = sharing(limits.tool("t", few(3))).build().unwrap();
+    let limits = sharing(accounts(1).tool("t", few(3))).build().unwrap();
     assert_eq!(admitted(&limits, 9, "ann").await, 1);
     // With the account out of the way, the tool has what nobody was admitted for.
     limits
@@ -143,11 +135,7 @@ async fn requests_given_up_before_redis_refuses_them_take_nothing_from_the_other
     let Some(redis) = RedisServer::start().await else {
         return;
     };
-    let limits = || {
-        let limits = RateLimits::builder().account(few(1)).global(few(4));
-        limits.shared("account", Outage::Closed)
-    };
-    let here = node(&redis, limits);
+    let here = node(&redis, || accounts(1).global(few(4)));
     assert_eq!(admitted(&here, 9, "ann").await, 1);
     let trips = || here.snapshot().fleet.unwrap().trips;
     let before = trips();
@@ -233,12 +221,7 @@ async fn a_script_that_redis_forgot_is_sent_again() {
     let Some(redis) = RedisServer::start().await else {
         return;
     };
-    let limits = || {
-        RateLimits::builder()
-            .account(few(4))
-            .shared("account", Outage::Closed)
-    };
-    let here = node(&redis, limits);
+    let here = node(&redis, || accounts(4));
     for _ in 0..4 {
         assert_eq!(admitted(&here, 1, "ann").await, 1);
         redis.command(&["SCRIPT", "FLUSH"]);
@@ -252,12 +235,7 @@ async fn buckets_that_redis_forgot_are_full_and_no_fuller() {
     let Some(redis) = RedisServer::start().await else {
         return;
     };
-    let limits = || {
-        RateLimits::builder()
-            .account(few(4))
-            .shared("account", Outage::Closed)
-    };
-    let here = node(&redis, limits);
+    let here = node(&redis, || accounts(4));
     assert_eq!(admitted(&here, 9, "ann").await, 4);
     redis.command(&["FLUSHALL"]);
     assert_eq!(admitted(&here, 9, "ann").await, 4);
