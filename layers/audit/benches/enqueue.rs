@@ -15,6 +15,8 @@
     reason = "a bench stops at what goes wrong, prints its counts, and is no API"
 )]
 
+mod asked;
+
 use std::{
     convert::Infallible,
     future::ready,
@@ -29,16 +31,13 @@ use std::{
 };
 
 use bartizan_audit::{AuditLayer, AuditSink, JsonLines, Record};
-use bartizan_core::{
-    CallLayer, Finding, Principal, RequestBody, SecurityContext, Verdict, identify,
-};
+use bartizan_core::{CallLayer, RequestBody};
 use bytes::Bytes;
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use http::{Request, Response};
-use http_body_util::Full;
+use criterion::{Criterion, criterion_group, criterion_main};
+use http::{Request, Response, StatusCode};
 use tower::{Layer, Service, service_fn};
 
-type Body = Full<Bytes>;
+use asked::{Body, leave_findings, request};
 
 /// Takes each record so many times, and tells how long that took.
 #[derive(Clone)]
@@ -74,29 +73,8 @@ impl AuditSink for Repeating {
     }
 }
 
-fn request() -> Request<Body> {
-    let body = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"write_note","arguments":{"id":42}}}"#;
-    let mut request = Request::post("/mcp")
-        .header("content-type", "application/json")
-        .header("user-agent", "agent/1.0")
-        .body(Body::from(body))
-        .unwrap();
-    let ann = Principal::user("https://auth.example.com", "ann")
-        .client_id("agent-7")
-        .credential_id("0193f0a2-5c1e-7cc0-8f00-3b1f0a2d4e5f")
-        .roles(["editor"])
-        .scopes(["tools:call"]);
-    identify(&mut request, ann.build("jwt")).unwrap();
-    let context = SecurityContext::of(&mut request);
-    context.set_client_address([192, 0, 2, 7].into()).unwrap();
-    request
-}
-
 fn answer<B>(mut request: Request<B>) -> Response<Body> {
-    let context = SecurityContext::of(&mut request);
-    for guard in ["network", "cors", "address", "jwt", "ratelimit", "rbac"] {
-        context.record(|| Finding::new(guard, Verdict::Allowed, "allowed", "a static reason"));
-    }
+    leave_findings(&mut request);
     let answer =
         r#"{"jsonrpc":"2.0","id":7,"result":{"content":[{"type":"text","text":"noted"}]}}"#;
     Response::builder()
@@ -105,8 +83,8 @@ fn answer<B>(mut request: Request<B>) -> Response<Body> {
         .unwrap()
 }
 
-/// To the end of the answer.
-fn drive<S, B>(service: &S, request: Request<Body>)
+/// To the end of the answer, if there is one; its status.
+fn drive<S, B>(service: &S, request: Request<Body>) -> Option<StatusCode>
 where
     S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone,
     B: http_body::Body<Data = Bytes>,
@@ -114,10 +92,12 @@ where
     let mut cx = Context::from_waker(Waker::noop());
     let future = pin!(service.clone().call(request));
     let std::task::Poll::Ready(Ok(response)) = future.poll(&mut cx) else {
-        return;
+        return None;
     };
+    let status = response.status();
     let mut body = pin!(response.into_body());
     while let std::task::Poll::Ready(Some(_)) = body.as_mut().poll_frame(&mut cx) {}
+    Some(status)
 }
 
 fn enqueue(c: &mut Criterion) {
@@ -134,7 +114,7 @@ fn enqueue(c: &mut Criterion) {
     let counted = |times| {
         sink.times.store(times, Ordering::Relaxed);
         let request = request();
-        allocation_counter::measure(|| drive(&service, request)).count_total
+        allocation_counter::measure(|| assert!(drive(&service, request).is_some())).count_total
     };
     counted(4096);
     println!(
@@ -144,25 +124,36 @@ fn enqueue(c: &mut Criterion) {
     c.bench_function("enqueue", |b| {
         b.iter_custom(|count| {
             sink.times.store(count, Ordering::Relaxed);
-            drive(&service, request());
+            assert!(drive(&service, request()).is_some());
             Duration::from_nanos(sink.nanos.load(Ordering::Relaxed))
         });
     });
-    c.bench_function("layer/none", |b| {
-        b.iter_batched(
-            request,
-            |request| drive(&bare, request),
-            BatchSize::SmallInput,
-        );
-    });
-    let recorded = AuditLayer::new(JsonLines::to(io::sink())).layer(inner);
-    c.bench_function("layer/recorded", |b| {
-        b.iter_batched(
-            request,
-            |request| drive(&recorded, request),
-            BatchSize::SmallInput,
-        );
-    });
+    let lines = JsonLines::to(io::sink());
+    let recorded = AuditLayer::new(lines.clone()).layer(inner);
+    for (name, is_recorded) in [("layer/none", false), ("layer/recorded", true)] {
+        c.bench_function(name, |b| {
+            b.iter_custom(|count| {
+                let (mut left, mut taken) = (count, Duration::ZERO);
+                while left > 0 {
+                    // Fewer than fill the buffer: when it is full requests are refused, which is fast.
+                    let some = left.min(1024);
+                    let requests: Vec<_> = (0..some).map(|_| request()).collect();
+                    let begun = Instant::now();
+                    for request in requests {
+                        let status = match is_recorded {
+                            true => drive(&recorded, request),
+                            false => drive(&bare, request),
+                        };
+                        assert_eq!(status, Some(StatusCode::OK));
+                    }
+                    taken += begun.elapsed();
+                    lines.flush(Duration::from_secs(10)).unwrap();
+                    left -= some;
+                }
+                taken
+            });
+        });
+    }
 }
 
 criterion_group! {

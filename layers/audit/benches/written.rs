@@ -16,6 +16,8 @@
     reason = "a bench stops at what goes wrong, prints its counts, and is no API"
 )]
 
+mod asked;
+
 use std::{
     convert::Infallible,
     fs::File,
@@ -31,17 +33,13 @@ use std::{
 use bartizan_audit::{
     AuditLayer, AuditSink, Chain, ChainKeys, Commit, Outlet, Record, RotatingFile,
 };
-use bartizan_core::{
-    CallLayer, Finding, Principal, RequestBody, SecurityContext, Verdict, identify,
-};
-use bytes::Bytes;
+use bartizan_core::{CallLayer, RequestBody};
 use http::{Request, Response};
-use http_body_util::Full;
 use rustix::time::{ClockId, clock_gettime};
 use tower::{Layer, Service, service_fn};
 use tracing::Dispatch;
 
-type Body = Full<Bytes>;
+use asked::{Body, leave_findings, request};
 
 const RECORDS: usize = 20_000;
 const TURNS: usize = 9;
@@ -170,29 +168,8 @@ fn timed(run: impl FnOnce()) -> (Duration, Duration) {
     (own() - began, begun.elapsed())
 }
 
-fn request() -> Request<Body> {
-    let body = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"write_note","arguments":{"id":42}}}"#;
-    let mut request = Request::post("/mcp")
-        .header("content-type", "application/json")
-        .header("user-agent", "agent/1.0")
-        .body(Body::from(body))
-        .unwrap();
-    let ann = Principal::user("https://auth.example.com", "ann")
-        .client_id("agent-7")
-        .credential_id("0193f0a2-5c1e-7cc0-8f00-3b1f0a2d4e5f")
-        .roles(["editor"])
-        .scopes(["tools:call"]);
-    identify(&mut request, ann.build("jwt")).unwrap();
-    let context = SecurityContext::of(&mut request);
-    context.set_client_address([192, 0, 2, 7].into()).unwrap();
-    request
-}
-
 fn answer<B>(mut request: Request<B>) -> Response<Body> {
-    let context = SecurityContext::of(&mut request);
-    for guard in ["network", "cors", "address", "jwt", "ratelimit", "rbac"] {
-        context.record(|| Finding::new(guard, Verdict::Allowed, "allowed", "a static reason"));
-    }
+    leave_findings(&mut request);
     Response::new(Body::default())
 }
 

@@ -13,6 +13,8 @@ mod audit {
 
     mod answers;
     mod carried;
+    #[cfg(all(feature = "chain", unix))]
+    mod chained;
     mod contract;
     mod ends;
     mod events;

@@ -72,9 +72,9 @@ pub trait LateFindings: Send + Sync + 'static {
 
 /// The findings of one request, in the order the guards made them.
 ///
-/// Bounded: what exceeds [`Trail::CAPACITY`] is counted and dropped. It is closed when the request's
-/// record is written, which may be before the request is over: a handler that answers with a stream
-/// may refuse when the answer's head has long left. Findings that come then go to whoever closed it.
+/// Bounded: what exceeds [`Trail::CAPACITY`] is counted and dropped. It is closed when the request's record is
+/// written: when the answer has ended, so that what a handler refuses in a stream is still in it. What it started may
+/// go on and refuse even then. Findings that come so late go to whoever closed the trail.
 #[derive(Default)]
 pub struct Trail {
     entries: Mutex<Entries>,

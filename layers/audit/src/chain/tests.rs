@@ -76,7 +76,7 @@ fn each_bit_that_is_flipped_and_each_byte_that_ends_a_line_is_found_in_its_line(
 }
 
 #[test]
-#[ignore = "takes a minute"]
+#[ignore = "takes a minute; the test above tries each flipped bit and each line's end of the same log"]
 fn each_alteration_of_a_single_byte_is_found_in_its_line() {
     alter(|_| (0..=u8::MAX).collect());
 }
@@ -208,6 +208,27 @@ fn with_the_machines_keys_a_log_can_be_written_anew_but_not_against_a_head_kept_
         .bad
         .unwrap();
     assert_eq!(bad.kind, BadHead);
+}
+
+#[test]
+fn a_head_from_before_the_first_line_given_vouches_for_nothing() {
+    // Whoever has the machine's keys can begin anywhere, behind the newest head that was kept elsewhere too.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let (_, kept) = log(6);
+    let mut chain = Chain::over(RotatingFile::open(&path).unwrap(), keys()).unwrap();
+    (chain.seq, chain.hash) = (kept.seq() + 1, [3; 32]);
+    chain.push(b"{\"n\":9}");
+    chain.commit(Commit::Written).unwrap();
+    let anew = std::fs::read(&path).unwrap();
+    let judge = |head| verify([anew.as_slice()], &keys().verifying(), head).unwrap();
+    assert!(judge(None).is_good());
+    let bad = judge(Some(&kept)).bad.unwrap();
+    assert_eq!((bad.file, bad.line, bad.kind), (1, 1, Missing));
+    assert_eq!(
+        (bad.expected, bad.found),
+        (kept.seq() + 1, Some(kept.seq() + 2))
+    );
 }
 
 #[test]

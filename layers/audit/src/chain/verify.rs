@@ -111,7 +111,7 @@ impl fmt::Display for Bad {
 ///
 /// Without keys only what was damaged is found, since anybody can compute hashes. With the public key everything up
 /// to the last checkpoint is verified, and with the keys of the MACs each line. With a head, also what was
-/// cut off at the end. Memory is bounded, whatever is read.
+/// cut off at the end; its line, or the one after it, must be among those given. Memory is bounded, whatever is read.
 ///
 /// # Errors
 ///
@@ -202,6 +202,11 @@ impl Judge<'_> {
             // What it follows is judged by its signature.
             let is_first = head.seq > 0 || head.hash == GENESIS;
             if is_first {
+                if let Some(kept) = self.head.filter(|kept| kept.seq < head.seq) {
+                    // The line that the head speaks of is not among these: it vouches for none of them.
+                    self.seq = kept.seq;
+                    return self.is_over(at, Some(link.seq), BadKind::Missing);
+                }
                 (self.seq, self.hash) = (head.seq, head.hash);
             }
             if self.is_beside_head() {

@@ -51,7 +51,7 @@ pub(crate) use metadata::named;
 /// 2: the end of an answer counts, where of 1 its head did.
 pub const SCHEMA: u64 = 2;
 
-/// The JSON Schema (draft 2020-12) of a record: every line validates against it.
+/// The JSON Schema (draft 2020-12) of a record: every line validates against it, those of a chained log included.
 pub const JSON_SCHEMA: &str = include_str!("../../schema/record.json");
 
 /// What a record takes as JSON at most, in bytes, whatever strangers send.

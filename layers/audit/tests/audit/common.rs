@@ -17,7 +17,7 @@ use bartizan_core::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 pub(crate) type Body = Full<Bytes>;
@@ -117,7 +117,8 @@ pub(crate) fn assert_valid(record: &Value) {
         (&record["metadata"], "/properties/metadata/properties"),
     ] {
         let known = schema.pointer(known).unwrap();
-        for member in record.as_object().unwrap().keys() {
+        // A checkpoint has no metadata; of a record the schema requires them.
+        for member in record.as_object().into_iter().flat_map(Map::keys) {
             assert!(
                 known.get(member).is_some(),
                 "`{member}` is not in the schema"
