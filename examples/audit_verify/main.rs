@@ -9,8 +9,8 @@
 //! the MACs is a file of its bytes, after its number; a head is what `Chain::heads` told, on the last line of
 //! its file. Each is optional, and what it finds is told in the documentation of `bartizan-audit`.
 //!
-//! The exit code is 0 if all is as it was written, 1 if not, 2 if there is no telling, and 3 if
-//! nothing bad was found but no key was given, so that anybody could have written it.
+//! The exit code is 0 if all is as it was written, 1 if not, 2 if there is no telling, as of files without a line, and 3
+//! if nothing bad was found but no key was given, so that anybody could have written it.
 
 #![allow(
     clippy::print_stderr,
@@ -46,6 +46,7 @@ const USAGE: &str =
 fn main() -> ExitCode {
     match run() {
         Ok((report, _)) if !report.is_good() => ExitCode::from(1),
+        Ok((report, _)) if report.first.is_none() => ExitCode::from(2),
         Ok((_, false)) => ExitCode::from(3),
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
@@ -75,6 +76,12 @@ fn show(report: &Report, options: &Options) {
         "good: {lines} lines, {checkpoints} checkpoints among them, records {first} to {last}"
     );
     println!("signed: up to {}", shown(report.signed));
+    if let (Some(signed), Some(last)) = (report.signed, report.last)
+        && last > signed + 1
+    {
+        // A checkpoint's own line is signed by the next one alone.
+        println!("unsigned: {} to {last}", signed + 1);
+    }
     if report.first.is_some_and(|first| first > 1) {
         println!("before: nothing is said of the records before {first}");
     }
