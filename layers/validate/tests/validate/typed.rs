@@ -183,3 +183,17 @@ async fn a_type_and_a_schema_both_count() {
         );
     }
 }
+
+#[test]
+fn a_field_in_normal_form_is_judged_by_the_length_that_is_kept() {
+    #[derive(serde::Deserialize, Validate)]
+    struct Named {
+        #[serde(deserialize_with = "normalize::nfc")]
+        #[validate(length(max = 4))]
+        name: String,
+    }
+    // Four letters, one of which comes as two characters.
+    let named: Valid<Named> = serde_json::from_str(r#"{"name":"cafe\u0301"}"#).unwrap();
+    assert_eq!(named.name, "caf\u{e9}");
+    assert!(serde_json::from_str::<Valid<Named>>(r#"{"name":"cafes"}"#).is_err());
+}
