@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use bartizan_core::{Finding, Verdict};
 
 use super::{
@@ -59,6 +61,31 @@ impl<'a> Findings<'a> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The reasons that are not static, and whose they are: others are nobody's but ours.
+    pub(super) fn chosen(&self) -> impl Iterator<Item = (usize, &'a str)> + use<'a> {
+        let (made, carried, mut reasons): (&[Finding], &[PackedFinding], &str) = match self.0 {
+            Source::Made(findings) => (findings, &[], ""),
+            Source::Carried(findings, reasons) => (&[], findings, reasons),
+        };
+        let made = made.iter().map(|finding| match &finding.reason {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(reason) => Some(&**reason),
+        });
+        let carried = carried.iter().map(move |finding| match finding.reason {
+            Reason::Static(_) => None,
+            Reason::Carried(len) => Some(take(&mut reasons, len)),
+        });
+        let all = made.chain(carried).enumerate();
+        all.filter_map(|(place, reason)| Some((place, reason?)))
+    }
+
+    /// A copy to be changed.
+    pub(super) fn to_owned(self) -> Vec<Finding> {
+        let copied =
+            |it: FindingRef<'_>| Finding::new(it.layer, it.verdict, it.kind, it.reason.to_owned());
+        self.iter().map(copied).collect()
     }
 
     /// As they were made, if they were not carried since.

@@ -9,7 +9,7 @@ use super::{
     Unredacted,
     findings::{Budget, Findings},
     names::{MOST_ACTORS, MOST_ROLES, MOST_RULES, MOST_SCOPES},
-    screened::AHEAD,
+    screened::{AHEAD, LONGEST_REASON, beginning},
 };
 use crate::{Answer, durable::Confirm, gaps::Missing};
 
@@ -204,7 +204,7 @@ impl Parcel {
             is_limited: decision.is_limited,
         });
         let before = self.text.len();
-        self.carry_findings(record.findings);
+        self.carry_findings(record.findings, redactor.is_some());
         let reasons = self.text.len() - before;
         self.records.push(Packed {
             redactor,
@@ -280,12 +280,16 @@ impl Parcel {
         Some(())
     }
 
-    fn carry_findings(&mut self, findings: Findings<'_>) {
+    /// What is still to be redacted is not cut to what may be shown: its length changes.
+    fn carry_findings(&mut self, findings: Findings<'_>, is_whole: bool) {
         // What is static takes no room here, and is cut where it is written.
         let mut budget = Budget::new();
         let text = &mut self.text;
         let mut carry = |verdict, reason: &str| {
-            let carried = budget.portable(verdict, reason);
+            let carried = match is_whole {
+                true => beginning(reason, LONGEST_REASON),
+                false => budget.portable(verdict, reason),
+            };
             text.push_str(carried);
             Reason::Carried(carried.len())
         };

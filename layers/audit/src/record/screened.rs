@@ -1,5 +1,3 @@
-use std::borrow::Cow;
-
 use bartizan_core::Finding;
 use bartizan_sensitive::{Kind, Masked, Redactor};
 
@@ -24,7 +22,7 @@ pub(crate) type Below<'m> = [(&'static str, Option<&'m Masked>)];
 pub(super) const AHEAD: usize = 256;
 
 /// What is looked at of a reason.
-const LONGEST_REASON: usize = 1024;
+pub(super) const LONGEST_REASON: usize = 1024;
 
 /// The texts that a stranger may have chosen, and what they are called. An issuer is none: it is configured, and
 /// `apikey:acme` only looks like a value behind its name.
@@ -61,16 +59,13 @@ impl Screened {
                 screened.note(name, kinds);
             }
         }
-        let made = record.findings.made().unwrap_or_default();
-        for (place, finding) in made.iter().enumerate() {
-            // What is static is nobody's but ours.
-            let Cow::Owned(reason) = &finding.reason else {
-                continue;
-            };
+        for (place, reason) in record.findings.chosen() {
             if let Some((masked, kinds)) = redactor.mask_text(beginning(reason, LONGEST_REASON)) {
-                let findings = screened.findings.get_or_insert_with(|| made.to_vec());
+                let findings = screened
+                    .findings
+                    .get_or_insert_with(|| record.findings.to_owned());
                 if let Some(finding) = findings.get_mut(place) {
-                    finding.reason = Cow::Owned(masked);
+                    finding.reason = masked.into();
                 }
                 screened.note(&format!("findings/{place}"), kinds);
             }
@@ -102,7 +97,7 @@ impl Screened {
     }
 }
 
-fn beginning(text: &str, most: usize) -> &str {
+pub(super) fn beginning(text: &str, most: usize) -> &str {
     let mut end = text.len().min(most);
     while !text.is_char_boundary(end) {
         end -= 1;

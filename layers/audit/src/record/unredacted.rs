@@ -1,4 +1,4 @@
-use std::{borrow::Cow, cell::OnceCell, fmt, sync::Arc};
+use std::{cell::OnceCell, fmt, sync::Arc};
 
 use bartizan_sensitive::Redactor;
 
@@ -14,13 +14,14 @@ pub struct Unredacted<'r> {
     screened: OnceCell<Option<Screened>>,
 }
 
+/// Bytes of reasons that are carried whole.
+const MOST_REASONS: usize = 4096;
+
 impl<'r> Unredacted<'r> {
-    /// `None` of a record with reasons that somebody chose: a queue cuts those, and what is cut is no longer known.
+    /// `None` of a record with so long reasons that a queue would hold more for it than a record may take.
     pub(crate) fn of(record: &'r Record<'r>, redactor: &'r Arc<Redactor>) -> Option<Self> {
-        let findings = record.findings.made().unwrap_or_default();
-        let is_ours = |reason: &Cow<'_, str>| matches!(reason, Cow::Borrowed(_));
-        let are_ours = findings.iter().all(|finding| is_ours(&finding.reason));
-        are_ours.then(|| Self {
+        let lengths = record.findings.chosen().map(|(_, reason)| reason.len());
+        (lengths.sum::<usize>() <= MOST_REASONS).then(|| Self {
             record,
             redactor,
             screened: OnceCell::new(),
