@@ -21,6 +21,7 @@ mod audit {
     #[cfg(all(feature = "file", unix))]
     mod files;
     mod forms;
+    mod honey;
     mod intent;
     mod json_lines;
     #[cfg(all(feature = "chain", unix))]

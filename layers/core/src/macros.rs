@@ -82,6 +82,38 @@ macro_rules! note {
     }};
 }
 
+/// Records that a decoy was touched: a tool or a key that is there only to be tried by who should not know of it.
+/// Counts it, records the finding if somebody collects them, and logs it at ERROR under the target `bartizan::<layer>`.
+///
+/// `honey!("rbac", &context, "honey_tool", "which one")`, beside the refusal, which is to be the one that somebody is
+/// answered who tries what does not exist. None of this is in any answer. The audit layer makes the request's record
+/// `critical` by it.
+///
+/// ```
+/// use bartizan_core::{SecurityContext, Verdict, honey};
+/// let context = SecurityContext::default();
+/// context.open_trail();
+/// honey!("vault", &context, "honey_document", "document `salaries`");
+/// assert_eq!(context.trail().unwrap().findings()[0].verdict, Verdict::Honey);
+/// ```
+#[macro_export]
+macro_rules! honey {
+    ($layer:literal, $context:expr, $kind:expr, $reason:expr) => {{
+        let context: &$crate::SecurityContext = $context;
+        let finding =
+            $crate::Finding::new($layer, $crate::Verdict::Honey, $kind, $reason);
+        $crate::__private::tracing::error!(
+            target: concat!("bartizan::", $layer),
+            kind = finding.kind,
+            decoy = &*finding.reason,
+            correlation_id = context.correlation_id().as_str(),
+            "a decoy was touched"
+        );
+        $crate::__count!($layer, "honey");
+        context.record(|| finding);
+    }};
+}
+
 /// One verdict more of a layer.
 #[cfg(feature = "metrics")]
 #[doc(hidden)]

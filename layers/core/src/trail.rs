@@ -16,6 +16,9 @@ pub enum Verdict {
     Refused,
     /// The guard saw something worth recording and decided nothing.
     Noted,
+    /// A decoy was touched, which nobody who is in good faith knows of or has reason to try: see
+    /// [`honey!`](crate::honey).
+    Honey,
 }
 
 impl Verdict {
@@ -25,6 +28,7 @@ impl Verdict {
             Self::Allowed => "allowed",
             Self::Refused => "refused",
             Self::Noted => "noted",
+            Self::Honey => "honey",
         }
     }
 }
@@ -63,7 +67,7 @@ impl Finding {
 
 /// Who writes down findings that a request's record does not hold any more.
 pub trait LateFindings: Send + Sync + 'static {
-    /// Takes a refusal or a note that was made after the trail was closed. `context` is its request's.
+    /// Takes a refusal, a note or the touch of a decoy that was made after the trail was closed. `context` is its request's.
     fn late(&self, context: &SecurityContext, finding: &Finding);
 
     /// Counts one more, which exceeds [`Trail::CAPACITY`].
@@ -248,9 +252,10 @@ mod tests {
         );
         assert_eq!(trail.close(second.clone()).0.len(), 3);
         record(&context, Verdict::Noted, "noted");
-        assert_eq!(*first.0.lock().unwrap(), ["refused", "noted"]);
-        assert_eq!(*second.0.lock().unwrap(), ["noted"]);
-        assert_eq!(trail.findings().len(), 4);
+        record(&context, Verdict::Honey, "honey_tool");
+        assert_eq!(*first.0.lock().unwrap(), ["refused", "noted", "honey_tool"]);
+        assert_eq!(*second.0.lock().unwrap(), ["noted", "honey_tool"]);
+        assert_eq!(trail.findings().len(), 5);
     }
 
     #[test]

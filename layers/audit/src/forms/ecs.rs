@@ -32,7 +32,7 @@ impl Record<'_> {
             "log": { "level": self.severity.name() },
             "event": {
                 "id": self.event_id.to_string(),
-                "kind": if self.classes.has(Classes::ANOMALY) { "alert" } else { "event" },
+                "kind": if self.is_alert() { "alert" } else { "event" },
                 "category": self.ecs_categories(),
                 "type": self.ecs_types(),
                 "action": self.event_type,
@@ -87,9 +87,14 @@ impl Record<'_> {
                 "issuer": shown(metadata.issuer),
                 "delegation": Some(names(metadata.delegation).join(" ")).filter(|d| !d.is_empty()),
                 "parent_id": parent,
+                "decoy": self.decoy(),
                 "intent_id": metadata.intent.map(|intent| intent.to_string()),
             },
         }))
+    }
+
+    fn is_alert(&self) -> bool {
+        self.classes.has(Classes::ANOMALY) || self.classes.has(Classes::HONEY_TOUCHED)
     }
 
     fn ecs_categories(&self) -> Vec<&'static str> {
@@ -101,7 +106,7 @@ impl Record<'_> {
         if has(Classes::CONFIGURATION_CHANGE) {
             categories.push("configuration");
         }
-        if has(Classes::ANOMALY) || has(Classes::PRIVILEGE_ESCALATION_ATTEMPT) {
+        if self.is_alert() || has(Classes::PRIVILEGE_ESCALATION_ATTEMPT) {
             categories.push("intrusion_detection");
         }
         categories

@@ -3,9 +3,19 @@
 mod ecs;
 mod ocsf;
 
+use bartizan_core::Verdict;
 use serde_json::Value;
 
-use crate::Text;
+use crate::{Record, Text};
+
+impl Record<'_> {
+    /// Which decoy was touched.
+    fn decoy(&self) -> Option<&str> {
+        let mut findings = self.findings.iter();
+        let touched = findings.find(|finding| finding.verdict == Verdict::Honey);
+        touched.map(|finding| finding.reason)
+    }
+}
 
 fn shown(text: Option<Text<'_>>) -> Option<String> {
     text.map(|text| text.to_string())

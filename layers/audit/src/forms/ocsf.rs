@@ -102,6 +102,7 @@ impl Record<'_> {
                 "auth_method": shown(metadata.auth_method),
                 "delegation": names(metadata.delegation),
                 "trace_id": self.trace.map(|trace| format!("{:032x}", trace.trace_id())),
+                "decoy": self.decoy(),
                 "intent_id": metadata.intent.map(|intent| intent.to_string()),
             },
         }))

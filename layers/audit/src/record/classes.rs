@@ -1,6 +1,6 @@
 use std::{fmt, ops::BitOr};
 
-use bartizan_core::{DenialKind, SecurityContext};
+use bartizan_core::{DenialKind, Finding, SecurityContext, Verdict};
 
 use super::event_type::refusal;
 use crate::gaps::is_strangers;
@@ -43,6 +43,8 @@ classes! {
     PRIVILEGE_ESCALATION_ATTEMPT = 9, "privilege_escalation_attempt";
     /// A detector found it unusual.
     ANOMALY = 10, "anomaly";
+    /// A decoy was touched: a honey tool or a honey key. Nobody does so by mistake.
+    HONEY_TOUCHED = 11, "honey_touched";
 }
 
 impl Classes {
@@ -53,6 +55,7 @@ impl Classes {
         context: &SecurityContext,
         denial: Option<DenialKind>,
         is_destructive: bool,
+        findings: &[Finding],
     ) -> Self {
         let mut classes = match denial.map(refusal) {
             None => Self::NONE,
@@ -77,6 +80,9 @@ impl Classes {
         let is_beyond = is_destructive || decided.is_some_and(|decided| decided.is_limited());
         if is_known && is_beyond && classes.has(Self::AUTHORIZATION_DENIED) {
             classes = classes | Self::PRIVILEGE_ESCALATION_ATTEMPT;
+        }
+        if findings.iter().any(|f| f.verdict == Verdict::Honey) {
+            classes = classes | Self::HONEY_TOUCHED;
         }
         classes
     }

@@ -184,7 +184,7 @@ impl<'a> Record<'a> {
         let user = principal.filter(|principal| !principal.is_anonymous());
         let name = |subject| call.and_then(|call| named(call, subject));
         let answer = told.answer.map(|(answer, _)| answer);
-        let classes = Classes::of(context, denial, told.is_destructive);
+        let classes = Classes::of(context, denial, told.is_destructive, findings);
         let result = outcome.result(status, answer);
         Self {
             event_id: told.event_id,

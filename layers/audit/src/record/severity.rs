@@ -40,6 +40,10 @@ impl Severity {
     pub(super) fn of(outcome: Outcome, result: &str, classes: Classes) -> Self {
         let is_notable = classes.has(Classes::DESTRUCTIVE_OPERATION)
             || classes.has(Classes::CONFIGURATION_CHANGE);
+        // Whatever became of it.
+        if classes.has(Classes::HONEY_TOUCHED) {
+            return Self::Critical;
+        }
         match (outcome, result) {
             (Outcome::Failed | Outcome::Panicked, _) | (Outcome::Refused, "error") => Self::Error,
             (Outcome::Refused, _) => Self::Warning,

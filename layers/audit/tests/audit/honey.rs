@@ -1,0 +1,121 @@
+//! Decoys that were touched.
+
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
+};
+
+use bartizan_audit::{AuditLayer, AuditSink, Record, Records};
+use bartizan_core::{
+    CallLayer, Denial, DenialKind, RequestBody, ResponseBody, SecurityContext, honey, refuse,
+};
+use http::{Request, Response};
+use serde_json::{Value, json};
+use tower::{Layer, ServiceExt, service_fn};
+
+use super::common::*;
+
+fn guarded(kind: Option<DenialKind>, context: &SecurityContext) -> Answer {
+    honey!("guard", context, "honey_tool", "tool `export_salaries`");
+    match kind {
+        Some(kind) => refuse!("guard", context, Denial::new(kind, "why")),
+        None => ok().map(ResponseBody::inner),
+    }
+}
+
+async fn touched(kind: Option<DenialKind>, sink: impl AuditSink + Clone) -> Answer {
+    let inner = service_fn(move |mut request: Request<RequestBody<Body>>| {
+        let answer = guarded(kind, &SecurityContext::of(&mut request));
+        async { Ok::<_, Infallible>(answer) }
+    });
+    let service = AuditLayer::new(sink).layer(CallLayer::new().layer(inner));
+    let answer = service.oneshot(as_ann(call_tool("x"))).await.unwrap();
+    let (head, _) = answer.into_parts();
+    Response::from_parts(head, ResponseBody::default())
+}
+
+#[tokio::test]
+async fn a_touched_decoy_is_critical_whatever_became_of_the_request_and_named_once() {
+    for kind in [
+        None,
+        Some(DenialKind::Forbidden),
+        Some(DenialKind::CredentialsInvalid),
+        Some(DenialKind::Unavailable),
+    ] {
+        let records = Records::new();
+        touched(kind, records.clone()).await;
+        let record = only(&records);
+        assert_eq!(record["severity"], "critical", "{kind:?}");
+        let classes = record["classes"].as_array().unwrap();
+        assert!(classes.contains(&json!("honey_touched")), "{record}");
+        let findings = record["findings"].as_array().unwrap();
+        let is_honey = |finding: &&Value| finding["verdict"] == "honey";
+        let honey: Vec<_> = findings.iter().filter(is_honey).collect();
+        assert_eq!(
+            honey,
+            [&json!({
+                "layer": "guard",
+                "verdict": "honey",
+                "kind": "honey_tool",
+                "reason": "tool `export_salaries`",
+            })]
+        );
+        assert!(!record["metadata"].to_string().contains("salaries"));
+    }
+}
+
+#[tokio::test]
+async fn what_touches_no_decoy_is_not_of_that_class() {
+    let record = of_call(as_ann(call_tool("x"))).await;
+    assert_eq!(record["severity"], "info");
+    assert!(!record.to_string().contains("honey"));
+}
+
+#[tokio::test]
+async fn a_decoy_that_is_touched_after_the_record_has_one_of_its_own() {
+    let records = Records::new();
+    let layer = AuditLayer::new(records.clone());
+    let mut request = as_ann(empty());
+    let context = SecurityContext::of(&mut request);
+    let service = layer.layer(Actor(Act::Answer(200)));
+    service.oneshot(request).await.unwrap();
+    honey!("guard", &context, "honey_tool", "tool `export_salaries`");
+    let all = records.all();
+    assert_eq!((all.len(), &all[0]["severity"]), (2, &json!("info")));
+    assert_valid(&all[1]);
+    assert_eq!(all[1]["event_type"], "late_finding");
+    assert_eq!(all[1]["severity"], "critical");
+}
+
+/// Each record in both forms.
+#[derive(Clone, Default)]
+struct Forms(Arc<Mutex<Vec<[Value; 2]>>>);
+
+impl AuditSink for Forms {
+    fn reserve(&self) -> bool {
+        true
+    }
+
+    fn release(&self) {}
+
+    fn write(&self, record: &Record<'_>) {
+        let forms = [record.to_ocsf(), record.to_ecs()];
+        self.0.lock().unwrap().push(forms);
+    }
+}
+
+#[tokio::test]
+async fn other_forms_tell_of_it_too() {
+    let forms = Forms::default();
+    touched(Some(DenialKind::Forbidden), forms.clone()).await;
+    let [ocsf, ecs] = forms.0.lock().unwrap().remove(0);
+    assert_eq!(ocsf["severity_id"], 5);
+    assert_eq!(ocsf["unmapped"]["decoy"], "tool `export_salaries`");
+    assert_eq!(ecs["event"]["kind"], "alert");
+    assert_eq!(
+        ecs["event"]["category"],
+        json!(["api", "intrusion_detection"])
+    );
+    assert_eq!(ecs["labels"]["decoy"], "tool `export_salaries`");
+    assert_eq!(ecs["log"]["level"], "critical");
+}
