@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use bartizan_sensitive::{Names, Redactor};
 use serde::{Deserialize, Serialize};
 
-use crate::{AuditConfigError, AuditLayer, JsonLines, Level, LevelRule, Levels};
+use crate::{AuditConfigError, AuditLayer, JsonLines, Level, LevelRule, Levels, Watcher};
 
 /// The settings of an [`AuditLayer`] as a file holds them; unknown fields are refused.
 ///
@@ -78,11 +78,17 @@ pub enum SinkChoice {
     Append(PathBuf),
 }
 
-impl TryFrom<AuditConfig> for AuditLayer {
-    type Error = AuditConfigError;
-
-    /// Builds the layer; besides what its methods refuse, a correlation header that is not to be sent.
-    fn try_from(config: AuditConfig) -> Result<Self, AuditConfigError> {
+impl AuditConfig {
+    /// Builds the layer, whose records these look at, in their order: detectors, alerts.
+    ///
+    /// # Errors
+    ///
+    /// What the layer's methods refuse, and a correlation header that is not to be sent.
+    pub fn watched_by(
+        self,
+        watchers: impl IntoIterator<Item = Box<dyn Watcher>>,
+    ) -> Result<AuditLayer, AuditConfigError> {
+        let config = self;
         if let (Some(name), true) = (
             &config.correlation_header,
             config.without_correlation_header,
@@ -98,7 +104,10 @@ impl TryFrom<AuditConfig> for AuditLayer {
         if let Some(capacity) = config.capacity {
             lines = lines.capacity(capacity)?;
         }
-        let mut layer = Self::new(lines);
+        for watcher in watchers {
+            lines = lines.watched_by(watcher);
+        }
+        let mut layer = AuditLayer::new(lines);
         if let Some(name) = &config.correlation_header {
             layer = layer.correlation_header(name)?;
         }
@@ -117,6 +126,15 @@ impl TryFrom<AuditConfig> for AuditLayer {
             names = names.with(name)?;
         }
         layer.levels(levels).redactor(Redactor::new().names(names))
+    }
+}
+
+impl TryFrom<AuditConfig> for AuditLayer {
+    type Error = AuditConfigError;
+
+    /// See [`AuditConfig::watched_by`], with nobody.
+    fn try_from(config: AuditConfig) -> Result<Self, AuditConfigError> {
+        config.watched_by([])
     }
 }
 

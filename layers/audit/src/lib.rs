@@ -28,6 +28,7 @@ mod sink;
 mod sinks;
 mod tap;
 mod tools;
+mod watch;
 
 pub use answer::Answer;
 pub use bartizan_sensitive::{Kind, Kinds, Names as SensitiveNames, Pseudonyms, Redactor};
@@ -46,11 +47,13 @@ pub use layer::AuditLayer;
 pub use level::{Level, LevelRule, Levels};
 pub use outlet::{Commit, Outlet};
 pub use record::{
-    Classes, Decision, EventId, FindingRef, Findings, JSON_SCHEMA, Json, MAX_DETAIL_BYTES,
-    MAX_RECORD_BYTES, Metadata, Names, Outcome, Record, SCHEMA, Severity, Text, Unredacted,
+    Alert, Anomaly, Classes, Decision, EventId, FindingRef, Findings, Found, Identity, JSON_SCHEMA,
+    Json, MAX_DETAIL_BYTES, MAX_RECORD_BYTES, Metadata, Names, Outcome, Record, SCHEMA, Severity,
+    Text, Unredacted,
 };
 pub use service::Audit;
 pub use sink::AuditSink;
 #[cfg(feature = "tracing-subscriber")]
 pub use sinks::{AuditRecordsOnly, JsonLinesLayer};
 pub use sinks::{Channel, FlushError, JsonLines, Lines, Overflow, Queue, Records, TracingSink};
+pub use watch::{Adding, Watcher};

@@ -37,4 +37,6 @@ mod audit {
     #[path = "../../../sensitive/tests/sensitive/secrets.rs"]
     mod secrets_made;
     mod tracing_events;
+    #[cfg(all(feature = "chain", feature = "tracing-subscriber", unix))]
+    mod watched;
 }

@@ -18,6 +18,12 @@ impl Record<'_> {
         let user = shown(self.user_id);
         let address = self.ip_address.map(|address| address.to_string());
         let rules = metadata.decision.map(|decision| names(decision.rules));
+        let rules = rules
+            .map(|rules| rules.join(", "))
+            .filter(|rules| !rules.is_empty());
+        let found = metadata.found.unwrap_or_default();
+        let word = |word: &'static str| Some(word.to_owned()).filter(|word| !word.is_empty());
+        let rule = shown(found.rule).or_else(|| word(found.detector)).or(rules);
         let trace = self.trace.map(|trace| format!("{:032x}", trace.trace_id()));
         let parent = self
             .trace
@@ -66,7 +72,7 @@ impl Record<'_> {
             },
             "url": { "path": shown(metadata.http_path) },
             "rule": {
-                "name": rules.filter(|rules| !rules.is_empty()).map(|rules| rules.join(", ")),
+                "name": rule,
                 "version": metadata.decision.map(|decision| decision.policy.to_string()),
             },
             "trace": { "id": trace },
@@ -88,13 +94,19 @@ impl Record<'_> {
                 "delegation": Some(names(metadata.delegation).join(" ")).filter(|d| !d.is_empty()),
                 "parent_id": parent,
                 "decoy": self.decoy(),
+                "found_feature": word(found.feature),
+                "found_value": shown(found.value),
+                "found_baseline": shown(found.baseline),
+                "found_about": shown(found.about),
+                "found_count": found.count,
+                "found_event_id": found.event_id.map(|id| id.to_string()),
                 "intent_id": metadata.intent.map(|intent| intent.to_string()),
             },
         }))
     }
 
     fn is_alert(&self) -> bool {
-        self.classes.has(Classes::ANOMALY) || self.classes.has(Classes::HONEY_TOUCHED)
+        self.metadata.found.is_some() || self.classes.has(Classes::HONEY_TOUCHED)
     }
 
     fn ecs_categories(&self) -> Vec<&'static str> {

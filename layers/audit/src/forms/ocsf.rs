@@ -1,16 +1,17 @@
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{pruned, shown};
-use crate::{Answer, Classes, Outcome, Record};
+use crate::{Answer, Classes, Found, Outcome, Record};
 
-/// Of the classes that are used here, by category: Base Event, Authentication, API Activity.
+/// Of the classes that are used here, by category: Base Event, Detection Finding, Authentication, API Activity.
 const BASE: (u32, u32) = (0, 0);
+const DETECTION_FINDING: (u32, u32) = (2, 2004);
 const AUTHENTICATION: (u32, u32) = (3, 3002);
 const API_ACTIVITY: (u32, u32) = (6, 6003);
 
 impl Record<'_> {
     /// The record in the Open Cybersecurity Schema Framework (1.5): failed authentication as Authentication,
-    /// what happened outside of requests as Base Event, all else as API Activity. What that has no attribute
+    /// anomalies and alerts as Detection Finding, what happened outside of requests as Base Event, all else as API Activity. What that has no attribute
     /// for stands under `unmapped`.
     ///
     /// Not for a request's thread: call it in an [`Outlet`](crate::Outlet).
@@ -44,7 +45,7 @@ impl Record<'_> {
         let is_user = class == AUTHENTICATION.1;
         let time = u64::try_from(self.timestamp.as_millis()).unwrap_or(u64::MAX);
         let millis = |duration: Option<std::time::Duration>| duration.map(|d| d.as_millis() as u64);
-        pruned(json!({
+        let mut ocsf = json!({
             "activity_id": activity,
             "category_uid": category,
             "class_uid": class,
@@ -105,11 +106,55 @@ impl Record<'_> {
                 "decoy": self.decoy(),
                 "intent_id": metadata.intent.map(|intent| intent.to_string()),
             },
-        }))
+        });
+        if let (Some(found), Some(members)) = (metadata.found, ocsf.as_object_mut()) {
+            self.make_finding(&found, members);
+        }
+        pruned(ocsf)
+    }
+
+    /// Makes what is said of an activity evidence, and says what was found.
+    fn make_finding(&self, found: &Found<'_>, members: &mut Map<String, Value>) {
+        for other in [
+            "api",
+            "http_request",
+            "http_response",
+            "resources",
+            "status",
+        ] {
+            members.remove(other);
+        }
+        let mut evidence = Map::new();
+        for shows in ["actor", "src_endpoint"] {
+            evidence.extend(members.remove(shows).map(|shown| (shows.to_owned(), shown)));
+        }
+        let title = shown(found.rule);
+        let title = title.unwrap_or_else(|| format!("{}: {}", found.detector, found.feature));
+        let parts = [
+            ("about", found.about),
+            ("value", found.value),
+            ("baseline", found.baseline),
+        ];
+        let parts = parts.map(|(name, text)| Some(format!("{name}: {}", shown(text)?)));
+        let info = json!({
+            "uid": self.event_id.to_string(),
+            "title": title,
+            "desc": parts.into_iter().flatten().collect::<Vec<_>>().join("; "),
+            "types": [self.event_type],
+            "related_events": found.event_id.map(|id| json!([{ "uid": id.to_string() }])),
+            "related_events_count": found.count,
+        });
+        members.insert("evidences".to_owned(), json!([evidence]));
+        members.insert("finding_info".to_owned(), info);
+        members.insert("is_alert".to_owned(), json!(self.event_type == "alert"));
+        // New.
+        members.insert("status_id".to_owned(), json!(1));
     }
 
     fn ocsf_class(&self) -> (u32, u32) {
-        if self.classes.has(Classes::AUTHENTICATION_FAILURE) {
+        if self.metadata.found.is_some() {
+            DETECTION_FINDING
+        } else if self.classes.has(Classes::AUTHENTICATION_FAILURE) {
             AUTHENTICATION
         } else if self.correlation_id.is_none() {
             BASE
@@ -122,8 +167,8 @@ impl Record<'_> {
         let is_read = self.event_type == "resource_read"
             || shown(self.action).is_some_and(|action| action.ends_with("/list"));
         match class {
-            // Logon.
-            class if class == AUTHENTICATION.1 => 1,
+            // Create; Logon.
+            class if class == DETECTION_FINDING.1 || class == AUTHENTICATION.1 => 1,
             class if class == API_ACTIVITY.1 && is_read => 2,
             class
                 if class == API_ACTIVITY.1 && self.classes.has(Classes::DESTRUCTIVE_OPERATION) =>

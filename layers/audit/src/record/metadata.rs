@@ -4,7 +4,7 @@ use bartizan_core::{
 };
 
 use super::{
-    Asked, Decision, EventId, Json, Names, Text,
+    Asked, Decision, EventId, Found, Json, Names, Text,
     fields::{Fields, key},
     write_hex,
 };
@@ -63,6 +63,8 @@ pub struct Metadata<'a> {
     pub layer: Option<&'static str>,
     /// What happened, as a person would say it; of what happened outside of requests.
     pub detail: Option<Text<'a>>,
+    /// What was found; of an anomaly or an alert.
+    pub found: Option<Found<'a>>,
     /// How many requests have no record; of a gap record, or where one had no room.
     pub(crate) missing: Option<Missing>,
 }
@@ -142,6 +144,9 @@ impl<'a> Metadata<'a> {
         fields.json_if(key!("arguments"), self.arguments);
         fields.json_if(key!("response"), self.response);
         fields.json_if(key!("masked"), self.masked);
+        if let Some(found) = self.found {
+            found.write_json(fields.value(key!("found")));
+        }
         if let Some(missing) = self.missing {
             fields.number(key!("missing_refused"), missing.refused);
             fields.number(key!("missing_passed"), missing.passed);

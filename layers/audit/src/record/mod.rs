@@ -6,6 +6,8 @@ mod event_id;
 mod event_type;
 mod fields;
 mod findings;
+mod found;
+mod identity;
 mod json;
 mod metadata;
 mod names;
@@ -29,6 +31,8 @@ pub use decision::Decision;
 pub use event_id::EventId;
 pub(crate) use event_type::{event_type, is_event_type};
 pub use findings::{FindingRef, Findings};
+pub use found::{Alert, Anomaly, Found};
+pub use identity::Identity;
 pub use json::Json;
 pub use metadata::Metadata;
 pub use names::Names;
@@ -44,6 +48,7 @@ pub use unredacted::Unredacted;
 
 use crate::{Answer, answer::ResultType, gaps::Missing};
 use fields::{Fields, key};
+pub(crate) use identity::Identities;
 pub(crate) use metadata::named;
 
 /// The version of the record's form. It grows when a member changes its meaning or goes.
@@ -146,6 +151,8 @@ pub struct Record<'a> {
     pub findings: Findings<'a>,
     /// How many findings did not fit the request's trail.
     pub findings_dropped: usize,
+    /// Whom it is of, if what tells it has been masked since.
+    pub(crate) identities: Option<Identities>,
 }
 
 /// What the layer took from the request itself.
@@ -223,6 +230,7 @@ impl<'a> Record<'a> {
             trace: told.trace,
             findings: Findings::of(findings),
             findings_dropped,
+            identities: None,
         }
     }
 
@@ -258,6 +266,7 @@ impl<'a> Record<'a> {
             trace: None,
             findings: Findings::of(findings),
             findings_dropped: 0,
+            identities: None,
         }
     }
 

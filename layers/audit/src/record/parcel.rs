@@ -5,8 +5,8 @@ use bartizan_sensitive::Redactor;
 use http::StatusCode;
 
 use super::{
-    Classes, Decision, EventId, Json, Metadata, Names, Outcome, Record, Screened, Severity, Text,
-    Unredacted,
+    Classes, Decision, EventId, Identities, Json, Metadata, Names, Outcome, Record, Screened,
+    Severity, Text, Unredacted,
     findings::{Budget, Findings},
     names::{MOST_ACTORS, MOST_ROLES, MOST_RULES, MOST_SCOPES},
     screened::{AHEAD, LONGEST_REASON, beginning},
@@ -54,6 +54,7 @@ struct Packed {
     classes: Classes,
     result_type: Option<&'static str>,
     intent: Option<EventId>,
+    identities: Option<Identities>,
     layer: Option<&'static str>,
     actors: Listed,
     event_type: &'static str,
@@ -220,6 +221,7 @@ impl Parcel {
             classes: record.classes,
             result_type: record.metadata.result_type,
             intent: record.metadata.intent,
+            identities: record.identities,
             layer: record.metadata.layer,
             actors,
             event_type: record.event_type,
@@ -482,6 +484,7 @@ impl<'p> Unpacking<'p> {
                 intent: packed.intent,
                 layer: packed.layer,
                 detail,
+                found: None,
                 missing: packed.missing,
             },
             outcome: packed.outcome,
@@ -494,6 +497,7 @@ impl<'p> Unpacking<'p> {
             trace: packed.trace,
             findings: Findings::carried(findings, take(&mut self.text, packed.reasons)),
             findings_dropped: packed.findings_dropped,
+            identities: packed.identities,
         };
         let redactor = packed.redactor.and_then(|place| self.redactors.get(place));
         let screened = redactor.and_then(|redactor| Screened::of(&record, redactor, &[]));

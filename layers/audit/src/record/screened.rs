@@ -1,7 +1,7 @@
 use bartizan_core::Finding;
 use bartizan_sensitive::{Kind, Masked, Redactor};
 
-use super::{Findings, Json, Record, Text};
+use super::{Findings, Identities, Json, Record, Text};
 
 /// A record's texts that had something sensitive in them, without it.
 ///
@@ -81,7 +81,9 @@ impl Screened {
 
     /// The record with masks in place of what was sensitive.
     pub(crate) fn applied<'s>(&'s self, record: &Record<'s>) -> Record<'s> {
+        let identities = Identities::of(record);
         let mut record = *record;
+        record.identities = Some(identities);
         let mut screened = self.texts.iter().peekable();
         for (place, (_, text)) in texts(&mut record).into_iter().enumerate() {
             let is_here = |(this, ..): &&(usize, String, bool)| *this == place;

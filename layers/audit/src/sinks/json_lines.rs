@@ -11,7 +11,7 @@ use super::{Lines, append};
 #[cfg(feature = "tracing-subscriber")]
 use crate::record::Parcel;
 use crate::{
-    AuditConfigError, AuditSink, Durable, FlushError, Overflow, Queue, Record, Unredacted,
+    AuditConfigError, AuditSink, Durable, FlushError, Overflow, Queue, Record, Unredacted, Watcher,
 };
 
 /// Writes each record as one line of JSON, behind a [`Queue`]: a thread of its own does the writing, and
@@ -88,6 +88,12 @@ impl JsonLines {
     #[must_use]
     pub fn events(self, events: Events) -> Self {
         Self(self.0.events(events))
+    }
+
+    /// See [`Queue::watched_by`].
+    #[must_use]
+    pub fn watched_by(self, watcher: impl Watcher) -> Self {
+        Self(self.0.watched_by(watcher))
     }
 
     /// Waits until everything recorded so far was written and flushed. Blocks the thread.

@@ -1,14 +1,20 @@
 //! Records in the forms of others, against the names that these publish.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    convert::Infallible,
+    io,
+    sync::{Arc, Mutex},
+};
 
-use bartizan_audit::{AuditLayer, AuditSink, Record};
+use bartizan_audit::{
+    Adding, Alert, Anomaly, AuditLayer, AuditSink, Commit, Outlet, Queue, Record, Severity, Watcher,
+};
 use bartizan_core::{CallLayer, Denial, DenialKind, RequestBody, SecurityContext, refuse};
 use http::{HeaderValue, Request, Response};
 use serde_json::{Value, json};
 use tower::{Layer, ServiceExt, service_fn};
 
-use super::common::*;
+use super::{common::*, json_lines::PATIENCE};
 
 /// Names of ECS 9.0 (elastic.co/docs/reference/ecs); `labels` holds what one likes.
 const ECS: &[&str] = &[
@@ -48,7 +54,7 @@ const ECS: &[&str] = &[
     "labels",
 ];
 
-/// Names of OCSF 1.5, of the classes `api_activity` and `authentication`; `unmapped` holds what one likes.
+/// Names of OCSF 1.5, of the classes `api_activity`, `authentication` and `detection_finding`; `unmapped` holds what one likes.
 const OCSF: &[&str] = &[
     "activity_id",
     "category_uid",
@@ -96,6 +102,20 @@ const OCSF: &[&str] = &[
     "http_response.latency",
     "http_response.length",
     "src_endpoint.ip",
+    "is_alert",
+    "finding_info.uid",
+    "finding_info.title",
+    "finding_info.desc",
+    "finding_info.types",
+    "finding_info.related_events.uid",
+    "finding_info.related_events_count",
+    "evidences.actor.user.uid",
+    "evidences.actor.user.domain",
+    "evidences.actor.user.credential_uid",
+    "evidences.actor.user.org.uid",
+    "evidences.actor.user.groups.name",
+    "evidences.actor.app_uid",
+    "evidences.src_endpoint.ip",
     "resources.name",
     "resources.type",
     "unmapped",
@@ -130,7 +150,7 @@ async fn forms_of(tool: &str, denial: Option<DenialKind>) -> (Value, Value) {
                 Some(kind) => refuse!("guard", &context, Denial::new(kind, "why")),
                 None => ok().map(bartizan_core::ResponseBody::inner),
             };
-            Ok::<Response<bartizan_core::ResponseBody<Body>>, std::convert::Infallible>(answer)
+            Ok::<Response<bartizan_core::ResponseBody<Body>>, Infallible>(answer)
         }
     });
     let mut request = as_ann(call_tool(tool));
@@ -217,4 +237,67 @@ async fn ecs_says_who_did_what_and_whether_it_was_allowed() {
         json!(["api", "intrusion_detection"])
     );
     assert_eq!(ecs["event"]["reason"], "forbidden");
+}
+
+impl Outlet for Forms {
+    fn take(&mut self, record: &Record<'_>, _: &[u8]) {
+        self.write(record);
+    }
+
+    fn commit(&mut self, _: Commit) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Finds something in every record, and raises an alert of it.
+struct Finds;
+
+impl Watcher for Finds {
+    fn see(&mut self, record: &Record<'_>, adding: &mut Adding<'_>) {
+        let anomaly = Anomaly::new("finds", "records", Severity::Critical);
+        let anomaly = anomaly.value("1").baseline("0").about("user ann");
+        adding.anomaly(record.timestamp, Some(record), &anomaly);
+        let alert = Alert::new("any record", Severity::Error).count(2);
+        adding.alert(record.timestamp, Some(record), &alert.about("user ann"));
+    }
+}
+
+#[tokio::test]
+async fn anomalies_and_alerts_are_detection_findings_and_alerts() {
+    let forms = Forms::default();
+    let layer = AuditLayer::new(Queue::to(forms.clone()).watched_by(Finds));
+    let inner = service_fn(|_: Request<Body>| async { Ok::<_, Infallible>(ok()) });
+    let mut request = as_ann(empty());
+    let context = SecurityContext::of(&mut request);
+    context.set_client_address([192, 0, 2, 7].into()).unwrap();
+    layer.layer(inner).oneshot(request).await.unwrap();
+    layer.flush(PATIENCE).unwrap();
+    let forms = forms.0.lock().unwrap();
+    let [request, (anomaly, anomaly_ecs), (alert, alert_ecs)] = &**forms else {
+        panic!("{forms:?}");
+    };
+    for (ocsf, ecs) in [(anomaly, anomaly_ecs), (alert, alert_ecs)] {
+        assert_known(ocsf, "", OCSF);
+        assert_known(ecs, "", ECS);
+        assert_eq!(ocsf["class_uid"], 2004);
+        assert_eq!(ocsf["type_uid"], 200_401);
+        assert_eq!(ocsf["evidences"][0]["actor"]["user"]["uid"], "ann");
+        assert_eq!(ocsf["evidences"][0]["src_endpoint"]["ip"], "192.0.2.7");
+        let related = &ocsf["finding_info"]["related_events"][0]["uid"];
+        assert_eq!(related, &request.0["metadata"]["uid"]);
+        assert_eq!(ecs["event"]["kind"], "alert");
+        assert_eq!(ecs["user"]["id"], "ann");
+        assert_eq!(ecs["labels"]["found_event_id"], *related);
+    }
+    assert_eq!(anomaly["severity_id"], 5);
+    assert_eq!(anomaly["finding_info"]["title"], "finds: records");
+    let desc = "about: user ann; value: 1; baseline: 0";
+    assert_eq!(anomaly["finding_info"]["desc"], desc);
+    assert_eq!(
+        (&anomaly["is_alert"], &alert["is_alert"]),
+        (&json!(false), &json!(true))
+    );
+    assert_eq!(alert["finding_info"]["related_events_count"], 2);
+    assert_eq!(alert_ecs["rule"]["name"], "any record");
+    assert_eq!(anomaly_ecs["rule"]["name"], "finds");
 }

@@ -1,6 +1,7 @@
 mod buffer;
 mod overflow;
 mod thread;
+mod watchers;
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
@@ -10,9 +11,12 @@ pub use overflow::Overflow;
 
 #[cfg(feature = "tracing-subscriber")]
 use crate::record::Parcel;
-use crate::{AuditConfigError, AuditSink, Durable, Outlet, Record, Unredacted, gaps::report};
+use crate::{
+    AuditConfigError, AuditSink, Durable, Outlet, Record, Unredacted, Watcher, gaps::report,
+};
 use buffer::Buffer;
 use thread::Writer;
+use watchers::Watchers;
 
 /// Hands records to an [`Outlet`] on a thread of its own, in batches.
 ///
@@ -34,7 +38,8 @@ impl Queue {
     /// If the system has no thread left, the queue never has room.
     pub fn to(outlet: impl Outlet) -> Self {
         let buffer = Arc::new(Buffer::new(Self::DEFAULT_CAPACITY));
-        let thread = Writer::new(outlet, Arc::clone(&buffer));
+        let watchers = Watchers::default();
+        let thread = Writer::new(outlet, Arc::clone(&buffer), watchers.clone());
         let spawned = std::thread::Builder::new()
             .name("bartizan-audit".to_owned())
             .spawn(move || thread.run());
@@ -46,7 +51,7 @@ impl Queue {
                 &Event::new("audit", Severity::Error, "writer_failed", detail),
             );
         }
-        Self(Arc::new(Handle { buffer }))
+        Self(Arc::new(Handle { buffer, watchers }))
     }
 
     /// How many records may wait at a time, those reserved for running requests included. They take
@@ -89,6 +94,14 @@ impl Queue {
     #[must_use]
     pub fn events(self, events: Events) -> Self {
         self.0.buffer.set_events(events);
+        self
+    }
+
+    /// Shows every record that is written from now on to one more watcher, after those that are there; for all its
+    /// clones. Not shown is what an [`Overflow`] keeps out of the queue. Not to be called by a watcher.
+    #[must_use]
+    pub fn watched_by(self, watcher: impl Watcher) -> Self {
+        self.0.watchers.add(Box::new(watcher));
         self
     }
 
@@ -190,6 +203,7 @@ impl fmt::Debug for Queue {
 /// The last one to go lets the thread write what is left.
 struct Handle {
     buffer: Arc<Buffer>,
+    watchers: Watchers,
 }
 
 /// How long a dropped sink waits for its writer.

@@ -8,7 +8,10 @@ use std::{
 
 use bartizan_core::{Event, Severity, printable};
 
-use super::buffer::{Buffer, Next, Untold};
+use super::{
+    buffer::{Buffer, Next, Untold},
+    watchers::{Watchers, Watching},
+};
 use crate::{
     Commit, Outlet, Record,
     durable::Confirm,
@@ -20,7 +23,10 @@ use crate::{
 pub(super) struct Writer<O> {
     outlet: O,
     buffer: Arc<Buffer>,
+    watchers: Watchers,
     line: Vec<u8>,
+    /// Of lines since the last commit.
+    bytes: usize,
     /// Of the last record.
     sequence: u64,
     is_failing: bool,
@@ -33,12 +39,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const AT_ONCE: usize = 64 << 10;
 
 impl<O: Outlet> Writer<O> {
-    pub(super) fn new(outlet: O, buffer: Arc<Buffer>) -> Self {
+    pub(super) fn new(outlet: O, buffer: Arc<Buffer>, watchers: Watchers) -> Self {
         let sequence = outlet.last_sequence();
         Self {
             outlet,
             buffer,
+            watchers,
             line: Vec::new(),
+            bytes: 0,
             sequence,
             is_failing: false,
         }
@@ -51,7 +59,10 @@ impl<O: Outlet> Writer<O> {
         loop {
             let is_alive = match buffer.next(&mut parcel, self.due()) {
                 Next::Records => self.write(&mut parcel),
-                Next::Due => self.commit(Commit::Written),
+                Next::Due => {
+                    self.watched(Self::wake);
+                    self.commit(Commit::Written)
+                }
                 Next::Over => break,
             };
             if !is_alive {
@@ -59,13 +70,16 @@ impl<O: Outlet> Writer<O> {
             }
         }
         self.say_what_was_lost();
+        self.watched(Self::end);
         crate::gaps::guarded(|| self.outlet.end());
         self.commit(Commit::Written);
     }
 
-    /// When the outlet wants to commit though there is nothing new; not at once after the last time.
+    /// When the outlet wants to commit or a watcher to be woken though there is nothing new; not at once after the
+    /// last time.
     fn due(&self) -> Option<Instant> {
-        let due = crate::gaps::guarded(|| self.outlet.due()).flatten()?;
+        let outlet = crate::gaps::guarded(|| self.outlet.due()).flatten();
+        let due = [outlet, self.watchers.due()].into_iter().flatten().min()?;
         Some(due.max(Instant::now() + FIRST_PAUSE))
     }
 
@@ -75,15 +89,14 @@ impl<O: Outlet> Writer<O> {
         let mut unpacking = parcel.unpack();
         let mut done = 0;
         while !unpacking.is_over() {
-            let (mut records, mut bytes) = (0, 0);
-            while bytes < AT_ONCE {
+            let mut records = 0;
+            self.bytes = 0;
+            while self.bytes < AT_ONCE {
                 let next = self.sequence + 1;
-                if unpacking.next(next, |record| self.take(record)).is_none() {
+                if unpacking.next(next, |record| self.take(*record)).is_none() {
                     break;
                 }
-                self.sequence = next;
                 records += 1;
-                bytes += self.line.len() + 1;
             }
             if unpacking.is_over() {
                 self.say_what_was_lost();
@@ -110,10 +123,35 @@ impl<O: Outlet> Writer<O> {
         true
     }
 
+    /// Gives the record its number and its line, and shows it to who watches.
+    fn take(&mut self, record: Record<'_>) {
+        let record = self.numbered(record);
+        self.make_line(&record);
+        self.watched(|this, watchers| this.show(&record, watchers));
+    }
+
+    fn watched(&mut self, run: impl FnOnce(&mut Self, &mut [Watching])) {
+        let watchers = self.watchers.clone();
+        watchers.with(|all| {
+            if !all.is_empty() {
+                run(self, all);
+            }
+        });
+    }
+
+    pub(super) fn numbered<'r>(&mut self, record: Record<'r>) -> Record<'r> {
+        self.sequence += 1;
+        Record {
+            sequence: Some(self.sequence),
+            ..record
+        }
+    }
+
     /// Makes the record's line, once for all.
-    fn take(&mut self, record: &Record<'_>) {
+    pub(super) fn make_line(&mut self, record: &Record<'_>) {
         self.line.clear();
         record.write_json(&mut self.line);
+        self.bytes += self.line.len() + 1;
         let taken = crate::gaps::guarded(|| self.outlet.take(record, &self.line));
         if taken.is_none() {
             let detail = "an outlet panicked at a record".to_owned();
@@ -162,7 +200,7 @@ impl<O: Outlet> Writer<O> {
         }
     }
 
-    fn report(&self, severity: Severity, kind: &'static str, detail: String) {
+    pub(super) fn report(&self, severity: Severity, kind: &'static str, detail: String) {
         let event = Event::new("audit", severity, kind, detail);
         report(&self.buffer.events(), &event);
     }
@@ -178,11 +216,7 @@ impl<O: Outlet> Writer<O> {
             ..Missing::default()
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        self.sequence += 1;
-        self.take(&Record {
-            sequence: Some(self.sequence),
-            ..Record::gap(now.unwrap_or_default(), missing, &[])
-        });
+        self.take(Record::gap(now.unwrap_or_default(), missing, &[]));
         if lost > 0 {
             let detail = format!("{lost} records found no room");
             self.report(Severity::Error, "records_lost", detail);
