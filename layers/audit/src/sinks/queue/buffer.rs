@@ -59,6 +59,8 @@ struct State {
     is_asleep: bool,
     /// Somebody waits for the writer, or much is to be written: it is not to linger.
     is_urgent: bool,
+    /// Until when anybody waits for room: of the first one who does since some was last freed.
+    stalled_until: Option<Instant>,
     closing: Option<Instant>,
 }
 
@@ -91,6 +93,7 @@ impl Buffer {
                 written: 0,
                 is_asleep: false,
                 is_urgent: false,
+                stalled_until: None,
                 closing: None,
             }),
             work: Condvar::new(),
@@ -152,13 +155,16 @@ impl Buffer {
         room
     }
 
+    /// While nothing moves, all who wait end with the first: one after the other on a thread, each for as long
+    /// as it may, they would stop what else runs there for as long as they come.
     fn wait_for_room(&self, patience: Duration) -> bool {
-        let end = Instant::now() + patience;
+        let mine = Instant::now() + patience;
         let mut state = self.state();
         loop {
             if self.try_reserve() {
                 return true;
             }
+            let end = mine.min(*state.stalled_until.get_or_insert(mine));
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() || self.is_over.load(Ordering::Relaxed) {
                 return false;
@@ -183,8 +189,17 @@ impl Buffer {
             || is_scarce(self.bytes.load(Ordering::Relaxed), MAX_BYTES)
     }
 
-    pub(super) fn release(&self, records: usize) {
+    fn release(&self, records: usize) {
         self.taken.fetch_sub(records, Ordering::Relaxed);
+    }
+
+    /// Gives a reservation back that no record will use, to who waits for it.
+    pub(super) fn give_back(&self) {
+        self.release(1);
+        if let Some(Policy::Wait(_)) = self.overflow.get() {
+            self.state().stalled_until = None;
+            self.done.notify_all();
+        }
     }
 
     /// Appends a record into reserved room. If there is none after all, which only some policies allow, it
@@ -196,7 +211,7 @@ impl Buffer {
         line: impl FnOnce(&mut Vec<u8>),
     ) {
         let mut state = self.state();
-        if let Some(policy) = self.overflow.get()
+        if let Some(policy @ (Policy::Spill(_) | Policy::Drop)) = self.overflow.get()
             && self.is_full(&state)
         {
             drop(state);
@@ -313,6 +328,7 @@ impl Buffer {
         self.release(records);
         let mut state = self.state();
         state.written += u64::try_from(records).unwrap_or_default();
+        state.stalled_until = None;
         drop(state);
         self.done.notify_all();
     }
@@ -399,5 +415,18 @@ mod tests {
         // Nor does anybody wait for it.
         buffer.append(|waiting| waiting.pack(&record()), None, |_| {});
         assert!(!buffer.flush(Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn by_wait_a_record_that_has_its_room_is_taken_whatever_came_meanwhile() {
+        let buffer = Buffer::new(1);
+        let wait = Policy::Wait(Duration::from_millis(10));
+        assert!(buffer.set_overflow(wait).is_ok());
+        assert!(buffer.reserve());
+        buffer.bytes.fetch_add(MAX_BYTES, Ordering::Relaxed);
+        buffer.append(|waiting| waiting.pack(&record()), None, |_| {});
+        assert_eq!(buffer.state().appended, 1);
+        assert!(buffer.take_untold().is_none());
+        assert!(!buffer.reserve());
     }
 }

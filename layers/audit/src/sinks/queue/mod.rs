@@ -158,7 +158,7 @@ impl AuditSink for Queue {
     }
 
     fn release(&self) {
-        self.0.buffer.release(1);
+        self.0.buffer.give_back();
     }
 
     fn write(&self, record: &Record<'_>) {

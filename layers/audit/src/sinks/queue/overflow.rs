@@ -19,7 +19,8 @@ pub enum Overflow {
     Refuse,
     /// The request waits for room, so long at most, and is refused then: above 0, up to ten seconds. It
     /// blocks its thread, and with it what else runs there, which slows all requests down to what the
-    /// outlets bear.
+    /// outlets bear. While these stand still, all who wait end with the first of them, and who comes later is
+    /// refused at once.
     Wait(Duration),
     /// The record's line is appended to this file, on its request's thread. An event says so; once there is
     /// room again, a record of type `audit_gap` says how many stand there. If the file fails, they are
