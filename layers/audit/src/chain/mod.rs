@@ -197,6 +197,10 @@ impl Outlet for Chain {
         Ok(())
     }
 
+    fn last_sequence(&self) -> u64 {
+        self.file.last_sequence()
+    }
+
     fn pending(&self) -> usize {
         self.file.pending()
     }

@@ -1,19 +1,11 @@
 //! Where the last one who wrote the log had come to.
 
-use std::{
-    fs::File,
-    io::{Read, Seek, SeekFrom},
-};
-
 use super::{
     checkpoint,
     keys::{ChainKeys, vouch},
     link::{GENESIS, Hash, Link},
 };
-use crate::file::RotatingFile;
-
-/// Two lines fit.
-const READ: u64 = 256 << 10;
+use crate::{file::RotatingFile, sinks::end_of};
 
 /// The number and hash of the last line, which must be one of ours.
 pub(super) fn last(file: &RotatingFile, keys: &ChainKeys) -> Result<(u64, Hash), String> {
@@ -21,6 +13,7 @@ pub(super) fn last(file: &RotatingFile, keys: &ChainKeys) -> Result<(u64, Hash),
     let Some(mut file) = file.last_with_content().map_err(unread)? else {
         return Ok((0, GENESIS));
     };
+    // Two lines fit.
     let (end, is_whole) = end_of(&mut file).map_err(unread)?;
     let end = end.strip_suffix(b"\n").unwrap_or(&end);
     let mut lines = end.rsplit(|byte| *byte == b'\n');
@@ -41,13 +34,4 @@ pub(super) fn last(file: &RotatingFile, keys: &ChainKeys) -> Result<(u64, Hash),
     } else {
         Err("ends with a line that these keys did not make, or that was altered".to_owned())
     }
-}
-
-fn end_of(file: &mut File) -> std::io::Result<(Vec<u8>, bool)> {
-    let length = file.seek(SeekFrom::End(0))?;
-    let from = length.saturating_sub(READ);
-    file.seek(SeekFrom::Start(from))?;
-    let mut end = Vec::new();
-    Read::by_ref(file).take(READ).read_to_end(&mut end)?;
-    Ok((end, from == 0))
 }

@@ -16,6 +16,7 @@ use bartizan_core::{Event, Events, Finding, Severity, Verdict};
 use crate::{
     AuditConfigError, Commit, Outlet, Record,
     gaps::{Missing, report},
+    sinks::{last_sequence, sync_failed},
 };
 use place::Opened;
 
@@ -26,6 +27,8 @@ use place::Opened;
 /// whichever process, is refused. When it is [full](Self::rotate_at) or [old](Self::rotate_every) it is
 /// kept beside as `NAME.000001`, `NAME.000002`, …, which never overwrites anything, and an empty one takes
 /// its place. Nothing else may rename or cut it meanwhile. What was kept is never deleted here.
+///
+/// Records are numbered on from the last one that the file holds, or those that were kept.
 ///
 /// A last line that a crash left half written is cut off when the file is opened; an event `line_torn` and a
 /// record of type `audit_gap` say so.
@@ -215,14 +218,19 @@ impl RotatingFile {
     /// This file, or the one that was kept last, to be read; `None` if nothing was ever written.
     #[cfg(feature = "chain")]
     pub(crate) fn last_with_content(&self) -> io::Result<Option<File>> {
-        let kept = place::kept(&self.path)?.into_iter().rev();
-        for path in std::iter::once(self.path.clone()).chain(kept.map(|(_, path)| path)) {
+        for path in self.newest_first()? {
             let file = File::open(path)?;
             if file.metadata()?.len() > 0 {
                 return Ok(Some(file));
             }
         }
         Ok(None)
+    }
+
+    /// This file, and what was kept of it before, the newest first.
+    fn newest_first(&self) -> io::Result<impl Iterator<Item = PathBuf>> {
+        let kept = place::kept(&self.path)?.into_iter().rev();
+        Ok(std::iter::once(self.path.clone()).chain(kept.map(|(_, path)| path)))
     }
 
     /// Takes a line, without its end.
@@ -290,9 +298,7 @@ impl RotatingFile {
         }
         // After a failure the system may have thrown away what it could not write, and says so once only.
         if self.sync_failed {
-            let problem =
-                "a sync failed: what was written before it may be lost, open the file again";
-            return Err(io::Error::other(problem));
+            return Err(sync_failed());
         }
         if let Err(error) = self.file.sync_data() {
             self.sync_failed = true;
@@ -368,6 +374,16 @@ impl Outlet for RotatingFile {
             self.rotate();
         }
         Ok(())
+    }
+
+    fn last_sequence(&self) -> u64 {
+        if !self.is_regular {
+            return 0;
+        }
+        // What can't be read is as if it were not there: numbers begin anew.
+        let numbers = self.newest_first().into_iter().flatten();
+        let mut numbers = numbers.filter_map(|path| last_sequence(&mut File::open(path).ok()?));
+        numbers.next().unwrap_or_default()
     }
 
     fn pending(&self) -> usize {

@@ -4,6 +4,8 @@ use std::{
     path::Path,
 };
 
+use serde_json::Value;
+
 use crate::AuditConfigError;
 
 /// Opens a file to append to; `setting` names it in the error.
@@ -18,6 +20,33 @@ pub(super) fn open(path: &Path, setting: &'static str) -> Result<File, AuditConf
 pub(super) fn syncable(file: &File) -> Option<File> {
     let is_file = file.metadata().is_ok_and(|data| data.is_file());
     is_file.then(|| file.try_clone().ok()).flatten()
+}
+
+/// So much of a log's end is read: some lines, whatever they hold.
+const END: u64 = 256 << 10;
+
+/// The end of a log, and whether that is all of it.
+pub(crate) fn end_of(file: &mut File) -> io::Result<(Vec<u8>, bool)> {
+    let length = file.seek(SeekFrom::End(0))?;
+    let from = length.saturating_sub(END);
+    file.seek(SeekFrom::Start(from))?;
+    let mut end = Vec::new();
+    Read::by_ref(file).take(END).read_to_end(&mut end)?;
+    Ok((end, from == 0))
+}
+
+/// Numbers that JSON keeps exactly; beyond it is none of ours.
+const MOST: u64 = 1 << 53;
+
+/// The number of the last record in a log, if its end has one: not every line is a numbered record.
+pub(crate) fn last_sequence(file: &mut File) -> Option<u64> {
+    let (end, _) = end_of(file).ok()?;
+    let lines = end.rsplit(|byte| *byte == b'\n');
+    let mut numbers = lines.filter_map(|line| {
+        let line: Value = serde_json::from_slice(line).ok()?;
+        line.get("sequence")?.as_u64()
+    });
+    numbers.find(|number| *number < MOST)
 }
 
 fn opened(path: &Path) -> io::Result<File> {

@@ -37,7 +37,7 @@ impl JsonLines {
     }
 
     /// Appends to a file. One that is made is its owner's alone (mode 600) where there are modes.
-    /// A line that a crash left half written is ended first.
+    /// A line that a crash left half written is ended first. Records are numbered on from the last one there.
     ///
     /// Records that somebody waits for until they are [durable](AuditSink::write_durably) are synced to the
     /// disk, with all before them; others are when the operating system sees fit.
@@ -46,9 +46,13 @@ impl JsonLines {
     ///
     /// If the file can't be opened for reading and appending.
     pub fn append(path: impl AsRef<Path>) -> Result<Self, AuditConfigError> {
-        let file = append::open(path.as_ref(), "append")?;
+        let mut file = append::open(path.as_ref(), "append")?;
         let synced = append::syncable(&file);
-        Ok(Self(Queue::to(Lines::new(file, synced))))
+        let sequence = match synced {
+            Some(_) => append::last_sequence(&mut file).unwrap_or_default(),
+            None => 0,
+        };
+        Ok(Self(Queue::to(Lines::new(file, synced, sequence))))
     }
 
     /// Writes to a writer of your own.
@@ -63,7 +67,7 @@ impl JsonLines {
 
     /// What writes the lines, to stand beside other outlets behind one [`Queue`].
     pub fn outlet<W: Write + Send + 'static>(writer: W) -> Lines<W> {
-        Lines::new(writer, None)
+        Lines::new(writer, None, 0)
     }
 
     /// See [`Queue::capacity`].

@@ -8,9 +8,15 @@ mod records;
 mod subscriber;
 mod tracing_sink;
 
+#[cfg(all(feature = "chain", unix))]
+pub(crate) use append::end_of;
+#[cfg(all(feature = "file", unix))]
+pub(crate) use append::last_sequence;
 pub use channel::Channel;
 pub use json_lines::JsonLines;
 pub use lines::Lines;
+#[cfg(all(feature = "file", unix))]
+pub(crate) use lines::sync_failed;
 pub use queue::{FlushError, Overflow, Queue};
 pub use records::Records;
 #[cfg(feature = "tracing-subscriber")]

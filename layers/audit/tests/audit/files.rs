@@ -68,6 +68,36 @@ async fn a_full_file_is_kept_beside_and_overwrites_nothing() {
 }
 
 #[tokio::test]
+async fn records_are_numbered_on_after_a_restart_also_where_the_last_one_was_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    for _ in 0..3 {
+        let file = RotatingFile::open(&path).unwrap();
+        let layer = AuditLayer::new(Queue::to(file.rotate_at(4096).unwrap()));
+        for _ in 0..5 {
+            ask(&layer).await;
+            layer.flush(PATIENCE).unwrap();
+        }
+    }
+    let mut kept: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+    kept.sort_by_key(|entry| entry.as_ref().unwrap().path());
+    kept.rotate_left(1);
+    let kept = kept.into_iter().map(|entry| lines(&entry.unwrap().path()));
+    let numbers: Vec<_> = kept
+        .flatten()
+        .map(|line| line["sequence"].clone())
+        .collect();
+    assert_eq!(numbers, (1..=15).collect::<Vec<_>>());
+    // A crash came between a file and its first line, or nothing but the line's half was written.
+    fs::rename(&path, folder.path().join("audit.log.000009")).unwrap();
+    fs::write(&path, "{\"half").unwrap();
+    let layer = AuditLayer::new(Queue::to(RotatingFile::open(&path).unwrap()));
+    ask(&layer).await;
+    layer.flush(PATIENCE).unwrap();
+    assert_eq!(lines(&path).last().unwrap()["sequence"], 16);
+}
+
+#[tokio::test]
 async fn an_old_file_is_kept_beside_though_nothing_more_comes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.log");

@@ -108,6 +108,25 @@ async fn ask(layer: &AuditLayer) -> u16 {
 }
 
 #[tokio::test]
+async fn a_file_is_numbered_on_from_its_last_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    for sequence in 1..=3 {
+        let layer = AuditLayer::new(JsonLines::append(&path).unwrap());
+        let service = layer.layer(Actor(Act::Answer(200)));
+        service.oneshot(empty()).await.unwrap();
+        layer.flush(PATIENCE).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        assert_eq!(last["sequence"], sequence);
+        drop(layer);
+        // What stands behind is no numbered record of ours.
+        let others = "not json\n{\"sequence\":18446744073709551615}\n{\"half\":";
+        std::fs::write(&path, text + others).unwrap();
+    }
+}
+
+#[tokio::test]
 async fn lines_come_out_in_order_and_are_flushed_on_demand() {
     let written = Shared::default();
     let lines = JsonLines::to(written.clone());

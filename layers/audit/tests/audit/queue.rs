@@ -90,6 +90,31 @@ async fn an_outlet_that_panics_costs_the_other_one_nothing_and_an_event_says_so(
     assert_eq!(*kinds.lock().unwrap(), ["outlet_failed"]);
 }
 
+/// Takes its time to go, and tells when it is gone.
+struct Goes(Arc<Mutex<bool>>);
+
+impl Outlet for Goes {
+    fn take(&mut self, _: &Record<'_>, _: &[u8]) {}
+
+    fn commit(&mut self, _: Commit) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Goes {
+    fn drop(&mut self) {
+        std::thread::sleep(Duration::from_millis(50));
+        *self.0.lock().unwrap() = true;
+    }
+}
+
+#[test]
+fn with_the_queue_its_outlet_is_gone_so_that_its_file_can_be_opened_again() {
+    let gone = Arc::default();
+    drop(Queue::to(Goes(Arc::clone(&gone))));
+    assert!(*gone.lock().unwrap());
+}
+
 #[tokio::test]
 async fn lines_come_through_a_channel_and_one_that_is_full_holds_them_in_the_queue() {
     let (channel, lines) = Channel::bounded(1);
@@ -199,6 +224,38 @@ async fn by_wait_a_request_waits_for_room_and_no_longer_than_it_may() {
     assert_eq!(ask(&layer).await.0, 200);
     opener.join().unwrap();
     gated.open();
+}
+
+#[tokio::test]
+async fn by_wait_requests_behind_one_that_waited_in_vain_wait_for_nothing_until_it_moves_again() {
+    let patience = Duration::from_millis(300);
+    let (layer, gated, _) = stalled(Overflow::Wait(patience));
+    for _ in 0..2 {
+        assert_eq!(ask(&layer).await.0, 200);
+    }
+    let begun = Instant::now();
+    for _ in 0..10 {
+        assert_eq!(ask(&layer).await.0, 503);
+    }
+    let waited = begun.elapsed();
+    assert!(waited >= patience && waited < patience * 3, "{waited:?}");
+    gated.open();
+    layer.flush(PATIENCE).unwrap();
+    assert_eq!(ask(&layer).await.0, 200);
+}
+
+#[test]
+fn by_wait_room_that_is_given_back_is_had_at_once() {
+    let queue = Queue::to(JsonLines::outlet(io::sink())).capacity(1);
+    let queue = queue.unwrap().overflow(Overflow::Wait(PATIENCE)).unwrap();
+    assert!(queue.reserve());
+    let other = queue.clone();
+    let begun = Instant::now();
+    let waits = std::thread::spawn(move || other.reserve());
+    std::thread::sleep(Duration::from_millis(50));
+    queue.release();
+    assert!(waits.join().unwrap());
+    assert!(begun.elapsed() < PATIENCE / 2);
 }
 
 #[test]

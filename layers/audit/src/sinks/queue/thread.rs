@@ -52,9 +52,15 @@ impl<O: Outlet> Writer<O> {
         }
     }
 
-    pub(super) fn run(mut self) {
+    pub(super) fn run(self) {
         let buffer = Arc::clone(&self.buffer);
         let _over = Over(&buffer);
+        // Gone before that is said, and with it the outlets, so that a file can be opened again at once.
+        let mut writer = self;
+        writer.write_all(&buffer);
+    }
+
+    fn write_all(&mut self, buffer: &Buffer) {
         let mut parcel = Parcel::with_room();
         loop {
             let is_alive = match buffer.next(&mut parcel, self.due()) {
