@@ -8,8 +8,8 @@ use crate::Quota;
 pub(crate) struct Charge {
     /// The cell's value if the request is charged: the time at which the bucket will be full.
     pub(crate) next: u64,
-    /// Requests that are left then.
-    pub(crate) remaining: u32,
+    /// What the bucket lacks then.
+    owed: u64,
 }
 
 /// Why a bucket does not admit a request.
@@ -39,15 +39,15 @@ pub(crate) fn judge(quota: Quota, cost: u32, owed: u64, now: u64) -> Result<Char
     let owed = owed.saturating_add(interval.saturating_mul(u64::from(cost)));
     Ok(Charge {
         next: now.saturating_add(owed),
-        remaining: left(quota, owed),
+        owed,
     })
 }
 
 /// What a bucket lacks: nanoseconds until it is full, and never more than `most`, which its rules can
 /// leave. One that other rules left behind is brought down to that.
 #[inline]
-pub(crate) fn owed(cell: Option<u64>, most: u64, now: u64) -> u64 {
-    cell.map_or(0, |full_at| full_at.saturating_sub(now).min(most))
+pub(crate) fn owed(full_at: u64, most: u64, now: u64) -> u64 {
+    full_at.saturating_sub(now).min(most)
 }
 
 /// Charges a request that was not asked for: beyond the burst it becomes a debt, of at most
@@ -64,10 +64,22 @@ fn left(quota: Quota, owed: u64) -> u32 {
 }
 
 impl Charge {
-    /// Nanoseconds until there is one request more than now; a debt is paid first. 0 of a full bucket.
+    /// Requests that are left, for which it divides.
     #[inline]
-    pub(crate) fn until_more(&self, quota: Quota, now: u64) -> u64 {
-        let more = u64::from(self.remaining) + 1;
+    pub(crate) fn remaining(&self, quota: Quota) -> u32 {
+        left(quota, self.owed)
+    }
+
+    /// Whether none is left.
+    #[inline]
+    pub(crate) fn is_last(&self, quota: Quota) -> bool {
+        quota.full().saturating_sub(self.owed) < quota.interval()
+    }
+
+    /// Nanoseconds until there is one request more than so many as are left; a debt is paid first. 0 of a full bucket.
+    #[inline]
+    pub(crate) fn until_more(&self, quota: Quota, remaining: u32, now: u64) -> u64 {
+        let more = u64::from(remaining) + 1;
         let lacks_then = quota
             .full()
             .saturating_sub(quota.interval().saturating_mul(more));
@@ -128,7 +140,7 @@ mod tests {
                 .with_middleware::<StateInformationMiddleware>();
             // governor admits nothing that costs more than the burst, and has no debts.
             let mut is_comparable = true;
-            let (mut cell, mut now) = (None, 0);
+            let (mut cell, mut now) = (0, 0);
             for (step, cost) in steps {
                 // Half of the steps are none, so that bursts happen; half of the costs are 1.
                 let step = if step % 2 == 0 { 0 } else { step };
@@ -141,18 +153,20 @@ mod tests {
                 let theirs = theirs.check_n(NonZeroU32::new(cost).unwrap());
                 if is_comparable {
                     let left = theirs.unwrap().map(|s| s.remaining_burst_capacity());
-                    prop_assert_eq!(left.ok(), judged.ok().map(|charge| charge.remaining));
+                    prop_assert_eq!(left.ok(), judged.ok().map(|charge| charge.remaining(quota)));
                 }
                 match judged {
                     Ok(charge) => {
-                        cell = Some(charge.next);
-                        prop_assert_eq!(Ok(i128::from(charge.remaining)), slow);
-                        let more = charge.until_more(quota, now);
+                        cell = charge.next;
+                        let remaining = charge.remaining(quota);
+                        prop_assert_eq!(Ok(i128::from(remaining)), slow);
+                        prop_assert_eq!(charge.is_last(quota), remaining == 0);
+                        let more = charge.until_more(quota, remaining, now);
                         prop_assert!(more > 0);
                         let later = owed(cell, ENDLESS, now + more);
-                        prop_assert_eq!(left(quota, later), charge.remaining + 1);
+                        prop_assert_eq!(left(quota, later), remaining + 1);
                         let before = owed(cell, ENDLESS, now + more - 1);
-                        prop_assert_eq!(left(quota, before), charge.remaining);
+                        prop_assert_eq!(left(quota, before), remaining);
                     }
                     Err(Wait { nanos, remaining }) => {
                         prop_assert_eq!(Err(i128::from(nanos)), slow);
@@ -173,20 +187,20 @@ mod tests {
         let hour = quota.interval();
         let now = crate::limiter::LATEST;
         for left in (0..1_000_000).rev().step_by(99_999) {
-            let cell = Some(now + hour * u64::from(1_000_000 - left - 1));
+            let cell = now + hour * u64::from(1_000_000 - left - 1);
             let charge = judge(quota, 1, owed(cell, ENDLESS, now), now).unwrap();
             assert_eq!(
-                (charge.remaining, charge.until_more(quota, now)),
+                (charge.remaining(quota), charge.until_more(quota, left, now)),
                 (left, hour)
             );
         }
-        let mut cell = None;
+        let mut cell = 0;
         for _ in 0..3_000_000 {
-            cell = Some(charge_anyway(quota, owed(cell, ENDLESS, now), now));
+            cell = charge_anyway(quota, owed(cell, ENDLESS, now), now);
         }
         let wait = judge(quota, 1, owed(cell, ENDLESS, now), now).unwrap_err();
         assert_eq!((wait.nanos, wait.remaining), (hour * 1_000_001, 0));
-        let wait = judge(quota, 1, owed(Some(u64::MAX), ENDLESS, 0), 0).unwrap_err();
+        let wait = judge(quota, 1, owed(u64::MAX, ENDLESS, 0), 0).unwrap_err();
         assert_eq!(wait.nanos, u64::MAX - hour * 999_999);
         let most = judge(quota, 1_000_000, 0, now).unwrap();
         assert_eq!(most.next, now + hour * 1_000_000);
@@ -195,9 +209,9 @@ mod tests {
     #[test]
     fn a_debt_is_bounded_and_paid_back_at_the_rate() {
         let quota = Quota::per_minute(60).unwrap().burst(2).unwrap();
-        let mut cell = None;
+        let mut cell = 0;
         for _ in 0..1000 {
-            cell = Some(charge_anyway(quota, owed(cell, ENDLESS, 0), 0));
+            cell = charge_anyway(quota, owed(cell, ENDLESS, 0), 0);
         }
         let at = |now| judge(quota, 1, owed(cell, ENDLESS, now), now);
         assert_eq!(at(0).unwrap_err().nanos, 3_000_000_000);
@@ -210,9 +224,10 @@ mod tests {
         let second = 1_000_000_000;
         assert!(judge(quota, 10, 1, 0).is_err());
         let charge = judge(quota, 10, 0, 0).unwrap();
-        assert_eq!((charge.next, charge.remaining), (10 * second, 0));
-        assert_eq!(charge.until_more(quota, 0), 8 * second);
-        let at = |now| judge(quota, 1, owed(Some(charge.next), ENDLESS, now), now);
+        assert_eq!((charge.next, charge.remaining(quota)), (10 * second, 0));
+        assert!(charge.is_last(quota));
+        assert_eq!(charge.until_more(quota, 0, 0), 8 * second);
+        let at = |now| judge(quota, 1, owed(charge.next, ENDLESS, now), now);
         assert_eq!(at(0).unwrap_err().nanos, 8 * second);
         assert!(at(8 * second).is_ok());
     }

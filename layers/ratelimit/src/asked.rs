@@ -40,12 +40,14 @@ pub(crate) struct Ask {
     pub(crate) most_owed: u64,
     /// Its refusal is told, and not obeyed.
     pub(crate) is_shadow: bool,
+    /// Answers tell of it.
+    pub(crate) is_told: bool,
     /// It would refuse, in shadow.
     pub(crate) is_refused: bool,
-    /// The time at which the bucket is full, by rules of which it lacked more before.
-    pub(crate) lowered: Option<u64>,
-    /// The time at which the bucket is full; `None` if it is.
-    pub(crate) value: Option<u64>,
+    /// It lacks as much as it can, or lacked more by other rules.
+    pub(crate) is_emptied: bool,
+    /// The time at which the bucket is full; it is full if that has passed.
+    pub(crate) full_at: u64,
     pub(crate) seat: Seat,
 }
 
@@ -146,9 +148,10 @@ impl Ask {
             cost,
             most_owed: u64::MAX,
             is_shadow: false,
+            is_told: true,
             is_refused: false,
-            lowered: None,
-            value: None,
+            is_emptied: false,
+            full_at: 0,
             seat: Seat::Fixed,
         }
     }

@@ -45,45 +45,39 @@ impl RateLimitRules {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
     }
+}
 
-    /// All that a call has to ask.
-    #[inline]
-    fn ask(
-        &self,
-        asked: &mut Asked,
-        limits: &Limits,
-        call: &Call,
-        headers: &HeaderMap,
-        context: &SecurityContext,
-    ) {
-        let parties = Parties::new(
-            self.shared.keys(),
-            limits.prefixes,
-            Some(call),
-            headers,
-            context,
-        );
-        let plan = limits.plans.of(call);
-        limits.ask(asked, plan, &parties, call.body().len());
-        if let Some(principal) = context.principal().filter(|who| who.rate().is_some()) {
-            context.judge_rate();
-            limits.ask_credential(asked, &parties, principal, is_apart(call.method()));
-        }
+/// All that a call has to ask.
+#[inline]
+fn ask(
+    shared: &Shared,
+    asked: &mut Asked,
+    limits: &Limits,
+    call: &Call,
+    headers: &HeaderMap,
+    context: &SecurityContext,
+) {
+    let parties = Parties::new(shared.keys(), limits.prefixes, Some(call), headers, context);
+    let plan = limits.plans.of(call);
+    limits.ask(asked, plan, &parties, call.body().len());
+    if let Some(principal) = context.principal().filter(|who| who.rate().is_some()) {
+        context.judge_rate();
+        limits.ask_credential(asked, &parties, principal, is_apart(call.method()));
     }
+}
 
-    /// Decides by what this process keeps.
-    #[inline]
-    fn decide(
-        &self,
-        asked: &mut Asked,
-        limits: &Limits,
-        call: &Call,
-        context: &SecurityContext,
-    ) -> Result<Told, Denial> {
-        match self.shared.decide(limits, asked) {
-            Ok((admitted, permit)) => Ok(Told::new(&admitted, permit, limits.telling, context)),
-            Err(exhausted) => Err(refused(&exhausted, limits.telling, call.method())),
-        }
+/// Decides by what this process keeps.
+#[inline]
+fn decide(
+    shared: &Shared,
+    asked: &mut Asked,
+    limits: &Limits,
+    call: &Call,
+    context: &SecurityContext,
+) -> Result<Told, Denial> {
+    match shared.decide(limits, asked) {
+        Ok((admitted, permit)) => Ok(Told::new(&admitted, permit, limits.telling, context)),
+        Err(exhausted) => Err(refused(&exhausted, limits.telling, call.method())),
     }
 }
 
@@ -122,15 +116,7 @@ impl JudgeCall for RateLimitRules {
         headers: &HeaderMap,
         context: &SecurityContext,
     ) -> Result<Told, Denial> {
-        let limits = &**self.shared.current();
-        let mut asked = Asked::default();
-        self.ask(&mut asked, limits, call, headers, context);
-        #[cfg(feature = "redis")]
-        if !asked.fleet.is_empty() {
-            let reason = "a shared tier has to be waited for, which `check_shared` does";
-            return Err(Denial::new(DenialKind::Unavailable, reason));
-        }
-        self.decide(&mut asked, limits, call, context)
+        check(&self.shared, call, headers, context)
     }
 
     #[cfg(feature = "redis")]
@@ -140,16 +126,7 @@ impl JudgeCall for RateLimitRules {
         headers: &HeaderMap,
         context: &SecurityContext,
     ) -> Result<Judged<Told>, Denial> {
-        let limits = self.shared.current();
-        let mut asked = Asked::default();
-        self.ask(&mut asked, &limits, call, headers, context);
-        if asked.fleet.is_empty() {
-            return self
-                .decide(&mut asked, &limits, call, context)
-                .map(Judged::Now);
-        }
-        let limits = arc_swap::Guard::into_inner(limits);
-        fleet::begin(&self.shared, limits, asked, call, context)
+        begin(&self.shared, call, headers, context)
     }
 
     fn refuse<B>(&self, context: &SecurityContext, denial: Denial) -> Response<ResponseBody<B>> {
@@ -208,12 +185,20 @@ pub(crate) fn refused(exhausted: &Exhausted<'_>, telling: Telling, method: &str)
 
 /// What a refused or admitted request is judged by, outside of any layer.
 pub(crate) fn check(
-    shared: &Arc<Shared>,
+    shared: &Shared,
     call: &Call,
     headers: &HeaderMap,
     context: &SecurityContext,
 ) -> Result<Told, Denial> {
-    RateLimitRules::new(Arc::clone(shared)).judge(call, headers, context)
+    let limits = &**shared.current();
+    let mut asked = Asked::default();
+    ask(shared, &mut asked, limits, call, headers, context);
+    #[cfg(feature = "redis")]
+    if !asked.fleet.is_empty() {
+        let reason = "a shared tier has to be waited for, which `check_shared` does";
+        return Err(Denial::new(DenialKind::Unavailable, reason));
+    }
+    decide(shared, &mut asked, limits, call, context)
 }
 
 /// The same, where it may have to be waited for.
@@ -224,10 +209,27 @@ pub(crate) async fn check_shared(
     headers: &HeaderMap,
     context: &SecurityContext,
 ) -> Result<Told, Denial> {
-    match RateLimitRules::new(Arc::clone(shared)).begin(call, headers, context)? {
+    match begin(shared, call, headers, context)? {
         Judged::Now(told) => Ok(told),
         Judged::Later(pending) => pending.await,
     }
+}
+
+#[cfg(feature = "redis")]
+fn begin(
+    shared: &Arc<Shared>,
+    call: &Call,
+    headers: &HeaderMap,
+    context: &SecurityContext,
+) -> Result<Judged<Told>, Denial> {
+    let limits = shared.current();
+    let mut asked = Asked::default();
+    ask(shared, &mut asked, &limits, call, headers, context);
+    if asked.fleet.is_empty() {
+        return decide(shared, &mut asked, &limits, call, context).map(Judged::Now);
+    }
+    let limits = arc_swap::Guard::into_inner(limits);
+    fleet::begin(shared, limits, asked, call, context)
 }
 
 #[cfg(test)]

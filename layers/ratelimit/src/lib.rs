@@ -11,6 +11,7 @@ mod error;
 mod fields;
 #[cfg(feature = "redis")]
 mod fleet;
+mod held;
 mod judge;
 mod keys;
 mod layer;

@@ -87,9 +87,11 @@ pub(crate) fn reserve<'r, L: Lock>(
     for ask in &mut *rates {
         let is_charged = exhausted.is_none() && ask.cost > 0 && !ask.is_refused;
         if !is_charged {
+            if !ask.is_emptied {
+                continue;
+            }
             // What other rules left behind is brought down once, or it would never be paid back.
-            let Some(lowered) = ask.lowered else { continue };
-            ask.value = Some(lowered);
+            ask.full_at = now.saturating_add(ask.most_owed);
         }
         held.write(ask);
     }
@@ -117,27 +119,23 @@ pub(crate) fn weigh<'r>(
         let Some(rule) = rules.get(ask.tier) else {
             continue;
         };
-        let owed = arithmetic::owed(ask.value, ask.most_owed, now);
-        if owed == ask.most_owed {
-            ask.lowered = Some(now.saturating_add(owed));
-        }
+        let owed = arithmetic::owed(ask.full_at, ask.most_owed, now);
+        ask.is_emptied = owed == ask.most_owed;
         match arithmetic::judge(ask.quota, ask.cost.max(1), owed, now) {
             Ok(charge) if ask.cost > 0 => {
-                ask.value = Some(charge.next);
-                let quota = ask.quota;
-                let near = Near {
-                    rule,
-                    quota,
-                    charge,
-                };
+                ask.full_at = charge.next;
                 if ask.is_shadow {
                     continue;
                 }
-                if charge.remaining == 0 {
-                    admitted.wait = admitted.wait.max(near.until_more(now));
+                if charge.is_last(ask.quota) {
+                    let wait = charge.until_more(ask.quota, 0, now);
+                    admitted.wait = admitted.wait.max(wait);
                 }
-                if rule.policy.is_some() && nearest.is_none_or(|other| near.is_before(other, now)) {
-                    nearest = Some(near);
+                if ask.is_told && rule.policy.is_some() {
+                    let near = Near::new(rule, ask.quota, charge);
+                    if nearest.is_none_or(|other| near.is_before(other, now)) {
+                        nearest = Some(near);
+                    }
                 }
             }
             Ok(_) => {}
@@ -200,8 +198,8 @@ pub(crate) fn charge_anyway<L: Lock>(table: &Table<L>, mut ask: Ask, now: u64) {
     let asked = std::slice::from_mut(&mut ask);
     let mut held = table.hold(asked, &mut [], now);
     for ask in asked {
-        let owed = arithmetic::owed(ask.value, ask.most_owed, now);
-        ask.value = Some(arithmetic::charge_anyway(ask.quota, owed, now));
+        let owed = arithmetic::owed(ask.full_at, ask.most_owed, now);
+        ask.full_at = arithmetic::charge_anyway(ask.quota, owed, now);
         held.write(ask);
     }
 }
@@ -212,9 +210,8 @@ pub(crate) fn charge_anyway<L: Lock>(table: &Table<L>, mut ask: Ask, now: u64) {
 pub(crate) fn give_back<L: Lock>(table: &Table<L>, rates: &[Ask], now: u64) {
     let is_charged = |ask: &&Ask| ask.cost > 0 && !ask.is_refused;
     for ask in rates.iter().filter(is_charged) {
-        let Some(charged) = ask.value else { continue };
         let taken = ask.quota.interval().saturating_mul(u64::from(ask.cost));
-        let full_at = charged.saturating_sub(taken);
+        let full_at = ask.full_at.saturating_sub(taken);
         let back = taken.saturating_sub(now.saturating_sub(full_at));
         table.lower(ask, back);
     }
@@ -269,6 +266,7 @@ struct Near<'r> {
     rule: &'r Rule,
     quota: Quota,
     charge: Charge,
+    remaining: u32,
 }
 
 #[cfg(feature = "redis")]
@@ -290,23 +288,32 @@ impl Admitted<'_> {
 }
 
 impl<'r> Near<'r> {
+    fn new(rule: &'r Rule, quota: Quota, charge: Charge) -> Self {
+        Self {
+            rule,
+            quota,
+            charge,
+            remaining: charge.remaining(quota),
+        }
+    }
+
     /// Whether fewer requests are left in it than in the other, or for longer.
     fn is_before(self, other: Self, now: u64) -> bool {
-        match self.charge.remaining.cmp(&other.charge.remaining) {
+        match self.remaining.cmp(&other.remaining) {
             Ordering::Equal => self.until_more(now) > other.until_more(now),
             fewer => fewer.is_lt(),
         }
     }
 
     fn until_more(&self, now: u64) -> u64 {
-        self.charge.until_more(self.quota, now)
+        self.charge.until_more(self.quota, self.remaining, now)
     }
 
     fn standing(self, now: u64) -> Standing<'r> {
         Standing {
             rule: self.rule,
             limit: Limit::Rate(self.quota),
-            remaining: self.charge.remaining,
+            remaining: self.remaining,
             until_more: Some(self.until_more(now)),
             until_full: self.charge.next.saturating_sub(now),
         }

@@ -115,7 +115,7 @@ fn charged(table: &Modelled, rule: &Rule, owner: Option<&Owner>) -> u64 {
     let mut asked = [Ask::new(0, Place::of(rule.mask, owner), quota, 1)];
     let held = table.hold(&mut asked, &mut [], NOW);
     drop(held);
-    asked[0].value.map_or(0, |full_at| (full_at - NOW) / MINUTE)
+    asked[0].full_at.saturating_sub(NOW) / MINUTE
 }
 
 fn check(model: impl Fn() + Send + Sync + 'static) {

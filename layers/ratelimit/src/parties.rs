@@ -1,4 +1,4 @@
-use std::{cell::Cell, net::IpAddr};
+use std::{cell::OnceCell, net::IpAddr};
 
 use bartizan_core::{
     Call, CallKind, CallRate, CredentialLimits, Principal, PrincipalKind, SecurityContext,
@@ -8,11 +8,11 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::{
     Asking,
-    asked::MOST_OF_CREDENTIAL,
+    asked::{MOST_OF_CREDENTIAL, Place},
     by::{Part, Prefixes},
     keys::{KeyMaker, Owner, Sort},
     methods::counted_as,
-    rule::Recipe,
+    rule::{Recipe, Rule},
 };
 
 /// Whose buckets a request takes from.
@@ -21,7 +21,7 @@ pub(crate) struct Parties<'a> {
     asking: Asking<'a>,
     prefixes: Prefixes,
     /// Asked for most, and by several tiers.
-    account: Cell<Option<Owner>>,
+    account: OnceCell<Owner>,
 }
 
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -42,29 +42,24 @@ impl<'a> Parties<'a> {
                 headers,
                 context,
             },
-            account: Cell::new(None),
+            account: OnceCell::new(),
         }
     }
 
-    /// Who a tier's bucket belongs to: `Some(None)` if it has one for all, and `None` if it does not concern
-    /// the request.
+    /// A tier's bucket; `None` if it does not concern the request.
     #[inline]
-    pub(crate) fn owner(&self, recipe: &Recipe) -> Option<Option<Owner>> {
-        match recipe {
-            Recipe::Single => Some(None),
-            Recipe::Account => Some(Some(self.account())),
-            Recipe::Parts(parts) => self.owner_of(parts).map(Some),
+    pub(crate) fn place(&self, rule: &Rule) -> Option<Place> {
+        match &rule.recipe {
+            Recipe::Single => Some(Place::of(rule.mask, None)),
+            Recipe::Account => Some(Place::of(rule.mask, Some(self.account()))),
+            Recipe::Parts(parts) => Some(Place::of(rule.mask, Some(&self.owner_of(parts)?))),
         }
     }
 
     /// The account; the address of whom nobody vouches for; nobody if that is unknown too.
     #[inline]
-    pub(crate) fn account(&self) -> Owner {
-        self.account.get().unwrap_or_else(|| {
-            let owner = self.new_account();
-            self.account.set(Some(owner));
-            owner
-        })
+    pub(crate) fn account(&self) -> &Owner {
+        self.account.get_or_init(|| self.new_account())
     }
 
     fn new_account(&self) -> Owner {
@@ -89,7 +84,7 @@ impl<'a> Parties<'a> {
         let mut made: Option<Owner> = None;
         for part in parts {
             made = Some(match part {
-                Part::Session => self.session(&made.unwrap_or_else(|| self.account()))?,
+                Part::Session => self.session(made.as_ref().unwrap_or_else(|| self.account()))?,
                 Part::Said(said) => {
                     let said = said.say(&self.asking)?;
                     let bytes = [said.as_bytes()];
@@ -109,7 +104,7 @@ impl<'a> Parties<'a> {
 
     fn part(&self, part: &Part) -> Option<Owner> {
         match part {
-            Part::Account => Some(self.account()),
+            Part::Account => Some(*self.account()),
             Part::ApiKey => self.api_key(),
             Part::Tenant => Some(self.tenant()),
             Part::Address(prefixes) => Some(self.address(*prefixes)),
@@ -129,15 +124,17 @@ impl<'a> Parties<'a> {
     /// The key; the account, if its authenticator names no key.
     fn api_key(&self) -> Option<Owner> {
         let principal = self.principal()?;
-        (principal.method() == "apikey")
-            .then(|| self.credential(principal).unwrap_or_else(|| self.account()))
+        (principal.method() == "apikey").then(|| {
+            self.credential(principal)
+                .unwrap_or_else(|| *self.account())
+        })
     }
 
     /// The buckets of a credential that says itself how often it may be used. One that was made from another takes from
     /// its buckets too, and has one of its own if its rate is lower: as many as are made of one rate have one together.
     pub(crate) fn chain(&self, principal: &Principal, mut each: impl FnMut(Owner, CallRate)) {
         let credential = self.credential(principal);
-        let credential = credential.unwrap_or_else(|| self.account());
+        let credential = credential.unwrap_or_else(|| *self.account());
         let mut rate: Option<CallRate> = None;
         let mut rates = [[0; 4]; 2 * MOST_OF_CREDENTIAL];
         let mut said = 0;

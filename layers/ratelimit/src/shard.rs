@@ -52,6 +52,12 @@ impl Lock for Mutex<Shard> {
 }
 
 impl Shard {
+    /// When a bucket is full; `None` if it is not kept.
+    #[inline]
+    pub(crate) fn full_at(&self, id: Id) -> Option<u64> {
+        self.cells.get(&id).copied()
+    }
+
     /// Sets a cell. One that is there is set in place: `insert` would make room first.
     #[inline]
     pub(crate) fn set(&mut self, id: Id, full_at: u64) {

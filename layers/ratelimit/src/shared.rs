@@ -219,9 +219,9 @@ impl Shared {
         let (cell, open) = self.table.single(rule.mask.fixed());
         let (per_minute, burst, left) = match rule.limit {
             Limit::Rate(quota) => {
-                let owed = arithmetic::owed(cell, rule.most_owed, now);
+                let owed = arithmetic::owed(cell.unwrap_or(0), rule.most_owed, now);
                 let left = match arithmetic::judge(quota, 1, owed, now) {
-                    Ok(charge) => charge.remaining + 1,
+                    Ok(charge) => charge.remaining(quota) + 1,
                     Err(_) => 0,
                 };
                 (60e9 / quota.interval() as f64, quota.burst_size(), left)
@@ -346,16 +346,16 @@ impl Limits {
             let Some(rule) = self.rules.get(used.tier) else {
                 continue;
             };
-            let Some(owner) = parties.owner(&rule.recipe) else {
+            let Some(place) = parties.place(rule) else {
                 continue;
             };
-            let place = Place::of(rule.mask, owner.as_ref());
             match rule.limit {
                 Limit::Rate(quota) => {
                     let cost = rule.cost(used.cost, body_bytes);
                     let ask = Ask {
                         most_owed: rule.most_owed,
                         is_shadow: rule.is_shadow,
+                        is_told: !self.telling.quiet,
                         ..Ask::new(used.tier, place, quota, cost)
                     };
                     asked.ask(rule, ask);
@@ -386,7 +386,7 @@ impl Limits {
                 && let Some((tier, rule)) = self.implied(self.rated_discovery)
                 && let Limit::Rate(quota) = rule.limit
             {
-                let place = Place::of(rule.mask, Some(&parties.account()));
+                let place = Place::of(rule.mask, Some(parties.account()));
                 asked.ask(rule, Ask::new(tier, place, quota, 1));
             }
             return;

@@ -1,9 +1,9 @@
 use std::{fmt, sync::Mutex};
 
-use smallvec::SmallVec;
-
+#[cfg(feature = "redis")]
+use crate::asked::{Ask, Seat};
 use crate::{
-    asked::{Ask, OpenAsk, Place, Seat},
+    asked::Place,
     keys::{Id, Key},
     shard::{Lock, SHARD_KEYS, Shard},
 };
@@ -17,22 +17,12 @@ use crate::{
 /// that gets a cell of its own later starts with what is left in the one that it may have shared, so
 /// that no key is ever admitted more than its quota.
 pub(crate) struct Table<L = Mutex<Shard>> {
-    shards: Box<[L]>,
+    pub(crate) shards: Box<[L]>,
     /// Under each tier's own name: its only cell, or the one that new keys share.
-    fixed: L,
+    pub(crate) fixed: L,
     /// Keys of one shard.
-    room: usize,
+    pub(crate) room: usize,
 }
-
-/// The cells of one decision, which no other decision sees or changes meanwhile.
-pub(crate) struct Held<'t, L: Lock> {
-    table: &'t Table<L>,
-    shards: Guards<'t, L>,
-    fixed: Option<L::Guard<'t>>,
-}
-
-/// The shards of one decision, in the order in which they were locked.
-type Guards<'t, L> = SmallVec<[(usize, <L as Lock>::Guard<'t>); 4]>;
 
 impl<L: Lock> Table<L> {
     pub(crate) fn new(max_keys: usize) -> Self {
@@ -48,47 +38,6 @@ impl<L: Lock> Table<L> {
             fixed: shard(0),
             room,
         }
-    }
-
-    /// Takes hold of cells, and shows what they hold.
-    ///
-    /// Shards are locked in ascending order, and the fixed cells last, so decisions never wait for
-    /// each other in a ring.
-    #[inline]
-    pub(crate) fn hold(&self, asked: &mut [Ask], open: &mut [OpenAsk], now: u64) -> Held<'_, L> {
-        let mut shards = self.lock_shards(asked, open);
-        let mut needs_fixed = open.iter().any(|ask| matches!(ask.place, Place::Single(_)));
-        for ask in &mut *asked {
-            match &ask.place {
-                Place::Single(_) => ask.seat = Seat::Fixed,
-                Place::Keyed(key, _) => {
-                    (ask.seat, ask.value) = self.seat(key, &mut shards, now);
-                }
-            }
-            needs_fixed |= !matches!(ask.seat, Seat::Own | Seat::Shared);
-        }
-        // All decisions of all parties would meet at this lock.
-        let fixed = needs_fixed.then(|| self.fixed.hold());
-        if let Some(fixed) = &fixed {
-            for ask in asked.iter_mut() {
-                let cell = || fixed.cells.get(&ask.place.fixed()).copied();
-                match ask.seat {
-                    Seat::Fixed => ask.value = cell(),
-                    // Of what it may have shared.
-                    Seat::New | Seat::NewShared => ask.value = ask.value.max(cell()),
-                    Seat::Own | Seat::Shared => {}
-                }
-            }
-        }
-        let mut held = Held {
-            table: self,
-            shards,
-            fixed,
-        };
-        for ask in open {
-            ask.count = held.count(&ask.place);
-        }
-        held
     }
 
     /// One open request less.
@@ -125,7 +74,7 @@ impl<L: Lock> Table<L> {
     /// The value of a tier's fixed cell, and what is open there.
     pub(crate) fn single(&self, id: Id) -> (Option<u64>, u32) {
         let fixed = self.fixed.hold();
-        (fixed.cells.get(&id).copied(), fixed.open(id))
+        (fixed.full_at(id), fixed.open(id))
     }
 
     /// Forgets fixed cells that are full: those of tiers that are no more would stay for ever.
@@ -152,127 +101,9 @@ impl<L: Lock> Table<L> {
     }
 
     #[inline]
-    fn lock_shards(&self, asked: &[Ask], open: &[OpenAsk]) -> Guards<'_, L> {
-        let places = asked.iter().map(|ask| &ask.place);
-        let places = places.chain(open.iter().map(|ask| &ask.place));
-        let mut wanted = places.filter_map(|place| match place {
-            Place::Keyed(key, _) => Some(self.shard_of(key)),
-            Place::Single(_) => None,
-        });
-        let mut guards = Guards::<L>::new();
-        let Some(first) = wanted.next() else {
-            return guards;
-        };
-        // Most often all are of one party, which is at home in one shard.
-        if wanted.clone().all(|index| index == first) {
-            if let Some(shard) = self.shards.get(first) {
-                guards.push((first, shard.hold()));
-            }
-            return guards;
-        }
-        let mut wanted: SmallVec<[usize; 8]> = std::iter::once(first).chain(wanted).collect();
-        wanted.sort_unstable();
-        wanted.dedup();
-        let guard = |index: usize| Some((index, self.shards.get(index)?.hold()));
-        guards.extend(wanted.into_iter().filter_map(guard));
-        guards
-    }
-
-    #[inline]
-    fn shard_of(&self, key: &Key) -> usize {
+    pub(crate) fn shard_of(&self, key: &Key) -> usize {
         // There are 2^n shards.
         key.home as usize & (self.shards.len() - 1)
-    }
-
-    /// Where a key is kept, and what it holds: in its shard, or where new keys overflow to.
-    fn seat(&self, key: &Key, guards: &mut Guards<'_, L>, now: u64) -> (Seat, Option<u64>) {
-        let Some(shard) = guard_of::<L>(guards, self.shard_of(key)) else {
-            return (Seat::Fixed, None);
-        };
-        if let Some(own) = shard.cells.get(&key.id) {
-            return (Seat::Own, Some(*own));
-        }
-        let shared = key.shared.and_then(|id| shard.cells.get(&id).copied());
-        // Only a key of this shard can have taken from the fixed cell before.
-        let (new, sharing) = match shard.has_overflowed {
-            true => (Seat::New, Seat::NewShared),
-            false => (Seat::Own, Seat::Shared),
-        };
-        // Those that are minted leave half of the room to the others.
-        let room = match key.is_minted {
-            true => self.room / 2,
-            false => self.room,
-        };
-        if shard.has_room(self.room, room, now) {
-            return (new, shared);
-        }
-        match key.shared {
-            Some(_) if shared.is_some() || shard.has_room(self.room, self.room, now) => {
-                (sharing, shared)
-            }
-            _ => (Seat::Fixed, None),
-        }
-    }
-}
-
-impl<L: Lock> Held<'_, L> {
-    /// Writes the value that stands in it.
-    pub(crate) fn write(&mut self, ask: &Ask) {
-        let Some(value) = ask.value else { return };
-        let kept = match (&ask.place, ask.seat) {
-            (Place::Keyed(key, _), Seat::Own | Seat::New) => Some((key, key.id)),
-            (Place::Keyed(key, _), Seat::Shared | Seat::NewShared) => {
-                key.shared.map(|id| (key, id))
-            }
-            _ => None,
-        };
-        match kept {
-            Some((key, id)) => {
-                let index = self.table.shard_of(key);
-                if let Some(shard) = guard_of::<L>(&mut self.shards, index) {
-                    shard.set(id, value);
-                }
-            }
-            None => {
-                if let Some(fixed) = &mut self.fixed {
-                    fixed.set(ask.place.fixed(), value);
-                }
-                if let Place::Keyed(key, _) = &ask.place {
-                    let index = self.table.shard_of(key);
-                    if let Some(shard) = guard_of::<L>(&mut self.shards, index) {
-                        shard.has_overflowed = true;
-                    }
-                }
-            }
-        }
-    }
-
-    /// One open request more.
-    pub(crate) fn enter(&mut self, place: &Place) {
-        match place {
-            Place::Single(id) => {
-                if let Some(fixed) = &mut self.fixed {
-                    fixed.enter(*id);
-                }
-            }
-            Place::Keyed(key, _) => {
-                let index = self.table.shard_of(key);
-                if let Some(shard) = guard_of::<L>(&mut self.shards, index) {
-                    shard.enter(key.id);
-                }
-            }
-        }
-    }
-
-    fn count(&mut self, place: &Place) -> u32 {
-        match place {
-            Place::Single(id) => self.fixed.as_ref().map_or(0, |fixed| fixed.open(*id)),
-            Place::Keyed(key, _) => {
-                let shard = guard_of::<L>(&mut self.shards, self.table.shard_of(key));
-                // A count that nobody can see admits nobody.
-                shard.map_or(u32::MAX, |shard| shard.open(key.id))
-            }
-        }
     }
 }
 
@@ -284,13 +115,6 @@ impl<L> fmt::Debug for Table<L> {
     }
 }
 
-fn guard_of<'g, L: Lock>(guards: &'g mut Guards<'_, L>, index: usize) -> Option<&'g mut Shard> {
-    guards
-        .iter_mut()
-        .find(|(shard, _)| *shard == index)
-        .map(|(_, guard)| &mut **guard)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
@@ -300,7 +124,7 @@ mod tests {
     use super::*;
     use crate::{
         Quota, arithmetic,
-        asked::MOST_CELLS,
+        asked::{Ask, MOST_CELLS},
         keys::{KeyMaker, Mask, Owner, Sort},
         shard::SWEEP_INTERVAL,
     };
@@ -333,11 +157,11 @@ mod tests {
         Ask::new(0, place, Quota::per_minute(1).unwrap(), 1)
     }
 
-    /// Sets a cell, and tells what was there.
-    fn set(table: &Plain, place: Place, now: u64, value: u64) -> Option<u64> {
+    /// Sets a cell, and tells what was there; 0 if nothing was.
+    fn set(table: &Plain, place: Place, now: u64, full_at: u64) -> u64 {
         let mut asked = [ask(place)];
         let mut held = table.hold(&mut asked, &mut [], now);
-        let before = asked[0].value.replace(value);
+        let before = std::mem::replace(&mut asked[0].full_at, full_at);
         held.write(&asked[0]);
         before
     }
@@ -346,15 +170,15 @@ mod tests {
     fn seed_r3_invented_keys_fill_the_table_and_then_share_one_cell() {
         let (table, made) = (Plain::new(1000), made());
         let known = made.keyed(0);
-        assert_eq!(set(&table, known, 0, 50), None);
+        assert_eq!(set(&table, known, 0, 50), 0);
         for number in 1..5000 {
             set(&table, made.keyed(number), 0, 100);
         }
         assert!(table.keys() <= 1000, "{}", table.keys());
         let late = made.keyed(9999);
-        assert_eq!(set(&table, late, 0, 100), Some(100), "shared");
+        assert_eq!(set(&table, late, 0, 100), 100, "shared");
         let before = set(&table, known, 0, 60);
-        assert_eq!(before, Some(50), "nothing live was evicted");
+        assert_eq!(before, 50, "nothing live was evicted");
     }
 
     #[test]
@@ -365,7 +189,7 @@ mod tests {
         }
         let later = SWEEP_INTERVAL;
         // It starts with what is left in the cell that new keys shared, and that is full by now.
-        assert_eq!(set(&table, made.keyed(9999), later, later + 1), Some(100));
+        assert_eq!(set(&table, made.keyed(9999), later, later + 1), 100);
         assert!(table.keys() < 10);
     }
 
@@ -393,8 +217,8 @@ mod tests {
         }
         assert!(table.keys() <= 500, "{}", table.keys());
         let other = Place::of(made.maker.mask(1), Some(&made.owner(7)));
-        assert_eq!(set(&table, other, 0, 100), None);
-        assert_eq!(set(&table, other, 0, 100), Some(100), "of its own");
+        assert_eq!(set(&table, other, 0, 100), 0);
+        assert_eq!(set(&table, other, 0, 100), 100, "of its own");
     }
 
     #[test]
@@ -417,7 +241,7 @@ mod tests {
             panic!("for the test");
         }));
         assert!(panicked.is_err());
-        assert_eq!(set(&table, single, 0, 7), None);
+        assert_eq!(set(&table, single, 0, 7), 0);
         assert_eq!(table.single(made.mask.fixed()), (Some(7), 0));
     }
 
@@ -434,7 +258,7 @@ mod tests {
             // Room for a handful of keys.
             let table = Plain::of(1, MOST_CELLS + 3);
             let made = made();
-            let mut buckets: HashMap<(u64, u64), Option<u64>> = HashMap::new();
+            let mut buckets: HashMap<(u64, u64), u64> = HashMap::new();
             let mut now = 0;
             let repeated = asks.into_iter().flat_map(|(owner, session, millis, times)| {
                 (0..times).map(move |n| (owner, session, if n == 0 { millis } else { 0 }))
@@ -450,12 +274,12 @@ mod tests {
                 let mut held = table.hold(&mut asked, &mut [], now);
                 let own = buckets.entry((owner, session)).or_default();
                 let at = |cell| arithmetic::judge(quota, 1, arithmetic::owed(cell, u64::MAX, now), now);
-                if let Ok(charge) = at(asked[0].value) {
-                    asked[0].value = Some(charge.next);
+                if let Ok(charge) = at(asked[0].full_at) {
+                    asked[0].full_at = charge.next;
                     held.write(&asked[0]);
                     let slow = at(*own);
                     prop_assert!(slow.is_ok(), "{owner} {session} at {now}");
-                    *own = slow.ok().map(|charge| charge.next);
+                    *own = slow.map_or(0, |charge| charge.next);
                 }
                 drop(held);
                 prop_assert!(table.keys() <= MOST_CELLS + 3);

@@ -141,7 +141,7 @@ impl<'l> Reserved<'l> {
         let (rules, now) = (&self.asking.limits.rules, self.asking.shared.now());
         let asks = &mut self.asked.fleet;
         for (ask, bucket) in asks.iter_mut().zip(buckets) {
-            ask.value = Some(now.saturating_add(bucket.owed));
+            ask.full_at = now.saturating_add(bucket.owed);
         }
         let (admitted, exhausted) = limiter::weigh(rules, asks, now);
         let (prepaid, refused) = limiter::weigh(rules, &mut self.prepaid.asks, self.prepaid.at);
@@ -225,6 +225,7 @@ fn part(ask: &Ask, replicas: u32) -> Ask {
     Ask {
         most_owed: ask.most_owed.saturating_mul(u64::from(replicas)),
         is_shadow: ask.is_shadow,
+        is_told: ask.is_told,
         ..Ask::new(ask.tier, ask.place, ask.quota.part(replicas), ask.cost)
     }
 }

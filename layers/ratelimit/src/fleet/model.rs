@@ -145,7 +145,7 @@ async fn by_redis<'r>(
     let answer = redis.run_script(script, &names, &arguments).await.unwrap();
     let decided = script::read(&answer, asks.len()).unwrap();
     for (ask, bucket) in asks.iter_mut().zip(&decided.buckets) {
-        ask.value = Some(now * MICRO + bucket.owed);
+        ask.full_at = now * MICRO + bucket.owed;
     }
     let (admitted, exhausted) = limiter::weigh(&model.rules, asks, now * MICRO);
     assert_eq!(decided.is_admitted, exhausted.is_none());

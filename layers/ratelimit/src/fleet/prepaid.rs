@@ -60,7 +60,7 @@ impl Prepaid {
                     (taken.owed, Some(taken))
                 }
             };
-            ask.value = Some(now.saturating_add(owed));
+            ask.full_at = now.saturating_add(owed);
             prepaid.asks.push(ask);
             prepaid.taken.push(taken);
         }
