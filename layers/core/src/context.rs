@@ -1,10 +1,12 @@
 use std::{
     error::Error,
     fmt,
+    hash::{BuildHasher, RandomState},
     net::IpAddr,
+    num::NonZeroU64,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
     },
 };
 
@@ -30,6 +32,8 @@ struct Slots {
     /// Zero until it is known.
     transport: AtomicU8,
     principal: OnceLock<Principal>,
+    /// Zero if none was refused.
+    refused_credential: AtomicU64,
     challenges: OnceLock<Arc<[HeaderValue]>>,
     #[cfg(feature = "call")]
     call: OnceLock<Call>,
@@ -163,6 +167,25 @@ impl SecurityContext {
             }
             Err(_) => Err(AlreadyStamped { slot: "principal" }),
         }
+    }
+
+    /// Tells the credential that an authentication layer refused from others, for who looks for guessing; `None` if it
+    /// refused none. A hash under a key that this process made at random: it says nothing about the credential, and means
+    /// nothing elsewhere.
+    #[inline]
+    pub fn refused_credential(&self) -> Option<NonZeroU64> {
+        NonZeroU64::new(self.0.refused_credential.load(Ordering::Acquire))
+    }
+
+    /// Notes which credential was refused, of which only a keyed hash is kept; the first one counts.
+    pub fn note_refused_credential(&self, credential: &[u8]) {
+        static KEY: OnceLock<RandomState> = OnceLock::new();
+        let hash = KEY
+            .get_or_init(RandomState::new)
+            .hash_one(credential)
+            .max(1);
+        let slot = &self.0.refused_credential;
+        let _ = slot.compare_exchange(0, hash, Ordering::AcqRel, Ordering::Acquire);
     }
 
     /// The challenges of the authentication layer that let the request pass, for an inner layer

@@ -230,6 +230,31 @@ async fn ac_5_a_bad_token_is_401_invalid_token() {
 }
 
 #[tokio::test]
+async fn who_tries_many_credentials_can_be_told_from_who_repeats_one() {
+    let refused = async |field: &str, value: &str| {
+        let mut request = with(&[(field, value)]);
+        let context = SecurityContext::of(&mut request);
+        send(bearer().or(Key), request).await;
+        context.refused_credential()
+    };
+    let one = refused("authorization", "Bearer abc").await;
+    assert!(one.is_some());
+    assert_eq!(one, refused("authorization", "bearer  abc").await);
+    assert_ne!(one, refused("authorization", "Bearer abd").await);
+    let key = refused("x-api-key", "bad").await;
+    assert!(key.is_some() && key != one);
+    assert_ne!(key, refused("x-api-key", "worse").await);
+    // Nothing was refused, or nothing is known of it.
+    for (field, value) in [
+        ("authorization", "Bearer good"),
+        ("authorization", "Bearer down"),
+        ("authorization", "Negotiate"),
+    ] {
+        assert_eq!(refused(field, value).await, None, "{value}");
+    }
+}
+
+#[tokio::test]
 async fn ac_6_malformed_authorization_is_400_invalid_request() {
     let mut latin = with(&[]);
     latin.headers_mut().insert(

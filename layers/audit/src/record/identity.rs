@@ -20,6 +20,10 @@ impl Identity {
         self.0.get()
     }
 
+    pub(super) fn from_hash(hash: NonZeroU64) -> Self {
+        Self(hash)
+    }
+
     /// Of a sort of thing, by its parts.
     fn of<const N: usize>(sort: &'static str, parts: [Option<Text<'_>>; N]) -> Self {
         static KEY: OnceLock<RandomState> = OnceLock::new();
@@ -84,6 +88,11 @@ impl Record<'_> {
             metadata.auth_method,
         ];
         Some(Identity::of("credential", parts))
+    }
+
+    /// The credential that was presented and that the authentication layer refused.
+    pub fn refused_credential(&self) -> Option<Identity> {
+        self.refused_credential
     }
 
     /// The tool that was asked for.

@@ -153,6 +153,7 @@ pub struct Record<'a> {
     pub findings_dropped: usize,
     /// Whom it is of, if what tells it has been masked since.
     pub(crate) identities: Option<Identities>,
+    pub(crate) refused_credential: Option<Identity>,
 }
 
 /// What the layer took from the request itself.
@@ -231,6 +232,7 @@ impl<'a> Record<'a> {
             findings: Findings::of(findings),
             findings_dropped,
             identities: None,
+            refused_credential: context.refused_credential().map(Identity::from_hash),
         }
     }
 
@@ -267,6 +269,7 @@ impl<'a> Record<'a> {
             findings: Findings::of(findings),
             findings_dropped: 0,
             identities: None,
+            refused_credential: None,
         }
     }
 

@@ -5,8 +5,8 @@ use bartizan_sensitive::Redactor;
 use http::StatusCode;
 
 use super::{
-    Classes, Decision, EventId, Identities, Json, Metadata, Names, Outcome, Record, Screened,
-    Severity, Text, Unredacted,
+    Classes, Decision, EventId, Identities, Identity, Json, Metadata, Names, Outcome, Record,
+    Screened, Severity, Text, Unredacted,
     findings::{Budget, Findings},
     names::{MOST_ACTORS, MOST_ROLES, MOST_RULES, MOST_SCOPES},
     screened::{AHEAD, LONGEST_REASON, beginning},
@@ -55,6 +55,7 @@ struct Packed {
     result_type: Option<&'static str>,
     intent: Option<EventId>,
     identities: Option<Identities>,
+    refused_credential: Option<Identity>,
     layer: Option<&'static str>,
     actors: Listed,
     event_type: &'static str,
@@ -222,6 +223,7 @@ impl Parcel {
             result_type: record.metadata.result_type,
             intent: record.metadata.intent,
             identities: record.identities,
+            refused_credential: record.refused_credential,
             layer: record.metadata.layer,
             actors,
             event_type: record.event_type,
@@ -498,6 +500,7 @@ impl<'p> Unpacking<'p> {
             findings: Findings::carried(findings, take(&mut self.text, packed.reasons)),
             findings_dropped: packed.findings_dropped,
             identities: packed.identities,
+            refused_credential: packed.refused_credential,
         };
         let redactor = packed.redactor.and_then(|place| self.redactors.get(place));
         let screened = redactor.and_then(|redactor| Screened::of(&record, redactor, &[]));

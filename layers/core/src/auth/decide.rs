@@ -154,7 +154,12 @@ impl Shared {
             principal,
             response_headers,
             revocations,
-        } = result.map_err(|denial| self.challenged(judge, denial))?;
+        } = result.map_err(|denial| {
+            if denial.kind() == DenialKind::CredentialsInvalid {
+                self.note_refused(judge, parts, context);
+            }
+            self.challenged(judge, denial)
+        })?;
         let watched = revocations.map(|list| (list, principal.clone()));
         context
             .set_principal(principal)
@@ -167,6 +172,23 @@ impl Shared {
             response_headers,
             watched,
         })
+    }
+
+    /// Notes what was presented and refused: who tries many is guessing.
+    fn note_refused(&self, judge: usize, parts: &Parts, context: &SecurityContext) {
+        let authorization = Credentials::read(parts)
+            .ok()
+            .and_then(|c| c.authorization());
+        if let Some(authorization) = authorization {
+            return context.note_refused_credential(authorization.value().as_bytes());
+        }
+        let authenticator = self.authenticators.get(judge);
+        let mut names = authenticator
+            .map_or(&[][..], |a| a.credential_headers())
+            .iter();
+        if let Some(value) = names.find_map(|name| parts.headers.get(name)) {
+            context.note_refused_credential(value.as_bytes());
+        }
     }
 
     fn remove_credentials(&self, parts: &mut Parts) {
