@@ -53,6 +53,8 @@ pub use record::{
 };
 pub use service::Audit;
 pub use sink::AuditSink;
+#[cfg(feature = "opentelemetry")]
+pub use sinks::OtelLogs;
 #[cfg(feature = "tracing-subscriber")]
 pub use sinks::{AuditRecordsOnly, JsonLinesLayer};
 pub use sinks::{Channel, FlushError, JsonLines, Lines, Overflow, Queue, Records, TracingSink};

@@ -28,6 +28,8 @@ mod audit {
     mod killed;
     mod late;
     mod levels;
+    #[cfg(feature = "opentelemetry")]
+    mod otel;
     mod pairs;
     mod properties;
     mod queue;

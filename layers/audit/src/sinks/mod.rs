@@ -2,6 +2,8 @@ mod append;
 mod channel;
 mod json_lines;
 mod lines;
+#[cfg(feature = "opentelemetry")]
+mod otel;
 mod queue;
 mod records;
 #[cfg(feature = "tracing-subscriber")]
@@ -17,6 +19,8 @@ pub use json_lines::JsonLines;
 pub use lines::Lines;
 #[cfg(all(feature = "file", unix))]
 pub(crate) use lines::sync_failed;
+#[cfg(feature = "opentelemetry")]
+pub use otel::OtelLogs;
 pub use queue::{FlushError, Overflow, Queue};
 pub use records::Records;
 #[cfg(feature = "tracing-subscriber")]
