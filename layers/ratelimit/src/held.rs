@@ -30,9 +30,13 @@ impl<L: Lock> Table<L> {
     pub(crate) fn hold(&self, asked: &mut [Ask], open: &mut [OpenAsk], now: u64) -> Held<'_, L> {
         let mut held = Held {
             table: self,
-            shards: Guards::lock(self, asked, open),
+            shards: Guards {
+                first: None,
+                more: SmallVec::new(),
+            },
             fixed: None,
         };
+        held.shards.lock(self, asked, open);
         let mut needs_fixed = open.iter().any(|ask| matches!(ask.place, Place::Single(_)));
         for ask in &mut *asked {
             match &ask.place {
@@ -160,32 +164,25 @@ fn new_seat(shard: &mut Shard, key: &Key, room: usize, now: u64) -> (Seat, u64) 
 
 impl<'t, L: Lock + 't> Guards<'t, L> {
     #[inline]
-    fn lock(table: &'t Table<L>, asked: &[Ask], open: &[OpenAsk]) -> Self {
+    fn lock(&mut self, table: &'t Table<L>, asked: &[Ask], open: &[OpenAsk]) {
         let places = asked.iter().map(|ask| &ask.place);
         let places = places.chain(open.iter().map(|ask| &ask.place));
         let mut wanted = places.filter_map(|place| match place {
             Place::Keyed(key, _) => Some(table.shard_of(key)),
             Place::Single(_) => None,
         });
-        let mut guards = Self {
-            first: None,
-            more: SmallVec::new(),
-        };
-        let Some(first) = wanted.next() else {
-            return guards;
-        };
+        let Some(first) = wanted.next() else { return };
         let guard = |index: usize| Some((index, table.shards.get(index)?.hold()));
         if wanted.clone().all(|index| index == first) {
-            guards.first = guard(first);
-            return guards;
+            self.first = guard(first);
+            return;
         }
         let mut wanted: SmallVec<[usize; 8]> = std::iter::once(first).chain(wanted).collect();
         wanted.sort_unstable();
         wanted.dedup();
         let mut locked = wanted.into_iter().filter_map(guard);
-        guards.first = locked.next();
-        guards.more.extend(locked);
-        guards
+        self.first = locked.next();
+        self.more.extend(locked);
     }
 
     #[inline]

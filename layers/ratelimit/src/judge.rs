@@ -86,7 +86,7 @@ impl Told {
     #[inline]
     pub(crate) fn new(
         admitted: &Admitted<'_>,
-        permit: Option<Permit>,
+        permit: Option<Box<Permit>>,
         telling: Telling,
         context: &SecurityContext,
     ) -> Self {
@@ -98,7 +98,7 @@ impl Told {
         Self {
             fields: told.and_then(|standing| Fields::of(&standing, telling)),
             wait: admitted.wait,
-            permit: permit.map(Box::new),
+            permit,
         }
     }
 }

@@ -225,7 +225,7 @@ pub(crate) struct Permit<L: Lock = std::sync::Mutex<Shard>> {
 
 impl<L: Lock> Permit<L> {
     /// What an admitted request entered; `None` if it is counted nowhere.
-    pub(crate) fn of(table: &Arc<Table<L>>, rules: &[Rule], asked: &Asked) -> Option<Self> {
+    pub(crate) fn of(table: &Arc<Table<L>>, rules: &[Rule], asked: &Asked) -> Option<Box<Self>> {
         let entered = asked.open.iter().filter(|ask| !ask.is_refused);
         let held: SmallVec<_> = entered
             .filter_map(|ask| {
@@ -234,9 +234,11 @@ impl<L: Lock> Permit<L> {
                 Some((ask.place, Arc::clone(counters)))
             })
             .collect();
-        (!held.is_empty()).then(|| Self {
-            table: Arc::clone(table),
-            held,
+        (!held.is_empty()).then(|| {
+            Box::new(Self {
+                table: Arc::clone(table),
+                held,
+            })
         })
     }
 }

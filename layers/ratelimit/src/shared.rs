@@ -153,7 +153,7 @@ impl Shared {
         &self,
         limits: &'l Limits,
         asked: &mut Asked,
-    ) -> Result<(Admitted<'l>, Option<Permit>), Exhausted<'l>> {
+    ) -> Result<(Admitted<'l>, Option<Box<Permit>>), Exhausted<'l>> {
         let now = self.now();
         let admitted = limiter::decide(&self.table, &limits.rules, asked, now)?;
         let permit = self.permit(limits, asked);
@@ -163,7 +163,7 @@ impl Shared {
 
     /// What an admitted request holds while it is open.
     #[inline]
-    pub(crate) fn permit(&self, limits: &Limits, asked: &Asked) -> Option<Permit> {
+    pub(crate) fn permit(&self, limits: &Limits, asked: &Asked) -> Option<Box<Permit>> {
         match asked.open.is_empty() {
             true => None,
             false => Permit::of(&self.table, &limits.rules, asked),

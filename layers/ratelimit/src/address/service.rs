@@ -140,7 +140,7 @@ fn judge(
     Ok(Admitted {
         watch: looked_at.map(|ask| Box::new(Watch::new(shared, *ask, headers, context))),
         wait: admitted.wait,
-        permit: permit.map(Box::new),
+        permit,
     })
 }
 

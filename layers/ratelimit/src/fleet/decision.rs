@@ -28,7 +28,7 @@ struct Reserved<'l> {
     asking: Asking<'l>,
     asked: Asked,
     admitted: Admitted<'l>,
-    permit: Option<Permit>,
+    permit: Option<Box<Permit>>,
     prepaid: Prepaid,
 }
 
