@@ -7,7 +7,7 @@ use std::{
 
 use bartizan_core::{Event, Events};
 use bartizan_kit::RedisServer;
-use bartizan_ratelimit::{Fleet, Outage, RateLimits};
+use bartizan_ratelimit::{Fleet, FleetBuilder, Outage, RateLimits};
 use bartizan_redis::Redis;
 
 use super::{
@@ -21,14 +21,23 @@ struct Node {
 }
 
 impl Node {
+    /// It waits longer than by default, since the machine that tests run on may be busy.
     fn new(redis: &RedisServer, outage: Outage, of_tool: u32) -> Self {
+        let longer = |fleet: FleetBuilder| fleet.wait(Duration::from_millis(100));
+        Self::with(redis, outage, of_tool, longer)
+    }
+
+    fn with(
+        redis: &RedisServer,
+        outage: Outage,
+        of_tool: u32,
+        fleet: impl FnOnce(FleetBuilder) -> FleetBuilder,
+    ) -> Self {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let sink = heard.clone();
         let events = Events::to(move |event: &Event| sink.lock().unwrap().push(event.kind));
         let redis = Redis::builder(&redis.url()).build().unwrap();
-        let fleet = Fleet::builder(redis, secret()).replicas(2).events(events);
-        // Longer than by default, since the machine that tests run on may be busy.
-        let fleet = fleet.wait(Duration::from_millis(100));
+        let fleet = fleet(Fleet::builder(redis, secret()).replicas(2).events(events));
         let limits = RateLimits::builder()
             .account(few(20))
             .tool("t", few(of_tool));
@@ -80,16 +89,43 @@ impl Node {
     }
 }
 
-/// Until it answers in time, which the first one may not on a busy machine.
+/// Until it answers in time, which the first ones may not on a busy machine.
 async fn warm(node: &Node) {
-    for _ in 0..50 {
+    for _ in 0..100 {
         node.ask_by("bob", 1).await;
         let fleet = node.limits.snapshot().fleet.unwrap();
-        if fleet.trips > fleet.faults {
+        if fleet.trips > fleet.faults && !fleet.is_away {
             return;
         }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     panic!("Redis never answered");
+}
+
+/// By the runtime's own time, which goes on only while there is nothing else to do: how busy the machine is makes no
+/// difference.
+#[tokio::test]
+async fn by_default_a_request_waits_20_milliseconds_for_redis_and_no_longer() {
+    let Some(redis) = RedisServer::start().await else {
+        return;
+    };
+    let node = Node::with(&redis, Outage::Closed, 4000, |fleet| fleet);
+    warm(&node).await;
+    let service = guarded(node.limits.clone());
+    let faults = || node.limits.snapshot().fleet.unwrap().faults;
+    let before = faults();
+    redis.hang();
+    tokio::time::pause();
+    for asked in 1..=5 {
+        let begun = tokio::time::Instant::now();
+        let answer = tool("t").by("ann").to(&service).await;
+        let waited = begun.elapsed();
+        assert_eq!(answer.status(), 503);
+        assert_eq!(faults(), before + asked);
+        // Timers count whole milliseconds.
+        assert!((20..=21).contains(&waited.as_millis()), "{waited:?}");
+    }
+    assert!(node.limits.snapshot().fleet.unwrap().is_away);
 }
 
 async fn outage(policy: Outage, expected: &[u16]) {

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use super::{
     common::*,
     fleet::fleet,
-    fleet_driver::Processes,
+    fleet_driver::{Counted, Processes},
     fleet_process::{PROCESSES, Told, limits},
 };
 
@@ -112,9 +112,7 @@ pub(crate) async fn outages(scenario: &str) -> Option<(Told, u64)> {
     sleep(Duration::from_millis(700)).await;
 
     redis.hang();
-    sleep(Duration::from_millis(600)).await;
-    let counted = processes.count().await;
-    assert_eq!(counted.away, u64::from(PROCESSES), "some did not notice");
+    let counted = all_notice(&mut processes).await;
     sleep(Duration::from_millis(1400)).await;
     let tries = processes.count().await.trips - counted.trips;
     assert!(tries <= 2 * u64::from(PROCESSES), "{tries} tries in 1.4 s");
@@ -147,7 +145,19 @@ pub(crate) async fn outages(scenario: &str) -> Option<(Told, u64)> {
     Some((told, lasted))
 }
 
-/// Until none of the processes takes Redis for away.
+/// Until all of the processes leave Redis alone.
+async fn all_notice(processes: &mut Processes) -> Counted {
+    for _ in 0..80 {
+        sleep(Duration::from_millis(100)).await;
+        let counted = processes.count().await;
+        if counted.away == u64::from(PROCESSES) {
+            return counted;
+        }
+    }
+    panic!("some did not notice");
+}
+
+/// Until none of them takes Redis for away.
 async fn recovered(processes: &mut Processes) {
     for _ in 0..80 {
         sleep(Duration::from_millis(100)).await;
