@@ -238,7 +238,7 @@ impl Exchange {
                 is_destructive: self.context.intent().is_some() || settings.is_destructive(call),
                 intent: self.context.intent().map(EventId::from_u128),
             };
-            let record = Record::of(
+            let mut record = Record::of(
                 &asked,
                 &told,
                 agent.as_deref(),
@@ -257,7 +257,7 @@ impl Exchange {
                     tap.filter(|_| level == Level::Answer),
                     &settings.redactor,
                 );
-                settings.write(record, &detail);
+                settings.write(&mut record, &detail);
             }
         }
         settings.measure(outcome, latency);

@@ -34,15 +34,14 @@ impl Settings {
 
     /// Writes into reserved room. Nothing that a sink does reaches the request. A gap that found no
     /// room of its own is told here as well.
-    pub(crate) fn write(&self, record: Record<'_>, detail: &Detail) {
-        let mut record = record;
+    pub(crate) fn write<'a>(&self, record: &mut Record<'a>, detail: &'a Detail) {
         record.metadata.arguments = detail.arguments.as_deref().map(Json::new);
         let response = detail.response.as_ref().map(|(json, _)| &**json);
         record.metadata.response = response.map(Json::new);
         if self.gaps.is_open() {
             record.metadata.missing = self.gaps.close().map(|(missing, _)| missing);
         }
-        if self.is_redacted_and_written(&record, detail) {
+        if self.is_redacted_and_written(record, detail) {
             return;
         }
         self.miss(true);

@@ -24,7 +24,7 @@ impl LateFindings for Settings {
             }
         } else if room {
             let now = guarded(|| self.clock.wall()).unwrap_or_default();
-            self.write(Record::late(now, context, finding), &Detail::default());
+            self.write(&mut Record::late(now, context, finding), &Detail::default());
         } else {
             self.miss(true);
         }

@@ -179,7 +179,7 @@ impl Settings {
         }
         if self.reserve() {
             let now = guarded(|| self.clock.wall()).unwrap_or_default();
-            self.write(Record::event(now, event), &Detail::default());
+            self.write(&mut Record::event(now, event), &Detail::default());
         } else {
             self.miss(true);
         }

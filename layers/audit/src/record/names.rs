@@ -89,6 +89,28 @@ impl<'a> Names<'a> {
         named.chain(carried)
     }
 
+    /// Calls for each of those that [`iter`](Self::iter) names: with one loop instead of a chain of five.
+    pub(super) fn each(&self, take: impl FnMut(Text<'a>)) {
+        let text = |limit| move |name| Text::new(name, limit);
+        match self.0 {
+            Source::Nobody => {}
+            Source::Roles(principal) => {
+                let roles = principal.roles().take(MOST_ROLES);
+                roles.map(text(MAX_ROLE)).for_each(take);
+            }
+            Source::Scopes(principal) => {
+                let scopes = principal.scopes().take(MOST_SCOPES);
+                scopes.map(text(MAX_SCOPE)).for_each(take);
+            }
+            Source::Rules(decided) => decided.rules().map(text(MAX_RULE)).for_each(take),
+            Source::Actors(principal) => {
+                let actors = principal.actors().take(MOST_ACTORS);
+                actors.map(text(MAX_ACTOR)).for_each(take);
+            }
+            Source::Carried(shown, _) => shown.iter().copied().for_each(take),
+        }
+    }
+
     /// Whether there are more than [`iter`](Self::iter) names.
     pub(crate) fn are_cut(&self) -> bool {
         match self.0 {

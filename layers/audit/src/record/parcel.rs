@@ -251,7 +251,7 @@ impl Parcel {
             return None;
         }
         let before = self.pieces.len();
-        names.iter().for_each(|name| {
+        names.each(|name| {
             self.carry(name, 0);
         });
         let named = u8::try_from(self.pieces.len() - before).unwrap_or_default();
