@@ -121,6 +121,22 @@ impl HttpFetch {
         Ok(answer)
     }
 
+    /// Sends a request and waits for the head of its answer, whatever its status. What comes behind it is not
+    /// read, so that neither its size nor a server that stops in the middle counts.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send`](Self::send).
+    pub async fn send_for_head(&self, request: Request<Bytes>) -> Result<Response<()>, FetchError> {
+        let client = self.client_for(&request.uri().to_string())?;
+        let request = request.try_into().map_err(plain)?;
+        let mut response = client.execute(request).await.map_err(plain)?;
+        let mut answer = Response::new(());
+        *answer.status_mut() = response.status();
+        *answer.headers_mut() = std::mem::take(response.headers_mut());
+        Ok(answer)
+    }
+
     async fn get(&self, url: &str, max_bytes: usize) -> Result<Document, FetchError> {
         let response = self.client_for(url)?.get(url).send().await.map_err(plain)?;
         if response.status() != StatusCode::OK {
@@ -213,7 +229,7 @@ impl Target {
             Self::ThisMachine => "is not on this machine",
             Self::Elsewhere(reach) if reach.admits(address) => return Ok(()),
             Self::Elsewhere(_) if Reach::Private.admits(address) => {
-                "is in a private network, which needs `allow_private_issuer`"
+                "is in a private network, which needs `allow_private_issuer`, or `allow_private_network` of a webhook"
             }
             Self::Elsewhere(_) => "is of no host that may be reached",
         };
@@ -280,7 +296,10 @@ fn plain(error: reqwest::Error) -> FetchError {
 
 #[cfg(test)]
 mod tests {
-    use tokio::net::TcpListener;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
 
     use super::*;
 
@@ -321,6 +340,45 @@ mod tests {
         assert!(reason.contains("127.0.0.1 is of no host"), "{reason}");
         let connected = tokio::time::timeout(Duration::from_millis(50), listener.accept());
         assert!(connected.await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_head_counts_though_its_body_never_ends_and_redirects_are_not_followed() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let mut connections = 0;
+            while let Ok((mut stream, _)) = listener.accept().await {
+                connections += 1;
+                let mut head = [0; 1024];
+                let read = stream.read(&mut head).await.unwrap();
+                assert!(head[..read].starts_with(b"POST /hook HTTP/1.1\r\n"));
+                let head: &[u8] = match connections {
+                    1 => b"HTTP/1.1 202 Accepted\r\ncontent-length: 99999999\r\n\r\nhalf of it",
+                    2 => b"HTTP/1.1 307 Elsewhere\r\nlocation: /hook\r\ncontent-length: 0\r\n\r\n",
+                    _ => break,
+                };
+                stream.write_all(head).await.unwrap();
+            }
+            connections
+        });
+        let fetch = HttpFetch::new(SOON).unwrap();
+        let send = || {
+            let request = Request::post(&url).body(Bytes::from_static(b"{}")).unwrap();
+            fetch.send_for_head(request)
+        };
+        assert_eq!(send().await.unwrap().status(), StatusCode::ACCEPTED);
+        let answer = send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::TEMPORARY_REDIRECT);
+        assert_eq!(answer.headers()["location"], "/hook");
+        // Nobody came again by himself; the third one is this.
+        send().await.unwrap_err();
+        assert_eq!(server.await.unwrap(), 3);
+        let refused = Request::post("http://169.254.169.254/")
+            .body(Bytes::new())
+            .unwrap();
+        let refused = fetch.send_for_head(refused).await.unwrap_err().to_string();
+        assert!(refused.contains("of no host"), "{refused}");
     }
 
     #[tokio::test]
