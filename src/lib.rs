@@ -2,6 +2,9 @@
 
 pub use bartizan_core::*;
 
+#[cfg(feature = "alerts")]
+#[doc(inline)]
+pub use bartizan_alerts::{self as alerts, Alerts};
 #[cfg(feature = "apikey")]
 #[doc(inline)]
 pub use bartizan_apikey::{self as apikey, ApiKeyLayer, ApiKeys};

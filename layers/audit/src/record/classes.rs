@@ -92,6 +92,12 @@ impl Classes {
         self.0 & these.0 == these.0
     }
 
+    /// The class of this word.
+    pub fn named(word: &str) -> Option<Self> {
+        let mut all = Self::ALL.iter();
+        all.find_map(|(class, known)| (*known == word).then_some(*class))
+    }
+
     /// Their words.
     pub fn words(self) -> impl Iterator<Item = &'static str> {
         let all = Self::ALL.iter();
