@@ -262,7 +262,7 @@ impl Deliveries {
     /// How many alerts the receivers did not get since the beginning, all together: there was no room for them, or they
     /// were given up.
     pub fn missed(&self) -> u64 {
-        self.0.iter().map(|desk| desk.missed()).sum()
+        self.0.iter().map(|desk| desk.missed_in_all()).sum()
     }
 }
 

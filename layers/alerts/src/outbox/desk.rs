@@ -159,7 +159,7 @@ impl Desk {
     }
 
     /// How many alerts the receiver did not get.
-    pub(crate) fn missed(&self) -> u64 {
+    pub(crate) fn missed_in_all(&self) -> u64 {
         self.state().all_missed
     }
 

@@ -83,7 +83,10 @@ impl Pager {
                             format!("HTTP/1.1 {status} X\r\ncontent-length: 1000\r\n\r\nhalf");
                         stream.write_all(head.as_bytes())
                     }
-                    _ => Ok(hung.push(stream)),
+                    Does::Hangs | Does::DiesWhileItReads => {
+                        hung.push(stream);
+                        Ok(())
+                    }
                 };
             }
         });

@@ -45,7 +45,7 @@ fn of_equals_the_first_stay_and_a_graver_one_takes_the_last_place_of_the_least()
         desk.done(Some(missed));
     }
     assert_eq!(texts, ["a", "e", "f"]);
-    assert_eq!((desk.missed(), desk.state().missed), (4, 0));
+    assert_eq!((desk.missed_in_all(), desk.state().missed), (4, 0));
 }
 
 #[test]
@@ -69,5 +69,5 @@ fn after_the_deadline_nothing_is_delivered_any_more() {
     assert!(desk.next().is_none());
     assert_eq!(desk.flush(Instant::now()), 1);
     desk.push(&alert(Severity::Info, ""));
-    assert_eq!(desk.missed(), 1);
+    assert_eq!(desk.missed_in_all(), 1);
 }
