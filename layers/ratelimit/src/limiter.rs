@@ -59,6 +59,7 @@ pub(crate) struct Exhausted<'r> {
 ///
 /// Whatever keeps the buckets: this needs them held from when they are read until they are written, and
 /// nothing else.
+#[inline]
 pub(crate) fn decide<'r, L: Lock>(
     table: &Table<L>,
     rules: &'r [Rule],

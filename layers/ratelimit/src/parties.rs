@@ -1,4 +1,4 @@
-use std::{cell::OnceCell, net::IpAddr};
+use std::{borrow::Cow, cell::OnceCell, net::IpAddr};
 
 use bartizan_core::{
     Call, CallKind, CallRate, CredentialLimits, Principal, PrincipalKind, SecurityContext,
@@ -52,7 +52,10 @@ impl<'a> Parties<'a> {
         match &rule.recipe {
             Recipe::Single => Some(Place::of(rule.mask, None)),
             Recipe::Account => Some(Place::of(rule.mask, Some(self.account()))),
-            Recipe::Parts(parts) => Some(Place::of(rule.mask, Some(&self.owner_of(parts)?))),
+            Recipe::Parts(parts) => {
+                let owner = self.owner_of(parts)?;
+                Some(Place::of(rule.mask, Some(&*owner)))
+            }
         }
     }
 
@@ -80,31 +83,37 @@ impl<'a> Parties<'a> {
         principal.filter(|principal| !principal.is_anonymous())
     }
 
-    fn owner_of(&self, parts: &[Part]) -> Option<Owner> {
-        let mut made: Option<Owner> = None;
+    fn owner_of(&self, parts: &[Part]) -> Option<Cow<'_, Owner>> {
+        let mut made: Option<Cow<'_, Owner>> = None;
         for part in parts {
             made = Some(match part {
-                Part::Session => self.session(made.as_ref().unwrap_or_else(|| self.account()))?,
+                Part::Session => {
+                    let owner = made.as_deref().unwrap_or_else(|| self.account());
+                    Cow::Owned(self.session(owner)?)
+                }
                 Part::Said(said) => {
                     let said = said.say(&self.asking)?;
                     let bytes = [said.as_bytes()];
-                    match &made {
+                    Cow::Owned(match &made {
                         Some(owner) => self.keys.within(owner, Sort::Said, bytes),
                         None => self.keys.minted(Sort::Said, bytes),
-                    }
+                    })
                 }
                 part => {
                     let next = self.part(part)?;
-                    made.map_or(next, |owner| self.keys.both(&owner, &next))
+                    match made {
+                        Some(owner) => Cow::Owned(self.keys.both(&owner, &next)),
+                        None => next,
+                    }
                 }
             });
         }
         made
     }
 
-    fn part(&self, part: &Part) -> Option<Owner> {
-        match part {
-            Part::Account => Some(*self.account()),
+    fn part(&self, part: &Part) -> Option<Cow<'_, Owner>> {
+        let owner = match part {
+            Part::Account => return Some(Cow::Borrowed(self.account())),
             Part::ApiKey => self.api_key(),
             Part::Tenant => Some(self.tenant()),
             Part::Address(prefixes) => Some(self.address(*prefixes)),
@@ -118,7 +127,8 @@ impl<'a> Parties<'a> {
                 Some(self.keys.owner(Sort::Tool, known))
             }
             Part::Said(_) | Part::Session => None,
-        }
+        };
+        owner.map(Cow::Owned)
     }
 
     /// The key; the account, if its authenticator names no key.
