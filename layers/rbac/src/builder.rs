@@ -1,6 +1,7 @@
 use crate::{
-    Catalog, Policy, PolicyEngine, Preset, RbacConfigError, Rule, capabilities::Capabilities,
-    engine::Engine, needs::Needs, roles::Roles, rules::Rules, scopes::Scopes, version,
+    Catalog, HoneyTool, Policy, PolicyEngine, Preset, RbacConfigError, Rule,
+    capabilities::Capabilities, engine::Engine, honey::Honey, needs::Needs, roles::Roles,
+    rules::Rules, scopes::Scopes, version,
 };
 
 /// Builds a [`Policy`]. Nothing is checked before [`build`](Self::build), so order does not matter.
@@ -14,6 +15,7 @@ pub struct PolicyBuilder {
     pub(crate) rules: Vec<Rule>,
     pub(crate) without_baseline: bool,
     pub(crate) annotated: Vec<Catalog>,
+    pub(crate) honey: Vec<HoneyTool>,
     pub(crate) version: Option<String>,
     /// One at most; more do not build.
     pub(crate) engines: Vec<Engine>,
@@ -78,6 +80,15 @@ impl PolicyBuilder {
         self
     }
 
+    /// Adds a decoy, which nobody may call and whoever does is found out; see [the crate's
+    /// documentation](crate#honey-tools). At most 32.
+    ///
+    /// As with a [hidden](Rule::hidden) rule, names of tools that no rule covers are answered as unknown from then on.
+    pub fn honey_tool(mut self, tool: HoneyTool) -> Self {
+        self.honey.push(tool);
+        self
+    }
+
     /// Switches the baseline off: the handshake, `ping`, streams and lists need rules as well.
     pub fn without_baseline(mut self) -> Self {
         self.without_baseline = true;
@@ -135,6 +146,8 @@ impl PolicyBuilder {
     /// - two rules of one name,
     /// - a condition that holds never, or speaks of arguments where there are none,
     /// - a rule of annotations where none were given, or a tool that is annotated twice and not alike,
+    /// - a honey tool that the policy takes for a tool of the server's, without a name that tools have, or whose definition
+    ///   is none of it,
     /// - a version that is none,
     /// - a second engine, or none where all is left to it.
     pub fn build(self) -> Result<Policy, RbacConfigError> {
@@ -144,7 +157,10 @@ impl PolicyBuilder {
         let capabilities = Capabilities::new(&self.capabilities, &self.grants, &roles)?;
         let scopes = Scopes::new(&self.scopes)?;
         let needs = |rule: &Rule| Needs::new(rule, &roles, &capabilities, &scopes);
-        let rules = Rules::new(&self.rules, &self.annotated, needs)?;
+        let honey = Honey::new(&self.honey, &self.rules, &self.annotated, &roles)?;
+        let mut rules = self.rules;
+        rules.extend(self.honey.iter().map(HoneyTool::rule));
+        let rules = Rules::new(&rules, &self.annotated, needs)?;
         Ok(Policy {
             roles,
             capabilities,
@@ -152,6 +168,7 @@ impl PolicyBuilder {
             shown: format!("policy `{version}`: ").into(),
             version: version.into(),
             engine,
+            honey,
             has_baseline: !self.without_baseline,
         })
     }

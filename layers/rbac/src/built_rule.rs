@@ -15,6 +15,8 @@ pub(crate) struct BuiltRule {
     pub(crate) target: Option<Pattern>,
     pub(crate) except: Box<[Pattern]>,
     pub(crate) hidden: bool,
+    /// Whether it is a decoy's.
+    pub(crate) honey: bool,
     pub(crate) needs: Needs,
 }
 

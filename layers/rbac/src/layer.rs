@@ -122,7 +122,7 @@ impl RbacLayer {
     }
 
     /// Shows every list whole to everybody who may ask for it, what rules hide and what the caller's credential is not good for
-    /// included. What is called is judged all the same (TA-3).
+    /// included. No [honey tool](crate::HoneyTool) is put into one. What is called is judged all the same (TA-3).
     pub fn without_list_filtering(mut self) -> Self {
         self.lists = None;
         self

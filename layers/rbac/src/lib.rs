@@ -22,6 +22,7 @@ mod file;
 mod grants;
 mod handle;
 mod hierarchy;
+mod honey;
 mod id;
 mod in_force;
 mod index;
@@ -64,7 +65,8 @@ pub use conditions::{Argument, Attribute, Condition, Literal, Number, NumberRang
 pub use conditions::{ConditionConfig, MemberPath};
 #[cfg(feature = "serde")]
 pub use config::{
-    DecisionHeaderConfig, ListConfig, RbacConfig, RoleConfig, RuleConfig, UnknownConfig,
+    DecisionHeaderConfig, HoneyToolConfig, ListConfig, RbacConfig, RoleConfig, RuleConfig,
+    UnknownConfig,
 };
 pub use decision::Decision;
 pub use engine::{Answer, EngineError, PolicyEngine, Question};
@@ -73,6 +75,7 @@ pub use error::RbacConfigError;
 pub use file::{PolicyFileError, PolicyWatch};
 pub use grants::{GivenGrant, Giver, Grant, GrantError, GrantId, Grants, GrantsBuilder};
 pub use handle::PolicyHandle;
+pub use honey::HoneyTool;
 pub use layer::RbacLayer;
 pub use lint::{Catalog, LintError, LintFinding};
 pub use lists::{ListBody, ListFilter, ListFuture};

@@ -9,6 +9,7 @@ use crate::{
     built_rule::BuiltRule,
     capabilities::Capabilities,
     engine::{Engine, Outcome, Question, Said},
+    honey::Honey,
     judged::{Hidden, Judged},
     needs::Access,
     roles::Roles,
@@ -26,6 +27,7 @@ pub struct Policy {
     pub(crate) has_baseline: bool,
     pub(crate) version: Arc<str>,
     pub(crate) engine: Option<Engine>,
+    pub(crate) honey: Honey,
     /// How reasons begin.
     pub(crate) shown: Box<str>,
 }

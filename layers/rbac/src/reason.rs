@@ -180,8 +180,11 @@ impl Policy {
         is_approved: bool,
     ) -> Vec<Cow<'_, str>> {
         let (mut all, mut lacking) = (Vec::new(), Vec::new());
+        // Who is told by what was decided is told nothing of decoys.
+        let mut is_honey = false;
         let decision = self.decide_by(Some(asker), operation, |ground| match ground {
             Ground::Baseline(name) => all.push(Cow::Borrowed(name)),
+            Ground::Rule(rule) if rule.honey => is_honey = true,
             Ground::Rule(rule) => {
                 all.push(Cow::Borrowed(&*rule.name));
                 if rule.needs.gaps(asker, operation).any() {
@@ -200,7 +203,8 @@ impl Policy {
         if !operation.is_all_within_limits(asker.principal) {
             lacking.push(Cow::Borrowed(LIMITS));
         }
-        if decision.is_admitted() || is_approved && decision == Decision::ApprovalNeeded {
+        let is_approved = is_approved && decision == Decision::ApprovalNeeded;
+        if decision.is_admitted() || is_approved || is_honey && lacking.is_empty() {
             all
         } else {
             lacking

@@ -32,6 +32,8 @@ pub struct Rule {
     /// By whom, if it needs approval.
     pub(crate) approval: Option<Approver>,
     pub(crate) hidden: bool,
+    /// Whether it is a decoy's.
+    pub(crate) honey: bool,
 }
 
 /// What a rule says of who may approve; what it does not say is not asked for.
@@ -125,6 +127,7 @@ impl Rule {
             deny: false,
             approval: None,
             hidden: false,
+            honey: false,
         }
     }
 

@@ -102,6 +102,7 @@ impl Rules {
             let (except, target) = names.map_err(in_rule)?;
             built.push(BuiltRule {
                 hidden: rule.hidden,
+                honey: rule.honey,
                 except,
                 target,
                 speaks: Speaks::of(&rule.target),

@@ -6,7 +6,7 @@ use std::{
 use bartizan_core::{
     Call, CallLimits, Denial, DenialKind, RequestBody, ResponseBody, SecurityContext, admit,
     call::{CallGuard, CallGuardFuture, JudgeCall, Pass},
-    note, refuse,
+    honey, note, refuse,
 };
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -137,6 +137,14 @@ impl JudgeCall for RbacRules {
             }
             _ => {
                 in_force.stamp(context)?;
+                if let Some(decoy) = policy.honey.touched_by(&operation) {
+                    honey!(
+                        "rbac",
+                        context,
+                        "honey_tool",
+                        format!("tool `{}`", decoy.name)
+                    );
+                }
                 let denial = denial(&in_force, asker, explained, context, &operation);
                 return Err(match decision {
                     Decision::Unknown => denial.disguised(self.0.unknown.to(call)),

@@ -57,6 +57,17 @@ fn fingerprint(policy: &PolicyBuilder) -> Box<str> {
         }
         one
     }));
+    // Said only where there are some, so that policies of before keep their versions.
+    if !policy.honey.is_empty() {
+        all.text("honey");
+        all.set(policy.honey.iter().map(|tool| {
+            let mut one = Canonical::default();
+            one.text(&tool.name);
+            one.texts(&tool.shown_to);
+            one.texts(tool.definition.as_slice());
+            one
+        }));
+    }
     let digest = Sha256::digest(&all.0);
     let digits = digest.iter().take(6).map(|byte| format!("{byte:02x}"));
     digits.collect::<String>().into()
@@ -156,7 +167,9 @@ impl Canonical {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Answer, Condition, EngineError, Policy, PolicyEngine, Question, ToolAnnotations};
+    use crate::{
+        Answer, Condition, EngineError, HoneyTool, Policy, PolicyEngine, Question, ToolAnnotations,
+    };
 
     fn base() -> PolicyBuilder {
         Policy::builder()
@@ -261,6 +274,11 @@ mod tests {
             base()
                 .annotated_tools(Catalog::default().tool("t"))
                 .rule(Rule::annotated(crate::Annotation::Idempotent).deny()),
+            base().honey_tool(HoneyTool::new("v")),
+            base().honey_tool(HoneyTool::new("v").shown_to(["a"])),
+            base().honey_tool(
+                HoneyTool::new("v").definition(r#"{"name":"v","description":"","inputSchema":{}}"#),
+            ),
             requires(argument().is_subject()),
             requires(argument().is_tenant()),
             requires(argument().is_client()),

@@ -39,6 +39,8 @@ mod files;
 mod grants;
 #[path = "rbac/hidden.rs"]
 mod hidden;
+#[path = "rbac/honey.rs"]
+mod honey;
 #[path = "rbac/limits.rs"]
 mod limits;
 #[path = "rbac/lint.rs"]

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use bartizan_core::{Events, call::CallConfig};
 use serde::{Deserialize, Serialize};
 
-pub use parts::{DecisionHeaderConfig, ListConfig, RoleConfig, UnknownConfig};
+pub use parts::{DecisionHeaderConfig, HoneyToolConfig, ListConfig, RoleConfig, UnknownConfig};
 pub use rule::RuleConfig;
 
 use crate::unique::unique;
@@ -56,6 +56,8 @@ pub struct RbacConfig {
     pub annotated_tools: BTreeMap<String, ToolAnnotations>,
     /// See [`PolicyBuilder::rule`].
     pub rules: Vec<RuleConfig>,
+    /// See [`PolicyBuilder::honey_tool`].
+    pub honey_tools: Vec<HoneyToolConfig>,
     /// See [`PolicyBuilder::without_baseline`].
     pub without_baseline: bool,
     /// See [`RbacLayer::call_limits`].
@@ -132,6 +134,13 @@ impl RbacLayer {
             let problem = "shows in lists what a rule hides";
             let error = RbacConfigError::new("setting", "lists.filter", problem);
             return Err(error.at_rule(rule));
+        }
+        let mut honey = config.honey_tools.iter();
+        if !config.lists.filter
+            && let Some(tool) = honey.find(|tool| !tool.shown_to.is_empty())
+        {
+            let problem = "is shown to some, and lists are not filtered";
+            return Err(RbacConfigError::new("honey tool", &tool.name, problem));
         }
         let (lists, told) = (config.lists, config.decision_header);
         let mut layer = Self::with_handle(policy)
@@ -240,6 +249,9 @@ fn builder(config: &RbacConfig) -> Result<PolicyBuilder, RbacConfigError> {
     for (place, rule) in config.rules.iter().enumerate() {
         let rule = rule.rule().map_err(|error| error.at_rule(place))?;
         builder = builder.rule(rule);
+    }
+    for tool in &config.honey_tools {
+        builder = builder.honey_tool(tool.tool());
     }
     if config.without_baseline {
         builder = builder.without_baseline();

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{RbacConfigError, UnknownAnswer};
+use super::texts;
+use crate::{HoneyTool, RbacConfigError, UnknownAnswer};
 
 /// Who is told by what an answer was decided, in a [`RbacConfig`](crate::RbacConfig); see [`RbacLayer::decision_header`](crate::RbacLayer::decision_header).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,4 +88,29 @@ pub struct RoleConfig {
     pub includes: Vec<String>,
     /// The capabilities that it grants.
     pub grants: Vec<String>,
+}
+
+/// One [`HoneyTool`] of a [`RbacConfig`](crate::RbacConfig).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct HoneyToolConfig {
+    /// See [`HoneyTool::new`].
+    pub name: String,
+    /// See [`HoneyTool::shown_to`].
+    #[serde(default)]
+    pub shown_to: Vec<String>,
+    /// See [`HoneyTool::definition`]: JSON, as text.
+    #[serde(default)]
+    pub definition: Option<String>,
+}
+
+impl HoneyToolConfig {
+    pub(super) fn tool(&self) -> HoneyTool {
+        let tool = HoneyTool::new(&self.name).shown_to(texts(&self.shown_to));
+        match &self.definition {
+            Some(json) => tool.definition(json),
+            None => tool,
+        }
+    }
 }

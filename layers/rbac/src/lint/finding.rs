@@ -22,6 +22,11 @@ pub enum LintFinding {
         /// The rule's name.
         rule: String,
     },
+    /// A honey tool with a definition of its own is a tool of the server's, which nobody may use.
+    HoneyIsTool {
+        /// Its name.
+        name: String,
+    },
     /// No rule covers it, so nobody may use it.
     Uncovered {
         /// `tool`, `prompt`, `resource` or `resource template`.
@@ -58,6 +63,13 @@ impl fmt::Display for LintFinding {
                 write!(
                     f,
                     "rule `{rule}` covers what others hide, and is not hidden"
+                )
+            }
+            Self::HoneyIsTool { name } => {
+                let name = printable(name, SHOWN);
+                write!(
+                    f,
+                    "honey tool `{name}` is a tool of the server's, and nobody may use it"
                 )
             }
             Self::Uncovered { kind, name } => {

@@ -35,7 +35,7 @@ impl Policy {
             if rule.is_empty() {
                 let rule = rule.name.to_string();
                 found.push(LintFinding::AllExcepted { rule });
-            } else if self.matches_any(rule, catalog) == Some(false) {
+            } else if !rule.honey && self.matches_any(rule, catalog) == Some(false) {
                 let rule = rule.name.to_string();
                 found.push(LintFinding::MatchesNothing { rule });
             }
@@ -45,6 +45,11 @@ impl Policy {
             }
         }
         for name in catalog.tools.iter().flatten() {
+            let decoy = self.honey.of(name);
+            if decoy.is_some_and(|decoy| decoy.definition.is_some()) {
+                let name = name.clone();
+                found.push(LintFinding::HoneyIsTool { name });
+            }
             self.look_at("tool", name, &Operation::tool(name), &mut found);
         }
         for name in catalog.prompts.iter().flatten() {

@@ -104,7 +104,10 @@ impl Lens {
             self.context.record(finding);
         }
         for (list, shown, all) in view.tally() {
-            let reason = format!("{shown} of {all} {}", list.member());
+            let mut reason = format!("{shown} of {all} {}", list.member());
+            if list == List::Tools && view.decoys() > 0 {
+                reason.push_str(&format!(", and {} honey tools", view.decoys()));
+            }
             let finding = || Finding::new("rbac", Verdict::Noted, "list_filtered", reason);
             self.context.record(finding);
         }

@@ -20,6 +20,16 @@ pub(super) const RESULT: [&str; 5] = [
     "cacheScope",
 ];
 
+/// The same where it matters whether a page is the last one.
+pub(super) const PAGE: [&str; 6] = [
+    "tools",
+    "resources",
+    "resourceTemplates",
+    "prompts",
+    "cacheScope",
+    "nextCursor",
+];
+
 impl List {
     pub(crate) const ALL: [Self; 4] = [
         Self::Tools,
