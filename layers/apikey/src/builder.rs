@@ -7,8 +7,8 @@ use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
 #[cfg(feature = "attenuation")]
 use crate::children::Nursery;
 use crate::{
-    ApiKeyConfig, ApiKeyConfigError, ApiKeys, KeyForm, KeyStore, Peppers, keys::Inner,
-    lookup::StoreLookup, uses::Uses, verifier::Judge, warnings::Warnings,
+    ApiKeyConfig, ApiKeyConfigError, ApiKeys, KeyForm, KeyStore, Peppers, honey::HoneyNames,
+    keys::Inner, lookup::StoreLookup, uses::Uses, verifier::Judge, warnings::Warnings,
 };
 
 /// Builds [`ApiKeys`]. Made by [`ApiKeys::builder`].
@@ -119,7 +119,9 @@ impl ApiKeysBuilder {
         let revocations = self.revocations.unwrap_or_else(|| {
             Revocations::with_clock(Revocations::DEFAULT_CAPACITY, Arc::clone(&self.clock))
         });
+        let honey = Arc::new(HoneyNames::default());
         let lookup = StoreLookup {
+            honey: Arc::clone(&honey),
             store: Arc::clone(&self.store),
             peppers: self.peppers.clone(),
             issuer: issuer.clone(),
@@ -156,6 +158,7 @@ impl ApiKeysBuilder {
             clock: Arc::clone(&self.clock),
             headers: self.headers,
             challenges: challenges(&self.form)?,
+            honey,
             #[cfg(feature = "imported")]
             imports,
         };

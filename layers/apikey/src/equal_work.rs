@@ -99,9 +99,10 @@ async fn al_3_unknown_wrong_expired_early_and_revoked_keys_cost_one_read_and_one
     let peppered = issue(&self::keys(&store, &clock, 2)).await;
     let stranger = Counting(MemoryStore::new(), Arc::default());
     let unknown = issue(&self::keys(&stranger, &clock, 1)).await;
+    let honey = keys.issue_honey("backup", "live").await.unwrap();
     let mut reasons = Vec::new();
     for key in [
-        &good, &expired, &early, &revoked, &elsewhere, &wrong, &peppered, &unknown,
+        &good, &honey, &expired, &early, &revoked, &elsewhere, &wrong, &peppered, &unknown,
     ] {
         let before = (store.1.load(Ordering::SeqCst), HASHES.get());
         let verdict = keys.verifier().verify(key.text(), None).await;
@@ -113,7 +114,7 @@ async fn al_3_unknown_wrong_expired_early_and_revoked_keys_cost_one_read_and_one
     reasons.dedup();
     assert_eq!(
         reasons.len(),
-        8,
+        9,
         "each its own for the operator: {reasons:?}"
     );
 }

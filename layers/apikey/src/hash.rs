@@ -17,6 +17,15 @@ pub enum SecretHash {
         /// Over the purpose, the key's id and its secret.
         mac: [u8; SecretHash::BYTES],
     },
+    /// The same of a honey key, which is never good: for another purpose, so that neither can be made the other by who
+    /// may write records and has no pepper. As text `honey-hmac-sha256$1$…`, which versions that know no honey keys
+    /// can't read.
+    Honey {
+        /// The pepper's number.
+        pepper: u32,
+        /// Over the purpose, the key's id and its secret.
+        mac: [u8; SecretHash::BYTES],
+    },
     /// Argon2id: of keys that another system made. Such keys verify with the feature `imported` only.
     Argon2id(Argon2idHash),
     /// Bcrypt: the same.
@@ -28,6 +37,7 @@ pub enum SecretHash {
 pub struct NoSecretHash;
 
 const HMAC: &str = "hmac-sha256$";
+const HONEY: &str = "honey-";
 
 impl SecretHash {
     pub(crate) const BYTES: usize = 32;
@@ -43,6 +53,10 @@ impl FromStr for SecretHash {
         if let Some(hash) = BcryptHash::read(text) {
             return Ok(Self::Bcrypt(hash));
         }
+        let (is_honey, text) = match text.strip_prefix(HONEY) {
+            Some(text) => (true, text),
+            None => (false, text),
+        };
         let rest = text.strip_prefix(HMAC).ok_or(NoSecretHash)?;
         let (number, mac) = rest.split_once('$').ok_or(NoSecretHash)?;
         let pepper: u32 = number.parse().map_err(|_| NoSecretHash)?;
@@ -50,9 +64,11 @@ impl FromStr for SecretHash {
         let mac = bytes.try_into().map_err(|_| NoSecretHash)?;
         // One text for one value: `+1` and `01` are not.
         let is_plain = pepper.to_string() == number;
-        is_plain
-            .then_some(Self::Hmac { pepper, mac })
-            .ok_or(NoSecretHash)
+        match is_honey {
+            _ if !is_plain => Err(NoSecretHash),
+            true => Ok(Self::Honey { pepper, mac }),
+            false => Ok(Self::Hmac { pepper, mac }),
+        }
     }
 }
 
@@ -61,6 +77,9 @@ impl fmt::Display for SecretHash {
         match self {
             Self::Hmac { pepper, mac } => {
                 write!(f, "{HMAC}{pepper}${}", LETTERS.encode_display(mac))
+            }
+            Self::Honey { pepper, mac } => {
+                write!(f, "{HONEY}{HMAC}{pepper}${}", LETTERS.encode_display(mac))
             }
             Self::Argon2id(hash) => hash.fmt(f),
             Self::Bcrypt(hash) => hash.fmt(f),
@@ -73,6 +92,7 @@ impl fmt::Debug for SecretHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Hmac { pepper, .. } => write!(f, "SecretHash({HMAC}{pepper}$..)"),
+            Self::Honey { pepper, .. } => write!(f, "SecretHash({HONEY}{HMAC}{pepper}$..)"),
             Self::Argon2id(hash) => write!(f, "SecretHash({hash:?})"),
             Self::Bcrypt(hash) => write!(f, "SecretHash({hash:?})"),
         }
@@ -99,14 +119,15 @@ mod tests {
     proptest! {
         #[test]
         fn a_hash_is_read_as_it_was_written(pepper in any::<u32>(), mac in any::<[u8; 32]>()) {
-            let hash = SecretHash::Hmac { pepper, mac };
-            prop_assert_eq!(hash.to_string().parse::<SecretHash>(), Ok(hash.clone()));
-            let shown = format!("{hash:?}");
-            prop_assert!(!shown.contains(&LETTERS.encode(&mac)));
+            for hash in [SecretHash::Hmac { pepper, mac }, SecretHash::Honey { pepper, mac }] {
+                prop_assert_eq!(hash.to_string().parse::<SecretHash>(), Ok(hash.clone()));
+                let shown = format!("{hash:?}");
+                prop_assert!(!shown.contains(&LETTERS.encode(&mac)));
+            }
         }
 
         #[test]
-        fn no_other_text_is_a_hash(text in "(hmac-sha256\\$)?[01+]{0,3}\\$?[a-z2-7=]{0,60}") {
+        fn no_other_text_is_a_hash(text in "(honey-){0,2}(hmac-sha256\\$)?[01+]{0,3}\\$?[a-z2-7=]{0,60}") {
             if let Ok(hash) = text.parse::<SecretHash>() {
                 prop_assert_eq!(hash.to_string(), text);
             }

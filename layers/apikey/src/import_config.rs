@@ -123,6 +123,10 @@ impl ImportConfig {
     pub(crate) fn check_hash(&self, hash: &SecretHash) -> Result<(), ApiKeyConfigError> {
         match hash {
             SecretHash::Hmac { .. } => Ok(()),
+            SecretHash::Honey { .. } => {
+                let problem = "is a honey key's, which is made here";
+                Err(ApiKeyConfigError::new("hash", String::new(), problem))
+            }
             SecretHash::Argon2id(hash) => self.check_argon2id("hash", hash.cost),
             SecretHash::Bcrypt(hash) => self.check_bcrypt("hash", hash.cost),
         }
@@ -184,7 +188,9 @@ pub(crate) fn read_foreign(text: &str) -> Result<SecretHash, ApiKeyConfigError> 
         Err(ApiKeyConfigError::new("hash", method, problem))
     };
     match hash {
-        Ok(SecretHash::Hmac { .. }) => error("is one that was made here"),
+        Ok(SecretHash::Hmac { .. } | SecretHash::Honey { .. }) => {
+            error("is one that was made here")
+        }
         Ok(hash) => Ok(hash),
         Err(_) => error(match method {
             "argon2i" | "argon2d" => "is not taken: only argon2id is",

@@ -14,6 +14,9 @@ pub enum KeyError {
     NoKey,
     /// The text is a child of this key. To end it before its time, revoke the key.
     Child(KeyId),
+    /// The key is this honey key: it is never good, and nothing takes its place. It stays, so that whoever shows it is
+    /// found out.
+    Honey(KeyId),
     /// The key is revoked, has expired, or another one took its place already; to be rotated again, it
     /// must have one that nobody used.
     NotRotated,
@@ -45,6 +48,7 @@ impl fmt::Display for KeyError {
             Self::Grant(error) => error.fmt(f),
             Self::NoKey => f.write_str("this is no key"),
             Self::Child(id) => write!(f, "this is a child of key `{id}`, and ends with that"),
+            Self::Honey(id) => write!(f, "key `{id}` is a honey key, and stays what it is"),
             Self::NotRotated => f.write_str(
                 "the key is revoked, has expired, or has a successor; to be rotated again, it needs one that nobody used",
             ),

@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 
 use crate::{
     ApiKeyConfigError, ApiKeyVerifier, ApiKeysBuilder, KeyError, KeyForm, KeyGrant, KeyId,
-    KeyRecord, KeyStore, Peppers, Revoked, VerifyingKey, patience::in_time, secret::KeySecret,
-    uses::Uses, verifier::Judge,
+    KeyRecord, KeyStore, Peppers, Revoked, SecretHash, VerifyingKey, patience::in_time,
+    secret::KeySecret, uses::Uses, verifier::Judge,
 };
 #[cfg(feature = "attenuation")]
 use crate::{children::Seed, form::Malformed};
@@ -49,7 +49,7 @@ pub const USUAL_LIFE: Duration = Duration::from_secs(90 * 86_400);
 pub(crate) const LEAKED: &str = "it was reported as leaked";
 
 /// Most of a life, and of an overlap.
-const LONGEST_LIFE: Duration = Duration::from_secs(10 * 366 * 86_400);
+pub(crate) const LONGEST_LIFE: Duration = Duration::from_secs(10 * 366 * 86_400);
 
 /// Most records that one question is about.
 const MOST_RECORDS: usize = 1000;
@@ -116,7 +116,7 @@ impl ApiKeys {
     ///
     /// # Errors
     ///
-    /// If the key is revoked, was rotated before, or has expired; or as [`issue_for`](Self::issue_for).
+    /// If the key is revoked, was rotated before, has expired, or is a honey key; or as [`issue_for`](Self::issue_for).
     pub async fn rotate(
         &self,
         id: KeyId,
@@ -125,6 +125,9 @@ impl ApiKeys {
         let Some(mut old) = in_time(self.0.store.get(id)).await? else {
             return Ok(None);
         };
+        if old.is_honey() {
+            return Err(KeyError::Honey(id));
+        }
         let now = self.now();
         if old.revoked.is_some() || old.successor.is_some() || now >= old.expires_at {
             return Err(KeyError::NotRotated);
@@ -175,7 +178,7 @@ impl ApiKeys {
     ///
     /// # Errors
     ///
-    /// Those of [`revoke`](Self::revoke), and a text that is no key, which costs no question.
+    /// Those of [`revoke`](Self::revoke), a honey key or a child of one, which are left as they are, and a text that is no key, which costs no question.
     pub async fn revoke_leaked(&self, key: &str) -> Result<Option<KeyRecord>, KeyError> {
         #[cfg(feature = "imported")]
         if let Some(shown) = self.shown_import(key).await {
@@ -199,6 +202,9 @@ impl ApiKeys {
             .verify(presented.id, &presented.secret, &record.hash);
         if verified != Some(true) {
             return Ok(None);
+        }
+        if record.is_honey() {
+            return Err(KeyError::Honey(presented.id));
         }
         self.revoke(presented.id, LEAKED).await
     }
@@ -242,6 +248,7 @@ impl ApiKeys {
         let chain = chain.ok_or(KeyError::NoKey)?;
         let (id, last) = (presented.id, Seed::of_child(presented.secret));
         let record = in_time(store.get(id)).await?;
+        let is_honey = record.as_ref().is_some_and(KeyRecord::is_honey);
         let Some(key) = record.and_then(|record| record.verifying_key) else {
             return Ok(None);
         };
@@ -253,6 +260,9 @@ impl ApiKeys {
         let Some(last) = blocks.ok().and_then(|blocks| blocks.last().copied()) else {
             return Ok(None);
         };
+        if is_honey {
+            return Err(KeyError::Honey(id));
+        }
         let detail = format!("child `{last}` of key `{id}` was reported as leaked");
         self.emit(Severity::Warning, "child_leaked", detail);
         Err(KeyError::Child(id))
@@ -275,6 +285,16 @@ impl ApiKeys {
     }
 
     pub(crate) fn make(&self, grant: KeyGrant, life: Duration) -> Result<IssuedKey, KeyError> {
+        self.make_with(grant, life, Peppers::hash)
+    }
+
+    /// With what is kept of its secret.
+    pub(crate) fn make_with(
+        &self,
+        grant: KeyGrant,
+        life: Duration,
+        hash: impl FnOnce(&Peppers, KeyId, &KeySecret) -> SecretHash,
+    ) -> Result<IssuedKey, KeyError> {
         grant.check(&self.0.form)?;
         if life.as_secs() == 0 || life > LONGEST_LIFE {
             let problem = "is not between one second and ten years";
@@ -291,7 +311,7 @@ impl ApiKeys {
             text: self.0.form.write(&grant.environment, id, &secret),
             record: KeyRecord {
                 id,
-                hash: self.0.peppers.hash(id, &secret),
+                hash: hash(&self.0.peppers, id, &secret),
                 verifying_key: self.verifying_key(&grant.environment, id, &secret),
                 version: 1,
                 grant,

@@ -13,6 +13,7 @@ mod file;
 mod form;
 mod grant;
 mod hash;
+mod honey;
 #[cfg(feature = "imported")]
 mod import;
 #[cfg(feature = "imported")]

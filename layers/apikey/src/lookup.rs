@@ -21,7 +21,11 @@ use tokio::time::timeout;
 use crate::children::{Chain, Nursery, Seed};
 use crate::{
     KeyForm, KeyGrant, KeyId, KeyLimits, KeyRecord, KeyStore, OwnerKind, Peppers, SecretHash,
-    Standing, StoreError, patience::PATIENCE, secret::KeySecret, uses::EXACTNESS,
+    Standing, StoreError,
+    honey::{HONEY, HoneyNames},
+    patience::PATIENCE,
+    secret::KeySecret,
+    uses::EXACTNESS,
     warnings::Warnings,
 };
 
@@ -34,6 +38,7 @@ pub(crate) struct StoreLookup {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) form: KeyForm,
     pub(crate) warnings: Arc<Warnings>,
+    pub(crate) honey: Arc<HoneyNames>,
     #[cfg(feature = "attenuation")]
     pub(crate) nursery: Arc<Nursery>,
 }
@@ -154,7 +159,7 @@ impl StoreLookup {
         let record = self.store.get(question.id).await;
         let record = record.map_err(|error| trouble(&error))?;
         let found = self.judge(question, record.as_ref());
-        if found.is_ok()
+        if matches!(found, Ok(_) | Err(HONEY))
             && let Some(renewed) = record.and_then(|record| self.renewed(question, record))
         {
             self.write(renewed);
@@ -168,7 +173,10 @@ impl StoreLookup {
         if let Proof::Secret(secret) = &question.proof
             && !self.peppers.is_current(&record.hash)
         {
-            record.hash = self.peppers.hash(question.id, secret);
+            record.hash = match record.is_honey() {
+                true => self.peppers.hash_honey(question.id, secret),
+                false => self.peppers.hash(question.id, secret),
+            };
             is_new = true;
         }
         #[cfg(feature = "attenuation")]
@@ -212,7 +220,9 @@ impl StoreLookup {
             None => {
                 self.peppers.verify_nothing(*id, secret);
                 return Err(match record.hash {
-                    SecretHash::Hmac { .. } => "the key was hashed under a pepper that is not here",
+                    SecretHash::Hmac { .. } | SecretHash::Honey { .. } => {
+                        "the key was hashed under a pepper that is not here"
+                    }
                     _ => "the id is that of a key of another form",
                 });
             }
@@ -226,11 +236,17 @@ impl StoreLookup {
         record: &KeyRecord,
         environment: &str,
     ) -> Result<(), Fault> {
+        let standing = record.standing(self.now());
+        if standing == Standing::Honey {
+            self.honey.learn(record);
+            return Err(HONEY);
+        }
         if record.grant.environment != environment {
             return Err("the key is of another environment");
         }
-        match record.standing(self.now()) {
+        match standing {
             Standing::Good => Ok(()),
+            Standing::Honey => Err(HONEY),
             Standing::Early => Err(EARLY),
             Standing::Expired => Err("the key has expired"),
             Standing::Revoked => Err("the key is revoked"),
@@ -245,6 +261,9 @@ impl StoreLookup {
     }
 
     pub(crate) fn good(&self, record: &KeyRecord, narrower: Narrower) -> Result<GoodKey, Fault> {
+        if record.is_honey() {
+            return Err(HONEY);
+        }
         let checked = record.grant.check(&self.form);
         checked.map_err(|_| "the key's record holds what no key is granted")?;
         let limits = compiled(&record.grant.limits)?;

@@ -44,6 +44,8 @@ thread_local! {
 
 /// What is hashed begins so, so that no other use of the same pepper makes such a hash.
 const PURPOSE: &[u8] = b"apikey1";
+/// The same for honey keys.
+const HONEY: &[u8] = b"apikeyh";
 #[cfg(feature = "attenuation")]
 const PURPOSE_OF_PUBLIC: &[u8] = b"public key of an apikey 1";
 
@@ -85,16 +87,34 @@ impl Peppers {
         self.current().hash(PURPOSE, id, secret.expose())
     }
 
+    /// The hash of a honey key's secret.
+    pub(crate) fn hash_honey(&self, id: KeyId, secret: &KeySecret) -> SecretHash {
+        let Pepper { number, .. } = self.current();
+        let mac = self.current().over(HONEY, id, secret.expose()).finalize();
+        SecretHash::Honey {
+            pepper: *number,
+            mac: mac.into_bytes().into(),
+        }
+    }
+
     /// The hash of a secret that another system made.
     #[cfg(feature = "imported")]
     pub(crate) fn hash_imported(&self, id: KeyId, secret: &[u8]) -> SecretHash {
         self.current().hash(IMPORTED, id, secret)
     }
 
-    /// Whether the hash is that of the secret: in time that tells nothing of either. `None` if its
+    /// Whether the hash is that of the secret, be it a honey key's: in time that tells nothing of either. `None` if its
     /// pepper is not here.
     pub(crate) fn verify(&self, id: KeyId, secret: &KeySecret, hash: &SecretHash) -> Option<bool> {
-        self.verify_for(PURPOSE, id, secret.expose(), hash)
+        match hash {
+            SecretHash::Hmac { pepper, mac } => {
+                self.verify_for(PURPOSE, id, secret.expose(), *pepper, mac)
+            }
+            SecretHash::Honey { pepper, mac } => {
+                self.verify_for(HONEY, id, secret.expose(), *pepper, mac)
+            }
+            _ => None,
+        }
     }
 
     /// [`verify`](Self::verify), for a secret that another system made.
@@ -105,7 +125,10 @@ impl Peppers {
         secret: &[u8],
         hash: &SecretHash,
     ) -> Option<bool> {
-        self.verify_for(IMPORTED, id, secret, hash)
+        let SecretHash::Hmac { pepper, mac } = hash else {
+            return None;
+        };
+        self.verify_for(IMPORTED, id, secret, *pepper, mac)
     }
 
     fn verify_for(
@@ -113,12 +136,10 @@ impl Peppers {
         purpose: &[u8],
         id: KeyId,
         secret: &[u8],
-        hash: &SecretHash,
+        pepper: u32,
+        mac: &[u8],
     ) -> Option<bool> {
-        let SecretHash::Hmac { pepper, mac } = hash else {
-            return None;
-        };
-        let pepper = self.find(*pepper)?;
+        let pepper = self.find(pepper)?;
         let state = pepper.over(purpose, id, secret);
         Some(state.verify_slice(mac).is_ok())
     }
@@ -154,7 +175,7 @@ impl Peppers {
     /// Whether a key with this hash could be good here.
     #[cfg(feature = "attenuation")]
     pub(crate) fn knows(&self, hash: &SecretHash) -> bool {
-        matches!(hash, SecretHash::Hmac { pepper, .. } if self.find(*pepper).is_some())
+        number_of(hash).is_some_and(|pepper| self.find(pepper).is_some())
     }
 
     /// Keeps it under the current pepper, if it is vouched for under an older one; whether it was.
@@ -169,7 +190,7 @@ impl Peppers {
 
     /// Whether a key is to be hashed anew when its secret is at hand.
     pub(crate) fn is_current(&self, hash: &SecretHash) -> bool {
-        matches!(hash, SecretHash::Hmac { pepper, .. } if *pepper == self.current().number)
+        number_of(hash) == Some(self.current().number)
     }
 
     fn find(&self, number: u32) -> Option<&Pepper> {
@@ -182,6 +203,14 @@ impl Peppers {
     )]
     fn current(&self) -> &Pepper {
         &self.0[0]
+    }
+}
+
+/// Under which pepper it is.
+fn number_of(hash: &SecretHash) -> Option<u32> {
+    match hash {
+        SecretHash::Hmac { pepper, .. } | SecretHash::Honey { pepper, .. } => Some(*pepper),
+        _ => None,
     }
 }
 

@@ -146,13 +146,23 @@ pub enum Standing {
     Expired,
     /// It was revoked.
     Revoked,
+    /// It is a honey key, and was never good.
+    Honey,
 }
 
 impl KeyRecord {
-    /// What becomes of the key at a time. Revoked wins, whatever the time.
+    /// Whether it is a honey key, which grants nothing to whoever shows it; see
+    /// [`issue_honey`](crate::ApiKeys::issue_honey).
+    pub fn is_honey(&self) -> bool {
+        matches!(self.hash, SecretHash::Honey { .. })
+    }
+
+    /// What becomes of the key at a time. Revoked wins, and then that it is a honey key, whatever the time.
     pub fn standing(&self, now: u64) -> Standing {
         if self.revoked.is_some() {
             Standing::Revoked
+        } else if self.is_honey() {
+            Standing::Honey
         } else if now >= self.expires_at {
             Standing::Expired
         } else if now < self.not_before {

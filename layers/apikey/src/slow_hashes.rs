@@ -125,7 +125,7 @@ async fn unless_gone<F: Future>(future: F, interest: Option<&Interest>) -> Optio
 /// the caller's to have checked.
 pub(crate) fn is_hash_of(hash: &SecretHash, secret: &[u8]) -> Option<bool> {
     match hash {
-        SecretHash::Hmac { .. } => None,
+        SecretHash::Hmac { .. } | SecretHash::Honey { .. } => None,
         SecretHash::Argon2id(hash) => {
             let mut output = Zeroizing::new(vec![0; hash.output.len()]);
             run_argon2id(hash.cost, &hash.salt, secret, &mut output)?;

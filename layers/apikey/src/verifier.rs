@@ -10,6 +10,7 @@ use http::{HeaderName, HeaderValue};
 
 use crate::{
     KeyForm, KeyId,
+    honey::{HONEY, HoneyNames},
     lookup::{GoodKey, Proof, Question, StoreLookup},
     uses::Uses,
 };
@@ -35,6 +36,7 @@ pub(crate) struct Judge {
     pub(crate) headers: Vec<HeaderName>,
     /// Where there is no other authenticator, and the second alone where there are.
     pub(crate) challenges: [HeaderValue; 2],
+    pub(crate) honey: Arc<HoneyNames>,
     #[cfg(feature = "imported")]
     pub(crate) imports: Option<Arc<crate::imports::Imports>>,
 }
@@ -116,6 +118,21 @@ impl ApiKeyVerifier {
         })
     }
 
+    /// For the record: which key it is that was refused, be there one or not. The answer does not tell.
+    fn note_refused(
+        &self,
+        denial: &Denial,
+        context: &SecurityContext,
+        id: impl FnOnce() -> Option<KeyId>,
+    ) {
+        if denial.reason() == HONEY {
+            return self.judge.honey.touched(id(), context);
+        }
+        if let Some(id) = context.trail().and_then(|_| id()) {
+            note!("apikey", context, "key_refused", format!("key `{id}`"));
+        }
+    }
+
     /// Judges a key outside of any request: the principal, or why not.
     ///
     /// # Errors
@@ -191,7 +208,7 @@ impl Judge {
     }
 
     /// The id that a text names which has the form of a key.
-    fn id_in(&self, text: &str) -> Option<KeyId> {
+    pub(crate) fn id_in(&self, text: &str) -> Option<KeyId> {
         #[cfg(feature = "attenuation")]
         let presented = self.form.read_any(text);
         #[cfg(not(feature = "attenuation"))]
@@ -279,19 +296,19 @@ impl Authenticator for ApiKeyVerifier {
         match self.judge.judge(text, from) {
             Judged::Done(verdict) => {
                 let concluded = self.conclude(verdict, from, context);
-                if concluded.is_err() {
-                    note_refused(context, || self.judge.id_in(text));
+                if let Err(denial) = &concluded {
+                    self.note_refused(denial, context, || self.judge.id_in(text));
                 }
                 concluded.into()
             }
             waiting => {
                 let (verifier, context) = (self.clone(), context.clone());
-                let id = context.trail().and_then(|_| self.judge.id_in(text));
+                let id = self.judge.id_in(text);
                 Verification::Pending(Box::pin(async move {
                     let verdict = verifier.judge.settled(waiting).await;
                     let concluded = verifier.conclude(verdict, from, &context);
-                    if concluded.is_err() {
-                        note_refused(&context, || id);
+                    if let Err(denial) = &concluded {
+                        verifier.note_refused(denial, &context, || id);
                     }
                     concluded
                 }))
@@ -305,13 +322,6 @@ impl Authenticator for ApiKeyVerifier {
 
     fn credential_headers(&self) -> &[HeaderName] {
         &self.judge.headers
-    }
-}
-
-/// For the record: which key it is that was refused, be there one or not. The answer does not tell.
-fn note_refused(context: &SecurityContext, id: impl FnOnce() -> Option<KeyId>) {
-    if let Some(id) = context.trail().and_then(|_| id()) {
-        note!("apikey", context, "key_refused", format!("key `{id}`"));
     }
 }
 

@@ -20,6 +20,8 @@ mod crashes;
 #[cfg(all(unix, feature = "file"))]
 #[path = "apikey/file.rs"]
 mod file;
+#[path = "apikey/honey.rs"]
+mod honey;
 #[cfg(feature = "imported")]
 #[path = "apikey/imports.rs"]
 mod imports;

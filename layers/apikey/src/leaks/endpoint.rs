@@ -33,6 +33,8 @@ use crate::ApiKeys;
 /// in the background, again if it fails, and an event `leak_not_stored` tells if that was in vain. A child of a key
 /// ends nothing, and is told as an event `child_leaked`, once for as long as it is remembered.
 ///
+/// A honey key stays what it is, and is a touch of it: the record of the report is `critical`.
+///
 /// A key is asked about as if it came with a request: remembered, within `new_keys_per_minute` and the part of it that one network
 /// has. Beyond that, and while the store is down, the answer is **503** with `Retry-After`, whatever the keys are; send all
 /// of them again. Other methods are 405, and a body that tells no key is 400.
@@ -142,11 +144,11 @@ fn judging(body: &[u8], keys: &ApiKeys, context: &SecurityContext) -> Result<Jud
             Denial::new(DenialKind::BodyTooLarge, reason)
         }
     })?;
-    let (keys, from) = (keys.clone(), context.client_address());
+    let (keys, context) = (keys.clone(), context.clone());
     Ok(Box::pin(async move {
         let mut good = 0;
         for key in shown {
-            good += usize::from(keys.report(key, from).await?);
+            good += usize::from(keys.report(key, &context).await?);
         }
         Ok(good)
     }))

@@ -1,12 +1,13 @@
 use std::{net::IpAddr, time::Duration};
 
-use bartizan_core::{Principal, Severity, auth::Distrust};
+use bartizan_core::{Principal, SecurityContext, Severity, auth::Distrust};
 use bartizan_lookup::Refusal;
 use tokio::time::sleep;
 use zeroize::Zeroizing;
 
 use crate::{
     ApiKeys, KeyError, KeyId, StoreError,
+    honey::HONEY,
     keys::LEAKED,
     lookup::{EARLY, GoodKey},
 };
@@ -25,9 +26,9 @@ impl ApiKeys {
     pub(super) async fn report(
         &self,
         key: Zeroizing<String>,
-        from: Option<IpAddr>,
+        context: &SecurityContext,
     ) -> Result<bool, Refusal> {
-        let judge = &self.0.judge;
+        let (judge, from) = (&self.0.judge, context.client_address());
         let id = match judge.settled(judge.judge(&key, from)).await {
             Ok(good) if good.lineage().is_some() => {
                 self.tell_of_child(&good, from);
@@ -36,6 +37,11 @@ impl ApiKeys {
             Ok(good) => Some(good.id()),
             // Only who has its secret is told so.
             Err(Refusal::Fault(EARLY)) => self.early(&key),
+            // Whoever reports it has it. It stays, so that others are found out too.
+            Err(Refusal::Fault(HONEY)) => {
+                judge.honey.touched(judge.id_in(&key), context);
+                return Ok(false);
+            }
             Err(Refusal::Fault(_)) => return Ok(false),
             Err(down) => return Err(down),
         };

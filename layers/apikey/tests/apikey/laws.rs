@@ -188,6 +188,23 @@ async fn texts_are_kept_as_they_are(store: impl KeyStore) {
     assert_eq!((kept.grant, kept.revoked), (odd.grant, Some(why)));
 }
 
+async fn a_honey_key_stays_one(store: impl KeyStore) {
+    let (keys, _) = keys(&clock());
+    let key = keys.issue_honey("old backup", "live").await.unwrap();
+    let record = key.record().clone();
+    assert!(record.is_honey());
+    store.insert(record.clone()).await.unwrap();
+    assert_eq!(store.get(record.id).await.unwrap(), Some(record.clone()));
+    let listed = store.list(None, 1).await.unwrap();
+    assert_eq!(listed, std::slice::from_ref(&record));
+    store.touch(vec![(record.id, 7)]).await.unwrap();
+    store.replace(next(&record)).await.unwrap();
+    let kept = store.get(record.id).await.unwrap().unwrap();
+    assert_eq!((kept.is_honey(), kept.hash), (true, record.hash.clone()));
+    let revoked = store.revoke(record.id, revoked("done")).await.unwrap();
+    assert!(revoked.unwrap().is_honey());
+}
+
 /// One test for each law; each has a place of its own, or is skipped where there can be none.
 macro_rules! laws {
     ($kind:ident: $place:expr) => {
@@ -201,7 +218,8 @@ macro_rules! laws {
             what_ended_goes_in_batches_and_does_not_come_back,
             a_list_is_in_the_order_of_ids_and_no_longer_than_asked_for,
             many_uses_are_written_at_once,
-            texts_are_kept_as_they_are;
+            texts_are_kept_as_they_are,
+            a_honey_key_stays_one;
             of places
             of_two_who_insert_one_id_one_does,
             of_two_who_rotate_a_key_one_does,
