@@ -211,6 +211,7 @@ impl fmt::Debug for Settings {
             .field("continue_without_record", &self.continue_without_record)
             .field("levels", &self.levels)
             .field("redactor", &self.redactor)
+            .field("destructive", &self.destructive)
             .finish_non_exhaustive()
     }
 }

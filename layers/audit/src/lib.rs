@@ -35,8 +35,14 @@ pub use bartizan_sensitive::{Kind, Kinds, Names as SensitiveNames, Pseudonyms, R
 pub use body::RecordedBody;
 #[cfg(all(feature = "chain", unix))]
 pub use chain::{Bad, BadKind, Chain, ChainKeys, Head, NoHead, Report, VerifyKeys, verify};
+#[cfg(all(feature = "chain", feature = "serde", unix))]
+pub use config::ChainConfig;
+#[cfg(all(feature = "file", feature = "serde", unix))]
+pub use config::FileConfig;
 #[cfg(feature = "serde")]
-pub use config::{AuditConfig, LevelRuleConfig, SinkChoice};
+pub use config::{
+    AuditConfig, KeyFile, LevelRuleConfig, OverflowConfig, PseudonymsConfig, SinkChoice,
+};
 pub use durable::{Confirm, Durable, NotDurable};
 pub use error::AuditConfigError;
 #[cfg(all(feature = "file", unix))]

@@ -63,6 +63,12 @@ pub struct Chain {
 }
 
 impl Chain {
+    /// Lines between two checkpoints, unless [`checkpoints`](Self::checkpoints) says otherwise.
+    pub const DEFAULT_LINES: u64 = 1000;
+
+    /// Seconds between two checkpoints, unless [`checkpoints`](Self::checkpoints) says otherwise.
+    pub const DEFAULT_SECONDS: u64 = 10;
+
     /// Chains what is written to this file, on from its last line, or that of the one that was kept last.
     ///
     /// # Errors
@@ -84,8 +90,8 @@ impl Chain {
             hash,
             unsigned: 0,
             since: None,
-            every: 1000,
-            within: Duration::from_secs(10),
+            every: Self::DEFAULT_LINES,
+            within: Duration::from_secs(Self::DEFAULT_SECONDS),
             heads: None,
             fresh: None,
         })

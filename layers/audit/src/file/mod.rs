@@ -74,6 +74,8 @@ pub struct RotatingFile {
 
 /// When a batch is synced to the disk, by `fdatasync`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum SyncPolicy {
     /// When the operating system sees fit. No record is durable.

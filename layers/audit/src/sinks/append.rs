@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::AuditConfigError;
 
 /// Opens a file to append to; `setting` names it in the error.
-pub(super) fn open(path: &Path, setting: &'static str) -> Result<File, AuditConfigError> {
+pub(crate) fn open(path: &Path, setting: &'static str) -> Result<File, AuditConfigError> {
     opened(path).map_err(|error| {
         let problem = format!("can't be opened: {error}");
         AuditConfigError::new(setting, path.to_string_lossy(), problem)

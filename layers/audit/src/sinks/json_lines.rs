@@ -100,6 +100,12 @@ impl JsonLines {
         Self(self.0.watched_by(watcher))
     }
 
+    /// What it stands on.
+    #[cfg(feature = "serde")]
+    pub(crate) fn into_queue(self) -> Queue {
+        self.0
+    }
+
     /// Waits until everything recorded so far was written and flushed. Blocks the thread.
     ///
     /// What the operating system does with it is its own affair: a file is not synced to its disk.

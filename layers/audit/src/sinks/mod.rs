@@ -14,6 +14,8 @@ mod tracing_sink;
 pub(crate) use append::end_of;
 #[cfg(all(feature = "file", unix))]
 pub(crate) use append::last_sequence;
+#[cfg(all(feature = "chain", feature = "serde", unix))]
+pub(crate) use append::open as open_to_append;
 pub use channel::Channel;
 pub use json_lines::JsonLines;
 pub use lines::Lines;

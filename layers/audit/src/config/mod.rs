@@ -1,9 +1,25 @@
-use std::path::PathBuf;
+//! Settings as a file holds them.
+
+mod key_file;
+mod overflow;
+mod pseudonyms;
+mod sink;
+#[cfg(test)]
+mod tests;
 
 use bartizan_sensitive::{Names, Redactor};
 use serde::{Deserialize, Serialize};
 
-use crate::{AuditConfigError, AuditLayer, JsonLines, Level, LevelRule, Levels, Watcher};
+pub use key_file::KeyFile;
+pub use overflow::OverflowConfig;
+pub use pseudonyms::PseudonymsConfig;
+#[cfg(all(feature = "chain", unix))]
+pub use sink::ChainConfig;
+#[cfg(all(feature = "file", unix))]
+pub use sink::FileConfig;
+pub use sink::SinkChoice;
+
+use crate::{AuditConfigError, AuditLayer, Level, LevelRule, Levels, Watcher};
 
 /// The settings of an [`AuditLayer`] as a file holds them; unknown fields are refused.
 ///
@@ -15,14 +31,39 @@ use crate::{AuditConfigError, AuditLayer, JsonLines, Level, LevelRule, Levels, W
 /// let layer = AuditLayer::try_from(config)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// A log that is to last, in TOML. A key is a file of random bytes (`head -c 32 /dev/urandom`), which nobody but its owner may
+/// write, and only the owner and the group may read:
+///
+/// ```toml
+/// level = "metadata"
+/// destructive = ["delete_*"]
+/// overflow = { spill = "/var/log/mcp/audit.spill" }
+/// pseudonyms = { key = { number = 1, path = "/etc/mcp/pseudonyms.key" }, kinds = ["email"] }
+///
+/// [sink.file] # feature `file`
+/// path = "/var/log/mcp/audit.log"
+/// rotate_at_bytes = 268435456
+/// rotate_every_seconds = 86400
+/// sync = "when_awaited" # or "never", "always"
+///
+/// [sink.file.chain] # feature `chain`
+/// mac_key = { number = 1, path = "/etc/mcp/audit.mac" }
+/// signing_key = "/etc/mcp/audit.seed"
+/// checkpoint_lines = 1000
+/// checkpoint_seconds = 10
+/// heads = "/mnt/elsewhere/heads"
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct AuditConfig {
     /// Where the records go; absent: standard output.
     pub sink: SinkChoice,
-    /// See [`JsonLines::capacity`].
+    /// See [`Queue::capacity`](crate::Queue::capacity).
     pub capacity: Option<usize>,
+    /// What becomes of records that find no room.
+    pub overflow: OverflowConfig,
     /// See [`AuditLayer::correlation_header`].
     pub correlation_header: Option<String>,
     /// See [`AuditLayer::without_correlation_header`].
@@ -35,6 +76,10 @@ pub struct AuditConfig {
     pub level_rules: Vec<LevelRuleConfig>,
     /// Names of members whose values are sensitive, besides those that are known; see [`Names::with`].
     pub sensitive_names: Vec<String>,
+    /// Names that stand for what is sensitive, in place of masks; absent: masks.
+    pub pseudonyms: Option<PseudonymsConfig>,
+    /// See [`AuditLayer::destructive`].
+    pub destructive: Vec<String>,
 }
 
 /// A [`LevelRule`] as a file holds it.
@@ -64,20 +109,6 @@ impl TryFrom<LevelRuleConfig> for LevelRule {
     }
 }
 
-/// Where the JSON lines of an [`AuditConfig`] go: `"stdout"`, `"stderr"` or `{ "append": "a/path" }`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum SinkChoice {
-    /// See [`JsonLines::stdout`].
-    #[default]
-    Stdout,
-    /// See [`JsonLines::stderr`].
-    Stderr,
-    /// See [`JsonLines::append`].
-    Append(PathBuf),
-}
-
 impl AuditConfig {
     /// Builds the layer, whose records these look at, in their order: detectors, alerts.
     ///
@@ -96,18 +127,14 @@ impl AuditConfig {
             let problem = "is named, and without_correlation_header is set";
             return Err(AuditConfigError::new("correlation_header", name, problem));
         }
-        let mut lines = match &config.sink {
-            SinkChoice::Stdout => JsonLines::stdout(),
-            SinkChoice::Stderr => JsonLines::stderr(),
-            SinkChoice::Append(path) => JsonLines::append(path)?,
-        };
+        let mut queue = config.sink.queue()?.overflow(config.overflow.into())?;
         if let Some(capacity) = config.capacity {
-            lines = lines.capacity(capacity)?;
+            queue = queue.capacity(capacity)?;
         }
         for watcher in watchers {
-            lines = lines.watched_by(watcher);
+            queue = queue.watched_by(watcher);
         }
-        let mut layer = AuditLayer::new(lines);
+        let mut layer = AuditLayer::new(queue);
         if let Some(name) = &config.correlation_header {
             layer = layer.correlation_header(name)?;
         }
@@ -125,7 +152,12 @@ impl AuditConfig {
         for name in &config.sensitive_names {
             names = names.with(name)?;
         }
-        layer.levels(levels).redactor(Redactor::new().names(names))
+        let mut redactor = Redactor::new().names(names);
+        if let Some(pseudonyms) = &config.pseudonyms {
+            redactor = pseudonyms.over(redactor)?;
+        }
+        let layer = layer.levels(levels).redactor(redactor)?;
+        layer.destructive(config.destructive)
     }
 }
 
@@ -135,70 +167,5 @@ impl TryFrom<AuditConfig> for AuditLayer {
     /// See [`AuditConfig::watched_by`], with nobody.
     fn try_from(config: AuditConfig) -> Result<Self, AuditConfigError> {
         config.watched_by([])
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn build(json: &str) -> Result<AuditLayer, String> {
-        let config: AuditConfig = serde_json::from_str(json).map_err(|e| e.to_string())?;
-        config
-            .try_into()
-            .map_err(|e: AuditConfigError| e.to_string())
-    }
-
-    #[test]
-    fn every_setting_reaches_the_layer() {
-        let from_file = build(
-            r#"{ "sink": "stderr", "capacity": 10, "correlation_header": "x-id",
-                 "danger_continue_without_record": true, "level": "shape", "sensitive_names": ["kennitala"],
-                 "level_rules": [{ "level": "arguments", "tools": ["pay"], "events": ["tool_call"] }] }"#,
-        );
-        let pay = LevelRule::new(Level::Arguments).tool("pay").unwrap();
-        let pay = pay.event("tool_call").unwrap();
-        let names = Names::new().with("kennitala").unwrap();
-        let by_hand = AuditLayer::new(JsonLines::stderr())
-            .correlation_header("x-id")
-            .unwrap()
-            .danger_continue_without_record()
-            .levels(Levels::new(Level::Shape).rule(pay))
-            .redactor(Redactor::new().names(names))
-            .unwrap();
-        assert_eq!(format!("{:?}", from_file.unwrap()), format!("{by_hand:?}"));
-        let without = build(r#"{ "without_correlation_header": true }"#).unwrap();
-        assert!(format!("{without:?}").contains("correlation_header: None"));
-    }
-
-    #[test]
-    fn a_contradiction_or_an_unknown_field_names_itself() {
-        for (json, named) in [
-            (r#"{ "sinks": "stdout" }"#, "sinks"),
-            (r#"{ "sink": "syslog" }"#, "syslog"),
-            (
-                r#"{ "sink": { "append": "/nowhere/audit.log" } }"#,
-                "/nowhere/audit.log",
-            ),
-            (r#"{ "capacity": 0 }"#, "capacity `0`"),
-            (r#"{ "correlation_header": "set-cookie" }"#, "set-cookie"),
-            (r#"{ "level": "all" }"#, "all"),
-            (
-                r#"{ "level_rules": [{ "level": "none", "events": ["tool_cal"] }] }"#,
-                "`tool_cal`",
-            ),
-            (
-                r#"{ "level_rules": [{ "level": "none", "tools": [""] }] }"#,
-                "level's tool",
-            ),
-            (r#"{ "sensitive_names": ["--"] }"#, "`--`"),
-            (
-                r#"{ "correlation_header": "x-id", "without_correlation_header": true }"#,
-                "x-id",
-            ),
-        ] {
-            let error = build(json).unwrap_err();
-            assert!(error.contains(named), "{error}");
-        }
     }
 }
