@@ -37,7 +37,7 @@ pub trait Outlet: Send + 'static {
     /// Takes the next record, and its line: one JSON object without the line's end.
     ///
     /// What can fail belongs into [`commit`](Self::commit). A panic costs this outlet its record, which an
-    /// event says.
+    /// event says; nobody who waits for it is told that it is durable.
     fn take(&mut self, record: &Record<'_>, line: &[u8]);
 
     /// Lets go of everything taken so far: some dozens of kilobytes at most, and whatever there is when

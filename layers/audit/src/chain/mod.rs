@@ -172,8 +172,7 @@ impl Chain {
     }
 
     fn write_out(&mut self, commit: Commit) -> io::Result<()> {
-        self.file.write_out()?;
-        self.file.sync_if(commit)?;
+        self.file.put(commit)?;
         if let (Some(head), Some(tell)) = (self.fresh.take(), &mut self.heads) {
             guarded(|| tell(&head));
         }

@@ -16,7 +16,7 @@ use bartizan_core::{Event, Events, Finding, Severity, Verdict};
 use crate::{
     AuditConfigError, Commit, Outlet, Record,
     gaps::{Missing, report},
-    sinks::{last_sequence, sync_failed},
+    sinks::{last_sequence, still_there, sync_failed},
 };
 use place::Opened;
 
@@ -26,7 +26,7 @@ use place::Opened;
 /// The file is its owner's alone (mode 600) if it is made here, and has one writer: a second one, in
 /// whichever process, is refused. When it is [full](Self::rotate_at) or [old](Self::rotate_every) it is
 /// kept beside as `NAME.000001`, `NAME.000002`, …, which never overwrites anything, and an empty one takes
-/// its place. Nothing else may rename or cut it meanwhile. What was kept is never deleted here.
+/// its place. Nothing else may rename or cut it meanwhile; once it is removed, nothing counts as written. What was kept is never deleted here.
 ///
 /// Records are numbered on from the last one that the file holds, or those that were kept.
 ///
@@ -269,8 +269,18 @@ impl RotatingFile {
         }
     }
 
-    /// Writes what waits, on from where the last attempt came to.
-    pub(crate) fn write_out(&mut self) -> io::Result<()> {
+    /// Writes what waits, as a part of the log that is still there.
+    pub(crate) fn put(&mut self, commit: Commit) -> io::Result<()> {
+        self.write_out()?;
+        self.sync_if(commit)?;
+        if self.is_regular {
+            still_there(&self.file)?;
+        }
+        Ok(())
+    }
+
+    /// Goes on from where the last attempt came to.
+    fn write_out(&mut self) -> io::Result<()> {
         while let Some(rest) = self.waiting.get(self.written..).filter(|r| !r.is_empty()) {
             match self.file.write(rest) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
@@ -289,7 +299,7 @@ impl RotatingFile {
         Ok(())
     }
 
-    pub(crate) fn sync_if(&mut self, commit: Commit) -> io::Result<()> {
+    fn sync_if(&mut self, commit: Commit) -> io::Result<()> {
         let is_wanted = match self.sync {
             SyncPolicy::Never => false,
             SyncPolicy::WhenAwaited => commit == Commit::Durable,
@@ -343,7 +353,10 @@ impl RotatingFile {
         if self.sync != SyncPolicy::Never {
             self.sync_if(Commit::Durable)?;
         }
-        self.file = place::succeed(&self.path, &self.file)?;
+        let (file, synced) = place::succeed(&self.path, &self.file)?;
+        self.file = file;
+        // Its name may not outlive a crash, and so nothing in it.
+        self.sync_failed |= synced.is_err();
         self.bytes = 0;
         self.since = SystemTime::now();
         self.is_kept = false;
@@ -370,8 +383,7 @@ impl Outlet for RotatingFile {
 
     fn commit(&mut self, commit: Commit) -> io::Result<()> {
         self.say_torn();
-        self.write_out()?;
-        self.sync_if(commit)?;
+        self.put(commit)?;
         if self.is_due_to_rotate() {
             self.rotate();
         }

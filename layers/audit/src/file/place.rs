@@ -57,13 +57,15 @@ pub(super) fn open(path: &Path) -> io::Result<Opened> {
     Err(io::Error::other("somebody replaces it again and again"))
 }
 
-/// Keeps the file under a name of its own, and puts an empty one into its place. At no time is there
-/// none, or one without a lock.
-pub(super) fn succeed(path: &Path, file: &File) -> io::Result<File> {
+/// Keeps the file under a name of its own, and puts an empty one into its place; whether that is on the disk is
+/// said apart, since it is done. At no time is there none, or one without a lock.
+pub(super) fn succeed(path: &Path, file: &File) -> io::Result<(File, io::Result<()>)> {
     let metadata = file.metadata()?;
     if !is_same(&fs::metadata(path)?, &metadata) {
         return Err(io::Error::other("somebody replaced it"));
     }
+    // Opened first: afterwards there may be no handle left for it.
+    let directory = File::open(directory_of(path))?;
     let next = named(path, ".new");
     match fs::remove_file(&next) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -77,8 +79,7 @@ pub(super) fn succeed(path: &Path, file: &File) -> io::Result<File> {
         keep(path)?;
     }
     fs::rename(&next, path)?;
-    sync_directory(path)?;
-    Ok(successor)
+    Ok((successor, directory.sync_all()))
 }
 
 /// A second name, the next in the row. Unlike a rename this replaces nothing.

@@ -49,6 +49,22 @@ pub(crate) fn last_sequence(file: &mut File) -> Option<u64> {
     numbers.find(|number| *number < MOST)
 }
 
+/// Fails if the file has no name any more: whatever is written there goes with its last handle.
+#[cfg(unix)]
+pub(crate) fn still_there(file: &File) -> io::Result<()> {
+    if std::os::unix::fs::MetadataExt::nlink(&file.metadata()?) > 0 {
+        return Ok(());
+    }
+    let problem = "somebody removed the file: nothing that is written there stays, open it again";
+    Err(io::Error::other(problem))
+}
+
+/// What is open can't be removed.
+#[cfg(not(unix))]
+pub(crate) fn still_there(_: &File) -> io::Result<()> {
+    Ok(())
+}
+
 fn opened(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);

@@ -4,6 +4,7 @@ use std::{
     io::{self, ErrorKind, Write},
 };
 
+use super::append::still_there;
 use crate::{Commit, Outlet, Record};
 
 /// Writes each record's line to a writer: the outlet of [`JsonLines`](crate::JsonLines), to stand beside
@@ -44,7 +45,8 @@ impl<W> Lines<W> {
         }
         let synced = file.sync_data();
         self.sync_failed = synced.is_err();
-        synced
+        synced?;
+        still_there(file)
     }
 }
 

@@ -12,10 +12,10 @@ mod tracing_sink;
 
 #[cfg(all(feature = "chain", unix))]
 pub(crate) use append::end_of;
-#[cfg(all(feature = "file", unix))]
-pub(crate) use append::last_sequence;
 #[cfg(all(feature = "chain", feature = "serde", unix))]
 pub(crate) use append::open as open_to_append;
+#[cfg(all(feature = "file", unix))]
+pub(crate) use append::{last_sequence, still_there};
 pub use channel::Channel;
 pub use json_lines::JsonLines;
 pub use lines::Lines;

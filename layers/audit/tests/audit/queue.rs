@@ -2,7 +2,10 @@
 
 use std::{
     fs, io,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        mpsc::{Receiver, Sender, channel},
+    },
     time::{Duration, Instant},
 };
 
@@ -159,6 +162,45 @@ async fn by_drop_a_full_queue_serves_on_and_says_at_once_and_later_how_many_have
     assert_eq!(*kinds.lock().unwrap(), ["queue_full", "records_lost"]);
 }
 
+/// Says that it has a batch, and lets go of it when it is told.
+struct Held {
+    has_it: Sender<()>,
+    go_on: Receiver<()>,
+    lines: Sender<String>,
+}
+
+impl Outlet for Held {
+    fn take(&mut self, _: &Record<'_>, line: &[u8]) {
+        let _ = self.lines.send(String::from_utf8(line.to_vec()).unwrap());
+    }
+
+    fn commit(&mut self, _: Commit) -> io::Result<()> {
+        let _ = self.has_it.send(());
+        let _ = self.go_on.recv();
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_is_lost_while_the_last_record_is_written_is_told_though_no_more_come() {
+    let ((has_it, had), (go, go_on), (to, lines)) = (channel(), channel(), channel());
+    let held = Held {
+        has_it,
+        go_on,
+        lines: to,
+    };
+    let queue = Queue::to(held).capacity(1).unwrap();
+    let layer = AuditLayer::new(queue.overflow(Overflow::Drop).unwrap());
+    ask(&layer).await;
+    had.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(ask(&layer).await.0, 200);
+    go.send(()).unwrap();
+    had.recv_timeout(PATIENCE).expect("it is told");
+    let told = lines.iter().nth(1).unwrap();
+    assert!(told.contains("\"audit_gap\""), "{told}");
+    drop(go);
+}
+
 #[tokio::test]
 async fn by_spill_what_finds_no_room_stands_in_the_spill_file() {
     let folder = tempfile::tempdir().unwrap();
@@ -304,6 +346,19 @@ async fn a_record_is_durable_once_its_outlet_committed_it_so() {
     let durable = durably.1.lock().unwrap().pop().unwrap();
     durable.await.unwrap();
     assert_eq!(*watching.commits.lock().unwrap(), [Commit::Durable]);
+}
+
+#[tokio::test]
+async fn a_record_at_which_its_outlet_panicked_is_not_durable() {
+    let watching = Watching {
+        is_durable: true,
+        panics: true,
+        ..Watching::default()
+    };
+    let durably = Durably(Queue::to(watching), Arc::default());
+    ask(&AuditLayer::new(durably.clone())).await;
+    let durable = durably.1.lock().unwrap().pop().unwrap();
+    assert!(durable.await.is_err());
 }
 
 #[tokio::test]

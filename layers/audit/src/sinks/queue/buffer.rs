@@ -23,6 +23,7 @@ pub(super) struct Buffer {
     lost: AtomicUsize,
     spilled: AtomicUsize,
     is_overflow_told: AtomicBool,
+    is_loss_told: AtomicBool,
     /// What becomes of records beyond the capacity; unset, requests are refused.
     overflow: OnceLock<Policy>,
     /// There is no writer any more, and so no room. Set under the lock, for those who wait.
@@ -85,6 +86,7 @@ impl Buffer {
             lost: AtomicUsize::new(0),
             spilled: AtomicUsize::new(0),
             is_overflow_told: AtomicBool::new(false),
+            is_loss_told: AtomicBool::new(false),
             overflow: OnceLock::new(),
             is_over: AtomicBool::new(false),
             state: Mutex::new(State {
@@ -242,23 +244,27 @@ impl Buffer {
     }
 
     fn overflow(&self, policy: &Policy, line: impl FnOnce(&mut Vec<u8>)) {
-        let detail = match policy {
+        let (is_told, detail) = match policy {
             Policy::Spill(spill) => match spill.write(line) {
                 Spilled::Kept => {
                     self.spilled.fetch_add(1, Ordering::Relaxed);
-                    "there is no room for records: they go to the spill file"
+                    let detail = "there is no room for records: they go to the spill file";
+                    (&self.is_overflow_told, detail)
                 }
                 Spilled::Lost => {
                     self.lose();
-                    "there is no room for records, and the spill file takes none: they are dropped"
+                    let detail = "there is no room for records, and the spill file takes none: \
+                                  they are dropped";
+                    (&self.is_loss_told, detail)
                 }
             },
             Policy::Drop | Policy::Wait(_) => {
                 self.lose();
-                "there is no room for records: they are dropped"
+                let detail = "there is no room for records: they are dropped";
+                (&self.is_loss_told, detail)
             }
         };
-        if !self.is_overflow_told.swap(true, Ordering::Relaxed) {
+        if !is_told.swap(true, Ordering::Relaxed) {
             let event = Event::new("audit", Severity::Error, "queue_full", detail);
             report(&self.events(), &event);
         }
@@ -283,6 +289,7 @@ impl Buffer {
             return None;
         }
         self.is_overflow_told.store(false, Ordering::Relaxed);
+        self.is_loss_told.store(false, Ordering::Relaxed);
         Some(untold)
     }
 

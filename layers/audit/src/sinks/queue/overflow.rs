@@ -1,6 +1,6 @@
 use std::{
     fs::File,
-    io::Write,
+    io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -24,7 +24,7 @@ pub enum Overflow {
     Wait(Duration),
     /// The record's line is appended to this file, on its request's thread. An event says so; once there is
     /// room again, a record of type `audit_gap` says how many stand there. If the file fails, they are
-    /// dropped.
+    /// dropped, which another event says. It is no pipe: who is served would wait for its reader.
     Spill(PathBuf),
     /// The record is dropped and counted (against AL-5). An event says so; once there is room again, a
     /// record of type `audit_gap` says how many.
@@ -40,7 +40,14 @@ pub(super) enum Policy {
 }
 
 #[derive(Debug)]
-pub(super) struct Spill(Mutex<File>);
+pub(super) struct Spill(Mutex<Spilling>);
+
+#[derive(Debug)]
+struct Spilling {
+    file: File,
+    /// The last line has no end: the file took a part of it.
+    is_torn: bool,
+}
 
 pub(super) enum Spilled {
     Kept,
@@ -70,17 +77,55 @@ impl Overflow {
 
 impl Spill {
     fn open(path: &Path) -> Result<Self, AuditConfigError> {
-        Ok(Self(Mutex::new(append::open(path, "overflow spill")?)))
+        let file = append::open(path, "overflow spill")?;
+        if is_pipe(&file) {
+            let problem = "is a pipe, for whose reader requests would wait";
+            let path = path.to_string_lossy();
+            return Err(AuditConfigError::new("overflow spill", path, problem));
+        }
+        let is_torn = false;
+        Ok(Self(Mutex::new(Spilling { file, is_torn })))
     }
 
     pub(super) fn write(&self, line: impl FnOnce(&mut Vec<u8>)) -> Spilled {
         let mut bytes = Vec::with_capacity(1024);
+        // Room for the end of a line that was torn.
+        bytes.push(b'\n');
         line(&mut bytes);
         bytes.push(b'\n');
-        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match guarded(|| file.write_all(&bytes)) {
+        let mut spilling = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match guarded(|| spilling.append(&bytes)) {
             Some(Ok(())) => Spilled::Kept,
             _ => Spilled::Lost,
         }
     }
+}
+
+impl Spilling {
+    fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        let mut rest = line.get(usize::from(!self.is_torn)..).unwrap_or_default();
+        while !rest.is_empty() {
+            let taken = match self.file.write(rest) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(taken) => taken,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            let (written, left) = rest.split_at_checked(taken).unwrap_or((rest, &[]));
+            self.is_torn = written.last() != Some(&b'\n');
+            rest = left;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn is_pipe(file: &File) -> bool {
+    let metadata = file.metadata();
+    metadata.is_ok_and(|it| std::os::unix::fs::FileTypeExt::is_fifo(&it.file_type()))
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: &File) -> bool {
+    false
 }

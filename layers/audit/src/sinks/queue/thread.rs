@@ -1,5 +1,5 @@
 use std::{
-    io,
+    io, mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
@@ -27,6 +27,8 @@ pub(super) struct Writer<O> {
     line: Vec<u8>,
     /// Of lines since the last commit.
     bytes: usize,
+    /// An outlet did not take one of the last lines.
+    is_untaken: bool,
     /// Of the last record.
     sequence: u64,
     is_failing: bool,
@@ -47,6 +49,7 @@ impl<O: Outlet> Writer<O> {
             watchers,
             line: Vec::new(),
             bytes: 0,
+            is_untaken: false,
             sequence,
             is_failing: false,
         }
@@ -64,7 +67,8 @@ impl<O: Outlet> Writer<O> {
         let mut parcel = Parcel::with_room();
         loop {
             let is_alive = match buffer.next(&mut parcel, self.due()) {
-                Next::Records => self.write(&mut parcel),
+                // Of what was lost while these were written somebody is told though no more come.
+                Next::Records => self.write(&mut parcel) && self.tell_what_was_lost(),
                 Next::Due => {
                     self.watched(Self::wake);
                     self.commit(Commit::Written)
@@ -94,6 +98,7 @@ impl<O: Outlet> Writer<O> {
         let mut confirms = parcel.take_confirms().into_iter().peekable();
         let mut unpacking = parcel.unpack();
         let mut done = 0;
+        let mut untaken = Vec::new();
         while !unpacking.is_over() {
             let mut records = 0;
             self.bytes = 0;
@@ -101,6 +106,9 @@ impl<O: Outlet> Writer<O> {
                 let next = self.sequence + 1;
                 if unpacking.next(next, |record| self.take(*record)).is_none() {
                     break;
+                }
+                if mem::take(&mut self.is_untaken) {
+                    untaken.push(done + records);
                 }
                 records += 1;
             }
@@ -118,9 +126,9 @@ impl<O: Outlet> Writer<O> {
             if !self.commit(commit) {
                 return false;
             }
-            while let Some((_, confirm)) = confirms.next_if(|(place, _)| *place < done) {
+            while let Some((place, confirm)) = confirms.next_if(|(place, _)| *place < done) {
                 // Otherwise it is dropped, and says that it is not.
-                if is_durable {
+                if is_durable && !untaken.contains(&place) {
                     Confirm::confirm(confirm);
                 }
             }
@@ -160,6 +168,7 @@ impl<O: Outlet> Writer<O> {
         self.bytes += self.line.len() + 1;
         let taken = crate::gaps::guarded(|| self.outlet.take(record, &self.line));
         if taken.is_none() {
+            self.is_untaken = true;
             let detail = "an outlet panicked at a record".to_owned();
             self.report(Severity::Error, "outlet_failed", detail);
         }
@@ -211,10 +220,14 @@ impl<O: Outlet> Writer<O> {
         report(&self.buffer.events(), &event);
     }
 
-    /// Writes a record of those that did not come through here.
-    fn say_what_was_lost(&mut self) {
+    fn tell_what_was_lost(&mut self) -> bool {
+        !self.say_what_was_lost() || self.commit(Commit::Written)
+    }
+
+    /// Writes a record of those that did not come through here, if there are any.
+    fn say_what_was_lost(&mut self) -> bool {
         let Some(Untold { lost, spilled }) = self.buffer.take_untold() else {
-            return;
+            return false;
         };
         let missing = Missing {
             passed: lost,
@@ -231,6 +244,7 @@ impl<O: Outlet> Writer<O> {
             let detail = format!("there is room again; {spilled} records stand in the spill file");
             self.report(Severity::Warning, "records_spilled", detail);
         }
+        true
     }
 }
 
