@@ -30,6 +30,8 @@ mod audit {
     mod levels;
     #[cfg(feature = "opentelemetry")]
     mod otel;
+    #[cfg(all(feature = "file", target_os = "linux"))]
+    mod outages;
     mod pairs;
     mod properties;
     mod queue;
