@@ -25,6 +25,8 @@ mod identity;
 #[cfg(unix)]
 mod keys;
 mod keys_and_tokens;
+#[cfg(unix)]
+mod kills;
 mod limits;
 mod lists;
 mod metrics;
