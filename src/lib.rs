@@ -14,6 +14,9 @@ pub use bartizan_audit::{self as audit, AuditLayer, JsonLines};
 #[cfg(feature = "cors")]
 #[doc(inline)]
 pub use bartizan_cors::{self as cors, CorsLayer};
+#[cfg(feature = "detect")]
+#[doc(inline)]
+pub use bartizan_detect::{self as detect, Detectors};
 #[cfg(feature = "headers")]
 #[doc(inline)]
 pub use bartizan_headers::{self as headers, SecurityHeadersLayer};

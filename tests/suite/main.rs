@@ -19,6 +19,7 @@ mod contracts;
 mod conventions;
 mod decisions;
 mod dependency_rule;
+mod detection;
 mod engines;
 mod hidden;
 mod identity;

@@ -1,0 +1,97 @@
+//! Detectors behind the real stack: who is told of, and who is not.
+
+use std::{
+    convert::Infallible,
+    io::{self, Write},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bartizan::{AuditLayer, Detectors, JsonLines, JwtLayer, JwtVerifier, SecurityContext};
+use bartizan_kit::TokenMint;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use serde_json::Value;
+use tower::{ServiceBuilder, ServiceExt, service_fn};
+
+type Body = Full<Bytes>;
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn al_5_a_stranger_who_stuffs_tokens_is_told_of_and_who_has_good_ones_is_not() {
+    let mint = TokenMint::new("https://auth.example.com", "https://mcp.example.com/mcp");
+    let jwt = JwtVerifier::builder()
+        .issuer(mint.issuer())
+        .audience(mint.audience())
+        .jwk_set(mint.jwks().to_string())
+        .build()
+        .unwrap();
+    let log = Log::default();
+    let audit = AuditLayer::new(JsonLines::to(log.clone()).watched_by(Detectors::new()));
+    let inner = service_fn(|_: Request<Body>| async {
+        Ok::<_, Infallible>(Response::new(Body::default()))
+    });
+    let service = ServiceBuilder::new()
+        .layer(audit.clone())
+        .layer(JwtLayer::new(jwt))
+        .service(inner);
+    let ask = async |token: String, address: [u8; 4]| {
+        let mut request = Request::post("/mcp").body(Body::default()).unwrap();
+        let value = format!("Bearer {token}").parse().unwrap();
+        request.headers_mut().insert("authorization", value);
+        let context = SecurityContext::of(&mut request);
+        context.set_client_address(address.into()).unwrap();
+        let answer: Response<_> = service.clone().oneshot(request).await.unwrap();
+        answer.status().as_u16()
+    };
+    // Guesses: what is no token, and tokens whose signature is not theirs.
+    for number in 0..30 {
+        let guess = match number % 2 {
+            0 => format!("guess-{number}"),
+            _ => {
+                let token = mint.token().sub(format!("user{number}")).encode();
+                let (signed, _) = token.rsplit_once('.').unwrap();
+                format!("{signed}.{}", "A".repeat(86))
+            }
+        };
+        assert_eq!(ask(guess, [192, 0, 2, 7]).await, 401);
+        let good = mint.token().sub(format!("user{number}")).encode();
+        assert_eq!(ask(good, [198, 51, 100, 7]).await, 200);
+    }
+    audit.flush(Duration::from_secs(10)).unwrap();
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let records: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let anomalies: Vec<_> = records
+        .iter()
+        .filter(|record| record["event_type"] == "anomaly")
+        .collect();
+    assert_eq!(anomalies.len(), 1, "{anomalies:?}");
+    let found = &anomalies[0]["metadata"]["found"];
+    assert_eq!(found["detector"], "credential_stuffing");
+    assert_eq!(found["about"], "network 192.0.2.0/24");
+    // It stands right behind the guess that showed it.
+    let place = anomalies[0]["sequence"].as_u64().unwrap();
+    let before = &records[usize::try_from(place).unwrap() - 2];
+    assert_eq!(before["event_id"], found["event_id"]);
+    assert_eq!(before["event_type"], "authentication_failure");
+    assert!(
+        !text.contains("guess-"),
+        "no credential is in the log (AL-2)"
+    );
+}
