@@ -18,8 +18,9 @@ use crate::{
     limiter::{Admitted, Exhausted, Permit},
     methods::{is_apart, is_discovery},
     parties::Parties,
-    shared::{Limits, Shared},
+    shared::Shared,
     tier::Limit,
+    version::Limits,
 };
 
 /// The service of [`RateLimitLayer`](crate::RateLimitLayer).

@@ -29,6 +29,7 @@ mod shared;
 mod statistics;
 mod table;
 mod tier;
+mod version;
 
 pub use address::{
     AddressLimit, AddressLimitLayer, AddressLimits, AddressLimitsBuilder, ResponseFuture,

@@ -13,8 +13,9 @@ use crate::{
     judge,
     methods::{DISCOVERY, PING},
     plans::{LowPriority, sheds},
-    shared::{Draft, Shared, default_discovery},
+    shared::Shared,
     tier::{Concerns, Limit, check_tools},
+    version::{Draft, default_discovery},
 };
 #[cfg(feature = "redis")]
 use crate::{Fleet, Outage, fleet::Sharing};

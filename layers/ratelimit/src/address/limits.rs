@@ -11,7 +11,8 @@ use crate::{
     limits::{DEFAULT_MAX_KEYS, check_max_keys, is_rate_for_all},
     methods::{DISCOVERY, PING},
     plans::LowPriority,
-    shared::{Draft, Shared, default_discovery},
+    shared::Shared,
+    version::{Draft, default_discovery},
 };
 
 /// The limits of an [`AddressLimitLayer`](crate::AddressLimitLayer). Clones share their buckets, and what is in force.

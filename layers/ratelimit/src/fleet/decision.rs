@@ -11,7 +11,8 @@ use crate::{
     judge::refused,
     limiter::{self, Admitted, Exhausted, Permit},
     rule::Rule,
-    shared::{Limits, Shared},
+    shared::Shared,
+    version::Limits,
 };
 
 /// A request, and what it is decided by.
