@@ -14,7 +14,7 @@ use crate::{
     Alert, AlertsConfigError, Outbox, Rules,
     alert::RecordRef,
     groups::{Groups, Seen, Sum},
-    outbox::{Desk, Pushed, report},
+    outbox::{Desk, Pushed, later, report},
     rule::{Rule, group_of, key_of, write_group},
 };
 
@@ -251,7 +251,7 @@ impl Deliveries {
     ///
     /// If it takes longer than `patience`.
     pub fn flush(&self, patience: Duration) -> Result<(), NotDelivered> {
-        let until = Instant::now() + patience;
+        let until = later(patience);
         let waiting = self.0.iter().map(|desk| desk.flush(until)).sum();
         match waiting {
             0 => Ok(()),

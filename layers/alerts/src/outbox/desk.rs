@@ -116,7 +116,7 @@ impl Desk {
     }
 
     pub(crate) fn pause(&self, pause: Duration) -> bool {
-        let until = Instant::now() + pause;
+        let until = later(pause);
         let mut state = self.state();
         loop {
             if state.ends.is_some_and(|ends| ends < until) {
@@ -183,6 +183,13 @@ impl Desk {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// So much later, or in a day if that is more than can be told.
+pub(crate) fn later(by: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(by)
+        .unwrap_or(now + Duration::from_secs(86_400))
 }
 
 impl State {

@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc, thread};
 use bartizan_audit::Severity;
 use bartizan_core::Events;
 
-pub(crate) use desk::{Desk, Pushed};
+pub(crate) use desk::{Desk, Pushed, later};
 use worker::Worker;
 pub(crate) use worker::report;
 

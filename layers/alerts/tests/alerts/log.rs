@@ -118,6 +118,32 @@ fn nothing_sensitive_and_nothing_that_moves_a_cursor_is_in_an_alert() {
 }
 
 #[test]
+fn an_alert_is_short_whatever_strangers_send() {
+    let schema = schema(JSON_SCHEMA);
+    let long = "\u{1b}\u{1f600}".repeat(5000).leak();
+    let all = [By::User, By::Address, By::Credential, By::Tool, By::Action];
+    let rule = rule("long").denial(DenialKind::Forbidden);
+    let rule = all.into_iter().fold(rule, bartizan_alerts::Rule::by);
+    let scene = Scene::of(rule);
+    let asked = Asked {
+        user: Some(long),
+        credential: Some(long),
+        tool: Some("a".repeat(4000).leak()),
+        ..by_ann().address("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff")
+    };
+    let asked = asked.refused(DenialKind::Forbidden);
+    let mut alerts = scene.ask(&asked);
+    scene.ask_often(20, &asked);
+    alerts.extend(scene.end());
+    assert_eq!(alerts.len(), 2);
+    for alert in alerts {
+        assert!(schema.is_valid(&alert), "{alert}");
+        let length = alert.to_string().len();
+        assert!(length < 4096, "{length}");
+    }
+}
+
+#[test]
 fn tracing_gets_alerts_by_severity() {
     use tracing::{Event, Metadata, Subscriber, span};
     #[derive(Clone, Default)]

@@ -36,7 +36,7 @@ fn what_is_usual_raises_nothing() {
 }
 
 #[test]
-fn abuse_and_failures_raise_what_they_are() {
+fn seed_u17_abuse_and_failures_raise_alerts_of_what_they_are() {
     let many = |times, asked: &Asked| {
         let alerts = scene().ask_often(times, asked);
         rules_of(&alerts).join(" ")
