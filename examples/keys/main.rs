@@ -5,6 +5,7 @@
 //! alias keys="target/release/examples/keys --store file:keys.json --pepper-file pepper"
 //! keys init
 //! keys issue ci --role developer --tool 'read_*' --network 192.0.2.0/24 --life 30d >ci.key
+//! keys issue --honey 'old backup' >backup.key
 //! keys list
 //! keys rotate ID --overlap 24h >ci.key
 //! keys revoke ID --reason 'its owner left'

@@ -11,6 +11,8 @@ const CALL: &str = r#"'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"
 const DELETE: &str = r#"'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"delete_note","arguments":{"title":"welcome"}}}'"#;
 const WIPE: &str =
     r#"'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"wipe_notes"}}'"#;
+const EXPORT: &str =
+    r#"'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"export_users"}}'"#;
 const LIST: &str =
     r#"'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_notes"}}'"#;
 const DISCOVER: &str = r#"-H 'MCP-Protocol-Version: 2026-07-28' -H 'Mcp-Method: server/discover' -d '{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}'"#;
@@ -168,6 +170,10 @@ impl Demo {
             (
                 "rbac, yes: 200 when it is sent again, once",
                 self.by("DEVELOPER", WIPE),
+            ),
+            (
+                "rbac, no: 200 and `tool not found`, of a honey tool; the audit record is critical",
+                self.by("DEVELOPER", EXPORT),
             ),
             self.used_up("DEVELOPER", LIST),
             self.discovery("DEVELOPER"),

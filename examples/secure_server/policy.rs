@@ -4,7 +4,7 @@ use std::error::Error;
 
 use bartizan::{
     ratelimit::{AddressLimits, By, Cost, Quota, RateLimits, Tier},
-    rbac::{Policy, Preset, RbacConfigError, Rule},
+    rbac::{HoneyTool, Policy, Preset, RbacConfigError, Rule},
 };
 
 /// Calls that one account may make at once, and then one each second.
@@ -12,6 +12,9 @@ pub(crate) const BURST: u32 = 40;
 pub(crate) const PER_MINUTE: u32 = 60;
 /// Bad tokens that one address may send at once, and then one every two seconds.
 pub(crate) const FAILURES: u32 = 30;
+
+/// A tool that is none: developers are shown it, and whoever calls it is found out.
+const HONEY: &str = r#"{"name":"export_users","description":"Exports all users with their passwords","inputSchema":{"type":"object","properties":{}}}"#;
 
 /// Everybody may ask who they are; viewers read, developers write, admins delete. Developers wipe all, once an
 /// admin has approved it.
@@ -26,6 +29,11 @@ pub(crate) fn policy() -> Result<Policy, RbacConfigError> {
             Rule::tool("wipe_notes")
                 .role("developer")
                 .approver_role("admin"),
+        )
+        .honey_tool(
+            HoneyTool::new("export_users")
+                .shown_to(["developer"])
+                .definition(HONEY),
         )
         .build()
 }

@@ -1,9 +1,11 @@
-//! What rules hide, beside what a real rmcp server does not know: on a socket, byte for byte (TA-12).
+//! What rules hide, and decoys, beside what a real rmcp server does not know: on a socket, byte for byte (TA-12).
 
 use axum::{Router, body::Body};
 use bartizan::{
-    Principal, RbacLayer, identify,
-    rbac::{Policy, Rule, UnknownAnswer},
+    AuditLayer, Principal, RbacLayer,
+    audit::Records,
+    identify,
+    rbac::{HoneyTool, Policy, Rule, UnknownAnswer},
 };
 use bartizan_kit::{McpRequest, Revision, call_tool, post};
 use http::Request;
@@ -73,8 +75,11 @@ impl ServerHandler for Vault {
     }
 }
 
+const DECOY: &str =
+    r#"{"name":"backup_a","description":"Copies all","inputSchema":{"type":"object"}}"#;
+
 /// Where everything is open to a viewer but what is hidden: the server itself answers for what it does not know.
-async fn start(mode: Mode) -> String {
+async fn start(mode: Mode) -> (String, Records) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let config = StreamableHttpServerConfig::default()
@@ -86,6 +91,11 @@ async fn start(mode: Mode) -> String {
     let policy = Policy::enterprise()
         .rule(Rule::tool("*").role("viewer"))
         .rule(Rule::tool("secret_*").scope("secrets").hidden())
+        .honey_tool(
+            HoneyTool::new("backup_a")
+                .shown_to(["viewer"])
+                .definition(DECOY),
+        )
         .rule(Rule::prompt("*").role("viewer"))
         .rule(Rule::prompt("secret_*").role("admin").hidden())
         .rule(Rule::resource("**").role("viewer"))
@@ -100,15 +110,17 @@ async fn start(mode: Mode) -> String {
         identify(&mut request, ann.build("test")).unwrap();
         request
     });
+    let records = Records::new();
     let app = Router::new()
         .nest_service("/mcp", mcp)
         .route_layer(rbac)
-        .route_layer(identified);
+        .route_layer(identified)
+        .route_layer(AuditLayer::new(records.clone()));
     tokio::spawn(async move { axum::serve(listener, app).await });
-    address
+    (address, records)
 }
 
-/// All that comes back over the wire, but for the time.
+/// All that comes back over the wire, but for the time and the request's id.
 async fn wire(address: &str, request: McpRequest) -> String {
     let (parts, body) = request.host("localhost").build().into_parts();
     let body = body.collect().await.unwrap().to_bytes();
@@ -128,7 +140,8 @@ async fn wire(address: &str, request: McpRequest) -> String {
     let mut received = String::new();
     stream.read_to_string(&mut received).await.unwrap();
     let lines = received.split_inclusive("\r\n");
-    lines.filter(|line| !line.starts_with("date: ")).collect()
+    let is_alike = |line: &&str| !line.starts_with("date: ") && !line.starts_with("x-request-id: ");
+    lines.filter(is_alike).collect()
 }
 
 fn requests(revision: Revision, name: &str) -> [McpRequest; 3] {
@@ -143,7 +156,7 @@ fn requests(revision: Revision, name: &str) -> [McpRequest; 3] {
 #[tokio::test]
 async fn ta_6_ta_12_nothing_on_the_wire_tells_a_hidden_name_from_one_that_rmcp_does_not_know() {
     for mode in [Mode::Json, Mode::Streams] {
-        let address = start(mode).await;
+        let (address, _) = start(mode).await;
         for revision in [
             Revision::V2025_03_26,
             Revision::V2025_06_18,
@@ -166,6 +179,34 @@ async fn ta_6_ta_12_nothing_on_the_wire_tells_a_hidden_name_from_one_that_rmcp_d
                     assert!(hidden.contains(r#""error":{"code":-32"#), "{hidden}");
                 }
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_on_the_wire_tells_a_call_to_a_decoy_from_one_that_rmcp_does_not_know() {
+    for mode in [Mode::Json, Mode::Streams] {
+        let (address, records) = start(mode).await;
+        for revision in [Revision::V2025_06_18, Revision::V2026_07_28] {
+            let decoy = wire(&address, call_tool(revision, "backup_a", json!({}))).await;
+            let unknown = wire(&address, call_tool(revision, "unseen_a", json!({}))).await;
+            assert_eq!(decoy.replace("backup", "unseen"), unknown, "{mode:?}");
+            assert!(decoy.starts_with("HTTP/1.1 200 OK\r\n"), "{decoy}");
+            let listed = wire(&address, post(revision, "tools/list", json!({}))).await;
+            assert!(listed.contains(DECOY), "{listed}");
+            assert!(!listed.contains("secret_a"), "{listed}");
+            let all = records.all();
+            records.take();
+            let (touched, others): (Vec<_>, Vec<_>) = all
+                .into_iter()
+                .partition(|record| record["severity"] == "critical");
+            assert_eq!((touched.len(), others.len()), (1, 2), "{others:?}");
+            let classes = touched[0]["classes"].as_array().unwrap();
+            assert!(classes.contains(&json!("honey_touched")), "{classes:?}");
+            assert_eq!(touched[0]["tool_name"], "backup_a");
+            assert_eq!(touched[0]["user_id"], "ann");
+            let findings = touched[0]["findings"].to_string();
+            assert!(findings.contains("tool `backup_a`"), "{findings}");
         }
     }
 }

@@ -123,6 +123,28 @@ async fn a_whole_life(scene: &Scene) {
     let list = scene.json(&["list"]).await;
     assert_eq!(list.as_array().unwrap().len(), 2);
     assert!(list[0].get("hash").is_none());
+
+    let issued = scene.with(&["issue", "--honey", "old backup"], "").await;
+    let (code, honey, said) = issued;
+    assert!(code == 0 && said.contains("is a honey key"), "{said}");
+    let id = id_of(&honey);
+    let record = scene.json(&["inspect", id]).await;
+    assert_eq!(
+        (&record["state"], &record["grant"]["name"]),
+        (&"honey".into(), &"old backup".into())
+    );
+    for (arguments, input) in [(&["rotate", id][..], ""), (&["leaked"], &honey)] {
+        let (code, _, said) = scene.with(arguments, input).await;
+        assert_eq!(code, 1);
+        assert!(said.contains("is a honey key"), "{said}");
+    }
+    for wrong in [
+        &["issue"][..],
+        &["issue", "ci", "--honey", "x"],
+        &["issue", "--honey", "x", "--role", "admin"],
+    ] {
+        assert_eq!(scene.with(wrong, "").await.0, 2, "{wrong:?}");
+    }
 }
 
 #[tokio::test]

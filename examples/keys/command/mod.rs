@@ -76,6 +76,10 @@ async fn act(
             let key = keys.issue_for(*grant, life).await?;
             Ok(handed_out(&key, json, String::new()))
         }
+        Action::Honey { label, environment } => {
+            let key = keys.issue_honey(&label, &environment).await?;
+            Ok(decoy(&key, json))
+        }
         Action::Rotate { id, overlap, again } => {
             let rotated = match again {
                 true => keys.rotate_again(id).await,
@@ -165,16 +169,29 @@ async fn list(keys: &ApiKeys, json: bool) -> Result<Done, Failure> {
 
 /// The one time that a key is shown.
 fn handed_out(key: &IssuedKey, json: bool, said: String) -> Done {
-    let record = key.record();
-    let out = match json {
-        true => show::json(&json!({ "key": key.text(), "record": show::record(record) })),
-        false => format!("{}\n", key.text()),
-    };
-    let (id, end) = (record.id, show::time(record.expires_at));
+    let (id, end) = (key.record().id, show::time(key.record().expires_at));
+    let said = format!("key `{id}` is good until {end}, and is not shown again\n{said}");
     Done {
-        out,
-        said: format!("key `{id}` is good until {end}, and is not shown again\n{said}"),
+        out: text(key, json),
+        said,
         code: 0,
+    }
+}
+
+fn decoy(key: &IssuedKey, json: bool) -> Done {
+    let id = key.record().id;
+    let said = format!("key `{id}` is a honey key: it is never good, and is not shown again\n");
+    Done {
+        out: text(key, json),
+        said,
+        code: 0,
+    }
+}
+
+fn text(key: &IssuedKey, json: bool) -> String {
+    match json {
+        true => show::json(&json!({ "key": key.text(), "record": show::record(key.record()) })),
+        false => format!("{}\n", key.text()),
     }
 }
 
@@ -243,7 +260,7 @@ impl From<KeyError> for Failure {
     fn from(error: KeyError) -> Self {
         match error {
             KeyError::Grant(error) => Self::Usage(error.to_string()),
-            KeyError::NoKey | KeyError::Child(_) | KeyError::NotRotated => {
+            KeyError::NoKey | KeyError::Child(_) | KeyError::Honey(_) | KeyError::NotRotated => {
                 Self::Key(error.to_string())
             }
             KeyError::Store(StoreError::Revoked) => Self::Key(error.to_string()),

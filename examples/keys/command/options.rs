@@ -13,6 +13,7 @@ usage: keys [--store STORE] [--pepper-file PATH] [--brand NAME] [--environments 
   init                        makes a pepper, and a store that is a file
   issue OWNER                 [--user] [--name NAME] [--environment E] [--tenant T] [--role R]... [--scope S]...
                               [--capability C]... [--tool PATTERN]... [--network CIDR]... [--life 90d]
+  issue --honey LABEL         a decoy, which is never good [--environment E]
   list
   inspect ID
   rotate ID [--overlap 24h]   or rotate ID --again, if the new key's text was lost
@@ -37,6 +38,10 @@ pub(super) enum Action {
     Issue {
         grant: Box<KeyGrant>,
         life: Duration,
+    },
+    Honey {
+        label: String,
+        environment: String,
     },
     List,
     Inspect {
@@ -63,6 +68,7 @@ struct Said {
     words: Vec<String>,
     user: bool,
     again: bool,
+    honey: Option<String>,
     name: Option<String>,
     environment: Option<String>,
     tenant: Option<String>,
@@ -109,6 +115,7 @@ pub(super) fn parse(
             Arg::Long("help") | Arg::Short('h') => said.help = true,
             Arg::Long("user") => said.user = true,
             Arg::Long("again") => said.again = true,
+            Arg::Long("honey") => said.honey = Some(text(&mut parser)?),
             Arg::Long("name") => said.name = Some(text(&mut parser)?),
             Arg::Long("environment") => said.environment = Some(text(&mut parser)?),
             Arg::Long("tenant") => said.tenant = Some(text(&mut parser)?),
@@ -142,6 +149,7 @@ fn action(mut said: Said, environments: &[String]) -> Result<Action, Failure> {
     let words: Vec<_> = words.iter().map(String::as_str).collect();
     let action = match words[..] {
         ["init"] => Action::Init,
+        ["issue"] => honey(&mut said, environments)?,
         ["issue", owner] => issue(owner, &mut said, environments)?,
         ["list"] => Action::List,
         ["inspect", id] => Action::Inspect { id: key_id(id)? },
@@ -177,14 +185,27 @@ fn action(mut said: Said, environments: &[String]) -> Result<Action, Failure> {
     }
 }
 
+fn honey(said: &mut Said, environments: &[String]) -> Result<Action, Failure> {
+    let label = said.honey.take();
+    Ok(Action::Honey {
+        label: label.ok_or_else(|| usage("issue needs an OWNER, or --honey LABEL"))?,
+        environment: environment(said, environments),
+    })
+}
+
+/// What is said, or else the first one.
+fn environment(said: &mut Said, environments: &[String]) -> String {
+    let first = environments.first();
+    let environment = said.environment.take();
+    environment.or(first.cloned()).unwrap_or_default()
+}
+
 fn issue(owner: &str, said: &mut Said, environments: &[String]) -> Result<Action, Failure> {
     use std::mem::take;
-    let first = environments.first().map(String::as_str);
-    let environment = said.environment.take();
-    let environment = environment.as_deref().or(first).unwrap_or_default();
+    let environment = environment(said, environments);
     let mut grant = match take(&mut said.user) {
-        true => KeyGrant::user(owner, environment),
-        false => KeyGrant::service(owner, environment),
+        true => KeyGrant::user(owner, &environment),
+        false => KeyGrant::service(owner, &environment),
     }
     .roles(take(&mut said.roles))
     .scopes(take(&mut said.scopes))
@@ -219,6 +240,7 @@ impl Said {
         let options = [
             ("user", self.user),
             ("again", self.again),
+            ("honey", self.honey.is_some()),
             ("name", self.name.is_some()),
             ("environment", self.environment.is_some()),
             ("tenant", self.tenant.is_some()),

@@ -68,6 +68,7 @@ fn state(record: &KeyRecord) -> &'static str {
         Standing::Early => "early",
         Standing::Expired => "expired",
         Standing::Revoked => "revoked",
+        Standing::Honey => "honey",
         _ => "unknown",
     }
 }

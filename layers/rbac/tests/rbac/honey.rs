@@ -6,6 +6,7 @@ use bartizan_core::{CredentialLimits, DenialKind, Principal, Verdict};
 use bartizan_rbac::{
     Catalog, Decision, HoneyTool, LintFinding, Operation, Policy, PolicyBuilder, RbacLayer, Rule,
 };
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::{
@@ -156,6 +157,27 @@ fn no_caller_is_permitted_a_decoy_and_who_asks_the_policy_is_told_it_is_unknown(
     }
 }
 
+#[tokio::test]
+async fn who_is_told_by_what_was_decided_is_told_nothing_of_decoys() {
+    for policy in [
+        policy(),
+        policy().rule(Rule::tool("*").role("developer")),
+        policy().rule(Rule::tool("*").role("admin")),
+        policy().rule(Rule::tool("*").scope("a")),
+    ] {
+        let layer = RbacLayer::new(built(policy));
+        let layer = layer.decision_header("x-authz-decision", "developer");
+        let layer = layer.unwrap();
+        let mut told = Vec::new();
+        for name in ["export_all", "unheard_of"] {
+            let asked = crate::explained::ask(&layer, &developer(), name).await;
+            let header = asked.header.unwrap();
+            told.push(header.split("; id=").next().unwrap().to_owned());
+        }
+        assert_eq!(told[0], told[1]);
+    }
+}
+
 fn tools(names: &[&str]) -> Value {
     let tools: Vec<_> = names.iter().map(|name| json!({ "name": name })).collect();
     json!({"jsonrpc": "2.0", "id": 1, "result": {"tools": tools}})
@@ -285,6 +307,45 @@ async fn decoys_are_written_as_the_server_writes_its_list() {
         let listed = whole(RbacLayer::new(built(export())), &developer(), &vector).await;
         assert_eq!(listed.body, text(&after.replace('D', EXPORT)));
         assert!(!listed.head.headers.contains_key("content-length"));
+    }
+}
+
+fn blocking<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    { runtime }.build().unwrap().block_on(work)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whatever_the_list_decoys_are_in_it_once_and_else_it_is_as_without_them(
+        server in prop::collection::vec("(read_|list_|x)[a-c]|export_all|zap|zzz", 0..8),
+        space in "[ \n]{0,2}",
+        is_sorted in any::<bool>(),
+    ) {
+        let mut server = server;
+        if is_sorted {
+            server.sort();
+        }
+        let elements = server.iter().map(|name| format!(r#"{{"name":"{name}"}}"#));
+        let elements: Vec<_> = elements.collect();
+        let list = elements.join(&format!(",{space}"));
+        let mut vector = json_list("tools/list", json!({}));
+        vector.body = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{space}{list}{space}]}}}}"#);
+        let seen = |policy: PolicyBuilder| {
+            let layer = RbacLayer::new(built(policy));
+            names(&blocking(whole(layer, &developer(), &vector)).body)
+        };
+        let (with, without) = (seen(policy()), seen(with_rules()));
+        let is_decoy = |name: &&String| ["export_all", "zap"].contains(&name.as_str());
+        let decoys: Vec<_> = with.iter().filter(is_decoy).cloned().collect();
+        prop_assert_eq!(decoys, ["export_all", "zap"]);
+        let others: Vec<_> = with.iter().filter(|name| !is_decoy(name)).cloned().collect();
+        prop_assert_eq!(others, without);
+        if server.is_sorted() {
+            prop_assert!(with.is_sorted(), "{:?}", with);
+        }
     }
 }
 
