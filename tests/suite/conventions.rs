@@ -57,6 +57,8 @@ fn the_tree_is_complete() {
         "mtls_server",
         "policy_replay",
         "keys",
+        "audit_verify",
+        "audit_watch",
     ] {
         let example = |file: String| root().join("examples").join(file).exists();
         let found = example(format!("{name}.rs")) || example(format!("{name}/main.rs"));

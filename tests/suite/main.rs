@@ -13,6 +13,10 @@ mod answers;
 mod approvals;
 mod arguments;
 mod audit;
+#[cfg(unix)]
+mod audit_verify;
+#[cfg(unix)]
+mod audit_watch;
 mod clients;
 mod conformance;
 mod contracts;
@@ -21,6 +25,7 @@ mod decisions;
 mod dependency_rule;
 mod detection;
 mod engines;
+mod examples;
 mod hidden;
 mod identity;
 #[cfg(unix)]
