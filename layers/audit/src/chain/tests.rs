@@ -168,6 +168,32 @@ fn what_was_cut_off_is_found_by_its_head_alone_and_half_a_line_without() {
 }
 
 #[test]
+fn a_line_that_is_longer_than_any_is_no_torn_tail_and_what_follows_is_looked_at() {
+    let (lines, head) = log(6);
+    for bytes in [64 << 10, 200_000] {
+        let long = [&vec![b'x'; bytes][..], b"\n"].concat();
+        let mut inserted = lines.clone();
+        inserted.insert(4, long.clone());
+        assert_eq!(kind(&inserted), Some((5, Inserted)), "{bytes}");
+        let mut replaced = lines.clone();
+        replaced[4] = long.clone();
+        assert_eq!(kind(&replaced), Some((5, Altered)), "{bytes}");
+        let mut last = lines.clone();
+        last[9] = long.clone();
+        assert_eq!(kind(&last), Some((10, Altered)), "{bytes}");
+        // It counts as one line.
+        let mut twice = lines.clone();
+        twice.splice(2..2, [long.clone(), long.clone()]);
+        let bad = judged(&twice, &macs_alone(), Some(&head)).bad.unwrap();
+        assert_eq!((bad.line, bad.expected, bad.kind), (3, 3, Inserted));
+        // Without an end it has none, however long it is.
+        let mut torn = lines.clone();
+        torn[9] = vec![b'x'; bytes];
+        assert_eq!(kind(&torn), Some((10, TornTail)), "{bytes}");
+    }
+}
+
+#[test]
 fn who_has_no_key_of_macs_but_rewrites_all_hashes_is_found_by_either_key() {
     let (lines, _) = log(6);
     // As the log's owner, with keys of their own.

@@ -150,9 +150,22 @@ pub fn verify<R: BufRead>(
 /// More than any line has.
 const MOST_BYTES: u64 = 64 << 10;
 
+/// Of a line that is longer than any, the end alone is left, if it has one: so it is none of ours, and what follows is read.
 fn next(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
-    line.clear();
-    Ok(reader.take(MOST_BYTES).read_until(b'\n', line)? > 0)
+    let mut is_first = true;
+    loop {
+        line.clear();
+        let read = reader.take(MOST_BYTES).read_until(b'\n', line)?;
+        let is_whole = line.ends_with(b"\n");
+        if !is_first {
+            line.clear();
+            line.extend(is_whole.then_some(b'\n'));
+        }
+        if is_whole || u64::try_from(read).is_ok_and(|read| read < MOST_BYTES) {
+            return Ok(!is_first || read > 0);
+        }
+        is_first = false;
+    }
 }
 
 type Place = (usize, u64);
