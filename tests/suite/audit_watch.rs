@@ -309,6 +309,39 @@ fn what_can_t_be_is_told_by_the_exit_code() {
     assert!(out.starts_with("usage: audit_watch"));
 }
 
+/// Nobody reads it any more.
+struct Closed;
+
+impl std::io::Write for Closed {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_output_that_nobody_reads_is_told_from_one_that_fails() {
+    let folder = log(&day());
+    let path = folder.path().join("audit.log");
+    let outputs = Outputs {
+        out: Closed,
+        said: Vec::new(),
+        is_terminal: false,
+        has_colours: false,
+    };
+    let ended = watch::run(
+        ["--once".into(), path.into()],
+        outputs,
+        &AtomicBool::new(false),
+    );
+    assert!(ended.unwrap_err().is_enough());
+    fs::remove_file(folder.path().join("audit.log")).unwrap();
+    assert!(!once(&folder, &[]).2.unwrap_err().is_enough());
+}
+
 fn append(path: &Path, text: &str) {
     use std::io::Write as _;
     let file = fs::OpenOptions::new().append(true).create(true).open(path);

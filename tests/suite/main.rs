@@ -25,6 +25,7 @@ mod decisions;
 mod dependency_rule;
 mod detection;
 mod engines;
+#[cfg(unix)]
 mod examples;
 mod hidden;
 mod identity;

@@ -38,8 +38,10 @@ pub(super) fn run(
     stop: &AtomicBool,
 ) -> Result<(), Failure> {
     let mut screen = Screen::new(path, palette, watch.filter.severity);
-    let mut terminal = ratatui::try_init()?;
-    let ended = screen.run(&mut terminal, watch, tail, stop);
+    let ended = match ratatui::try_init() {
+        Ok(mut terminal) => screen.run(&mut terminal, watch, tail, stop),
+        Err(error) => Err(error.into()),
+    };
     // What is left of it would hide the reason.
     ratatui::restore();
     ended

@@ -82,7 +82,11 @@ fn numbered(count: usize) -> Vec<String> {
     let tool = |n: usize| {
         record(
             "tool_call",
-            if n % 2 == 0 { "info" } else { "warning" },
+            if n.is_multiple_of(2) {
+                "info"
+            } else {
+                "warning"
+            },
             json!({"tool_name": format!("t{n}")}),
         )
     };
