@@ -5,8 +5,8 @@
 //! ```
 //!
 //! starts a token issuer of its own, and prints curl lines that show a yes and a no of each
-//! layer. Audit records go to standard error, one JSON line each. `PORT` chooses the port (default 8080, 0 picks one). `--issuer URL --audience URL`
-//! trusts an issuer of yours instead. `--json` prints one line for scripts and nothing else.
+//! layer. Audit records go to standard error, one JSON line each, and so do alerts through `tracing`. `PORT` chooses the port (default 8080,
+//! 0 picks one). `--issuer URL --audience URL` trusts an issuer of yours instead. `--json` prints one line for scripts and nothing else.
 
 #![allow(
     clippy::print_stderr,
@@ -25,8 +25,9 @@ use std::{error::Error, net::SocketAddr, process::ExitCode, sync::Arc, time::Dur
 
 use axum::Router;
 use bartizan::{
-    AddressLimitLayer, AuditLayer, CallLayer, CallLimits, CorsLayer, JsonLines, JwtLayer,
+    AddressLimitLayer, Alerts, AuditLayer, CallLayer, CallLimits, CorsLayer, JsonLines, JwtLayer,
     JwtVerifier, NetworkLayer, RateLimitLayer, RbacLayer, SecurityHeadersLayer,
+    alerts::{Outbox, Rules, TracingReceiver},
     rbac::{ApprovalService, Approvals},
 };
 use bartizan_kit::Issuer;
@@ -58,7 +59,11 @@ async fn run() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .init();
-    let audit = JsonLines::stderr();
+    // In production a `Webhook` to whoever is on duty.
+    let tracing = Outbox::to("tracing", TracingReceiver::new())?;
+    let alerts = Alerts::by(Rules::recommended()).send_to(tracing).build()?;
+    let deliveries = alerts.deliveries();
+    let audit = JsonLines::stderr().watched_by(alerts);
     let options = Options::parse()?;
     let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
     let url = format!("http://{}/mcp", listener.local_addr()?);
@@ -105,6 +110,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         () = stop => {}
     }
     audit.flush(GRACE)?;
+    deliveries.flush(GRACE)?;
     Ok(())
 }
 
