@@ -1,12 +1,15 @@
 use std::{
     fs::File,
-    io::{self, Read, Seek, SeekFrom},
+    io::{self, Read, Seek, SeekFrom, Write},
 };
+
+use serde_json::Value;
 
 /// A crash may leave so much of a last batch.
 const MOST_TORN: u64 = 1 << 20;
 
-/// Cuts off what follows the last line's end; how many bytes that were.
+/// Cuts off what follows the last line's end; how many bytes that were. A line that lacks nothing but its end
+/// gets it.
 pub(super) fn cut(file: &mut File) -> io::Result<u64> {
     let length = file.seek(SeekFrom::End(0))?;
     let from = length.saturating_sub(MOST_TORN);
@@ -24,6 +27,11 @@ pub(super) fn cut(file: &mut File) -> io::Result<u64> {
         None => return Ok(0),
         Some(b'{' | 0) => {}
         Some(_) => return Err(no_log()),
+    }
+    if let Ok(Value::Object(_)) = serde_json::from_slice(torn) {
+        file.write_all(b"\n")?;
+        file.sync_all()?;
+        return Ok(0);
     }
     let torn = u64::try_from(torn.len()).unwrap_or_default();
     file.set_len(length - torn)?;

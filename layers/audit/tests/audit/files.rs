@@ -140,6 +140,24 @@ async fn a_torn_last_line_is_cut_off_and_a_record_and_an_event_say_so() {
     }
 }
 
+#[tokio::test]
+async fn a_last_line_that_lacks_nothing_but_its_end_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    fs::write(&path, "{\"whole\":1}\n{\"whole\":2,\"sequence\":7}").unwrap();
+    let (events, kinds) = kinds();
+    let file = RotatingFile::open(&path).unwrap().events(events);
+    let layer = AuditLayer::new(Queue::to(file));
+    ask(&layer).await;
+    layer.flush(PATIENCE).unwrap();
+    let lines = lines(&path);
+    assert_eq!(
+        (&lines[1]["whole"], &lines[2]["sequence"]),
+        (&2.into(), &8.into())
+    );
+    assert!(kinds.lock().unwrap().is_empty());
+}
+
 #[test]
 fn what_is_no_log_is_not_cut() {
     let folder = tempfile::tempdir().unwrap();
