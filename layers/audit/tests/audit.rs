@@ -40,6 +40,8 @@ mod audit {
     mod secrets;
     #[path = "../../../sensitive/tests/sensitive/secrets.rs"]
     mod secrets_made;
+    #[cfg(all(feature = "chain", feature = "serde", unix))]
+    mod settings;
     mod tracing_events;
     #[cfg(all(feature = "chain", feature = "tracing-subscriber", unix))]
     mod watched;
