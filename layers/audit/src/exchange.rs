@@ -248,7 +248,7 @@ impl Exchange {
             );
             let tool = record.tool_name.map(|tool| tool.as_str());
             let level = settings.levels.of(record.event_type, tool);
-            if level == Level::None && denial.is_none() && record.result == "success" {
+            if level == Level::None && record.may_be_left_out() {
                 guarded(|| settings.sink.release());
             } else {
                 let detail = Detail::of(

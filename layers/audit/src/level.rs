@@ -9,8 +9,8 @@ use crate::{AuditConfigError, record::is_event_type, tap::Tap};
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Level {
-    /// No record, if no guard refused and the result is `success`. Otherwise as [`Metadata`](Self::Metadata): what was refused
-    /// or failed is always recorded.
+    /// No record, if no guard refused, the result is `success`, and the call was not destructive. Otherwise as
+    /// [`Metadata`](Self::Metadata): what was refused, failed or destroys is always recorded.
     None,
     /// Who asked for what, and how it ended; nothing of what was sent. The default.
     #[default]

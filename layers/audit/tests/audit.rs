@@ -34,6 +34,7 @@ mod audit {
     mod outages;
     mod pairs;
     mod properties;
+    mod published;
     mod queue;
     mod record;
     mod room;

@@ -4,7 +4,7 @@ use super::{pruned, shown};
 use crate::{Classes, Outcome, Record};
 
 impl Record<'_> {
-    /// The record in the Elastic Common Schema (9.0), as nested objects. What that has no field for stands under
+    /// The record in the Elastic Common Schema (9.4), as nested objects. What that has no field for stands under
     /// `labels`.
     ///
     /// Not for a request's thread: call it in an [`Outlet`](crate::Outlet).
@@ -33,7 +33,7 @@ impl Record<'_> {
             .map(|duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
         pruned(json!({
             "@timestamp": String::from_utf8_lossy(&timestamp),
-            "ecs": { "version": "9.0.0" },
+            "ecs": { "version": "9.4.0" },
             "message": format!("{} {}", self.event_type, self.result),
             "log": { "level": self.severity.name() },
             "event": {
@@ -43,9 +43,10 @@ impl Record<'_> {
                 "type": self.ecs_types(),
                 "action": self.event_type,
                 "outcome": match self.result {
-                    "success" => "success",
-                    "failure" => "failure",
-                    _ => "unknown",
+                    "success" => Some("success"),
+                    "failure" | "error" => Some("failure"),
+                    "intended" | "found" | "raised" => None,
+                    _ => Some("unknown"),
                 },
                 "reason": metadata.denial.map(|denial| denial.name()),
                 "code": self.answer.and_then(|answer| answer.code()).map(|code| code.to_string()),
@@ -130,6 +131,10 @@ impl Record<'_> {
             Some(Outcome::Admitted) => "allowed",
             _ => "info",
         }];
+        // What a category expects.
+        if self.classes.has(Classes::AUTHENTICATION_FAILURE) {
+            types.push("start");
+        }
         if self.classes.has(Classes::DESTRUCTIVE_OPERATION) {
             types.push("deletion");
         }

@@ -10,7 +10,7 @@ const AUTHENTICATION: (u32, u32) = (3, 3002);
 const API_ACTIVITY: (u32, u32) = (6, 6003);
 
 impl Record<'_> {
-    /// The record in the Open Cybersecurity Schema Framework (1.5): failed authentication as Authentication,
+    /// The record in the Open Cybersecurity Schema Framework (1.8): failed authentication as Authentication,
     /// anomalies and alerts as Detection Finding, what happened outside of requests as Base Event, all else as API Activity. What that has no attribute
     /// for stands under `unmapped`.
     ///
@@ -24,10 +24,15 @@ impl Record<'_> {
         };
         let groups = names(self.user_role);
         let groups: Vec<_> = groups.iter().map(|role| json!({ "name": role })).collect();
+        let credential = shown(metadata.credential_id).map(|uid| json!([{ "uid": uid }]));
+        // These need somebody, and a place.
+        let is_needed = class == AUTHENTICATION.1 || class == API_ACTIVITY.1;
+        let unknown = |is_absent: bool| (is_needed && is_absent).then_some("unknown");
         let user = json!({
             "uid": shown(self.user_id),
+            "name": unknown(self.user_id.is_none()),
             "domain": shown(metadata.issuer),
-            "credential_uid": shown(metadata.credential_id),
+            "programmatic_credentials": credential,
             "org": { "uid": shown(metadata.tenant) },
             "groups": groups,
         });
@@ -35,7 +40,11 @@ impl Record<'_> {
             let rules = names(decision.rules).join(", ");
             json!([{
                 "decision": decision.outcome,
-                "policy": { "name": rules, "version": decision.policy.to_string() },
+                "policy": {
+                    "name": Some(rules).filter(|rules| !rules.is_empty()),
+                    "type": "authorization",
+                    "version": decision.policy.to_string(),
+                },
             }])
         });
         let (tool, resource) = (shown(self.tool_name), shown(self.resource_id));
@@ -45,6 +54,12 @@ impl Record<'_> {
         let is_user = class == AUTHENTICATION.1;
         let time = u64::try_from(self.timestamp.as_millis()).unwrap_or(u64::MAX);
         let millis = |duration: Option<std::time::Duration>| duration.map(|d| d.as_millis() as u64);
+        // The caption of the id, or a word of ours.
+        let (status_id, status) = match self.result {
+            "success" => (1, "Success"),
+            "failure" | "error" => (2, "Failure"),
+            other => (99, other),
+        };
         let mut ocsf = json!({
             "activity_id": activity,
             "category_uid": category,
@@ -52,17 +67,14 @@ impl Record<'_> {
             "type_uid": class * 100 + activity,
             "time": time,
             "severity_id": self.severity as u8 + 1,
-            "status_id": match self.result {
-                "success" => 1,
-                "failure" | "error" => 2,
-                _ => 99,
-            },
-            "status": self.result,
+            "status_id": status_id,
+            "status": status,
             "status_code": self.answer.and_then(Answer::code).map(|code| code.to_string()),
             "status_detail": metadata.denial.map(|denial| denial.name()),
             "duration": millis(self.duration),
+            "message": shown(metadata.detail),
             "metadata": {
-                "version": "1.5.0",
+                "version": "1.8.0",
                 "product": { "name": "Bartizan", "vendor_name": "Bartizan", "version": env!("CARGO_PKG_VERSION") },
                 "uid": self.event_id.to_string(),
                 "sequence": self.sequence,
@@ -71,6 +83,7 @@ impl Record<'_> {
                 "log_name": "audit",
             },
             "user": is_user.then(|| user.clone()),
+            "service": is_user.then(|| json!({ "name": "MCP server" })),
             "actor": {
                 "user": user,
                 "app_uid": shown(metadata.client_id),
@@ -88,14 +101,17 @@ impl Record<'_> {
                 "http_method": shown(metadata.http_method),
                 "user_agent": shown(self.user_agent),
                 "url": { "path": shown(metadata.http_path) },
-                "length": self.request_bytes,
+                "body_length": self.request_bytes,
             },
-            "http_response": {
-                "code": self.status.map(|status| status.as_u16()),
+            "http_response": self.status.map(|status| json!({
+                "code": status.as_u16(),
                 "latency": millis(self.latency),
-                "length": self.response_bytes,
+                "body_length": self.response_bytes,
+            })),
+            "src_endpoint": {
+                "ip": self.ip_address.map(|address| address.to_string()),
+                "name": unknown(self.ip_address.is_none()),
             },
-            "src_endpoint": { "ip": self.ip_address.map(|address| address.to_string()) },
             "resources": resources.collect::<Vec<_>>(),
             "unmapped": {
                 "outcome": self.outcome.map(Outcome::name),
@@ -104,26 +120,25 @@ impl Record<'_> {
                 "delegation": names(metadata.delegation),
                 "trace_id": self.trace.map(|trace| format!("{:032x}", trace.trace_id())),
                 "decoy": self.decoy(),
+                "result": self.result,
+                "action": shown(self.action).filter(|_| class != API_ACTIVITY.1),
+                "layer": metadata.layer,
                 "intent_id": metadata.intent.map(|intent| intent.to_string()),
             },
         });
-        if let (Some(found), Some(members)) = (metadata.found, ocsf.as_object_mut()) {
-            self.make_finding(&found, members);
+        if let Some(members) = ocsf.as_object_mut() {
+            for other in others(class) {
+                members.remove(*other);
+            }
+            if let Some(found) = metadata.found {
+                self.make_finding(&found, members);
+            }
         }
         pruned(ocsf)
     }
 
     /// Makes what is said of an activity evidence, and says what was found.
     fn make_finding(&self, found: &Found<'_>, members: &mut Map<String, Value>) {
-        for other in [
-            "api",
-            "http_request",
-            "http_response",
-            "resources",
-            "status",
-        ] {
-            members.remove(other);
-        }
         let mut evidence = Map::new();
         for shows in ["actor", "src_endpoint"] {
             evidence.extend(members.remove(shows).map(|shown| (shows.to_owned(), shown)));
@@ -164,7 +179,7 @@ impl Record<'_> {
     }
 
     fn ocsf_activity(&self, class: u32) -> u32 {
-        let is_read = self.event_type == "resource_read"
+        let is_read = matches!(self.event_type, "resource_read" | "prompt_get")
             || shown(self.action).is_some_and(|action| action.ends_with("/list"));
         match class {
             // Create; Logon.
@@ -177,5 +192,28 @@ impl Record<'_> {
             }
             _ => 99,
         }
+    }
+}
+
+/// Attributes that a class does not have.
+fn others(class: u32) -> &'static [&'static str] {
+    match class {
+        class if class == BASE.1 => &[
+            "actor",
+            "api",
+            "http_request",
+            "http_response",
+            "resources",
+            "src_endpoint",
+        ],
+        class if class == DETECTION_FINDING.1 => &[
+            "api",
+            "http_request",
+            "http_response",
+            "resources",
+            "status",
+        ],
+        class if class == AUTHENTICATION.1 => &["api", "resources"],
+        _ => &[],
     }
 }

@@ -39,7 +39,7 @@ classes! {
     /// A message, or its HTTP form, that is not what it may be.
     PROTOCOL_VIOLATION = 8, "protocol_violation";
     /// Somebody who is known asked for a destructive operation, or beyond what the credential is limited to,
-    /// and may not.
+    /// and lacks a role, a capability or a scope for it. What waits for an approval is none.
     PRIVILEGE_ESCALATION_ATTEMPT = 9, "privilege_escalation_attempt";
     /// A detector found it unusual.
     ANOMALY = 10, "anomaly";
@@ -78,7 +78,12 @@ impl Classes {
             classes = classes | Self::DESTRUCTIVE_OPERATION;
         }
         let is_beyond = is_destructive || decided.is_some_and(|decided| decided.is_limited());
-        if is_known && is_beyond && classes.has(Self::AUTHORIZATION_DENIED) {
+        // Who waits for an approval, or whose session is over, does not reach for what others may.
+        let is_short = matches!(
+            denial,
+            Some(DenialKind::Forbidden | DenialKind::ScopeInsufficient)
+        );
+        if is_known && is_beyond && is_short {
             classes = classes | Self::PRIVILEGE_ESCALATION_ATTEMPT;
         }
         if findings.iter().any(|f| f.verdict == Verdict::Honey) {

@@ -53,7 +53,7 @@ pub(crate) use metadata::named;
 
 /// The version of the record's form. It grows when a member changes its meaning or goes.
 ///
-/// 2: the end of an answer counts, where of 1 its head did.
+/// 2: the end of an answer counts, where of 1 its head did; and what was aborted is no `error`.
 pub const SCHEMA: u64 = 2;
 
 /// The JSON Schema (draft 2020-12) of a record: every line validates against it, those of a chained log included.
@@ -120,7 +120,7 @@ pub struct Record<'a> {
     pub resource_id: Option<Text<'a>>,
     /// The JSON-RPC method; of other calls what they do. `None` if no layer read the call.
     pub action: Option<Text<'a>>,
-    /// `success`, `failure` or `error`.
+    /// `success`, `failure`, `error` or `aborted`; `intended` of an intent.
     pub result: &'static str,
     /// The client's address as the network layer established it.
     pub ip_address: Option<IpAddr>,
@@ -359,6 +359,13 @@ impl<'a> Record<'a> {
             outcome: is_refusal.then_some(outcome),
             ..record
         }
+    }
+
+    /// Whether nothing is missed without it: nobody refused, it succeeded, and nothing was destroyed for it.
+    pub(crate) fn may_be_left_out(&self) -> bool {
+        let is_always_kept = self.classes.has(Classes::DESTRUCTIVE_OPERATION)
+            || self.classes.has(Classes::HONEY_TOUCHED);
+        self.metadata.denial.is_none() && self.result == "success" && !is_always_kept
     }
 
     /// Appends the record as one JSON object of visible ASCII, without a line break.

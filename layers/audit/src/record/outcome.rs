@@ -43,7 +43,7 @@ impl Outcome {
         }
     }
 
-    /// What three words tell of it: `success`, `failure` (the caller's), `error` (ours, or unknown).
+    /// What four words tell of it: `success`, `failure` (the caller's), `error` (ours), `aborted` (nobody knows).
     pub(crate) fn result(self, status: Option<StatusCode>, answer: Option<Answer>) -> &'static str {
         let is_failure = matches!(answer, Some(Answer::ToolError | Answer::RpcError(_)));
         match (self, status) {
@@ -51,6 +51,7 @@ impl Outcome {
             (Self::Refused, Some(status)) if !status.is_server_error() => "failure",
             (Self::Admitted, Some(status)) if status.is_client_error() => "failure",
             (Self::Admitted, _) => "success",
+            (Self::Aborted, _) => "aborted",
             _ => "error",
         }
     }
@@ -141,7 +142,8 @@ mod tests {
             (Outcome::Failed, status(502), "error"),
             (Outcome::Failed, None, "error"),
             (Outcome::Panicked, None, "error"),
-            (Outcome::Aborted, None, "error"),
+            (Outcome::Aborted, None, "aborted"),
+            (Outcome::Aborted, status(200), "aborted"),
         ] {
             let told = outcome.result(code, None);
             assert_eq!(told, result, "{outcome:?} {code:?}");

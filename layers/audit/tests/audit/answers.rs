@@ -192,7 +192,7 @@ async fn an_answer_that_is_dropped_breaks_or_panics_midway_is_no_success() {
     let record = recorded(dropped).await;
     assert_eq!(
         (&record["outcome"], &record["result"]),
-        (&json!("aborted"), &json!("error"))
+        (&json!("aborted"), &json!("aborted"))
     );
     assert_eq!(record["response_bytes"], half.len());
     let broken = Case {

@@ -41,9 +41,9 @@ fn seed_u12_successes_refusals_errors_panics_and_aborts_are_told_apart() {
         (Act::Fail, 1, "failed", "error", Value::Null),
         (Act::PanicInCall, 0, "panicked", "error", Value::Null),
         (Act::PanicInPoll, 1, "panicked", "error", Value::Null),
-        (Act::Answer(200), 0, "aborted", "error", Value::Null),
-        (Act::Never, 2, "aborted", "error", Value::Null),
-        (Act::AnswerLater, 2, "aborted", "error", Value::Null),
+        (Act::Answer(200), 0, "aborted", "aborted", Value::Null),
+        (Act::Never, 2, "aborted", "aborted", Value::Null),
+        (Act::AnswerLater, 2, "aborted", "aborted", Value::Null),
         (Act::AnswerLater, 3, "admitted", "success", json!(200)),
     ] {
         let record = acted(act, polls);

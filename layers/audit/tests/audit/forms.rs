@@ -9,117 +9,12 @@ use std::{
 use bartizan_audit::{
     Adding, Alert, Anomaly, AuditLayer, AuditSink, Commit, Outlet, Queue, Record, Severity, Watcher,
 };
-use bartizan_core::{CallLayer, Denial, DenialKind, RequestBody, SecurityContext, refuse};
+use bartizan_core::{CallLayer, Denial, DenialKind, Event, RequestBody, SecurityContext, refuse};
 use http::{HeaderValue, Request, Response};
 use serde_json::{Value, json};
 use tower::{Layer, ServiceExt, service_fn};
 
-use super::{common::*, json_lines::PATIENCE};
-
-/// Names of ECS 9.0 (elastic.co/docs/reference/ecs); `labels` holds what one likes.
-const ECS: &[&str] = &[
-    "@timestamp",
-    "ecs.version",
-    "message",
-    "log.level",
-    "event.id",
-    "event.kind",
-    "event.category",
-    "event.type",
-    "event.action",
-    "event.outcome",
-    "event.reason",
-    "event.code",
-    "event.sequence",
-    "event.severity",
-    "event.duration",
-    "event.module",
-    "event.dataset",
-    "user.id",
-    "user.roles",
-    "organization.id",
-    "source.ip",
-    "user_agent.original",
-    "http.request.id",
-    "http.request.method",
-    "http.request.body.bytes",
-    "http.response.status_code",
-    "http.response.body.bytes",
-    "url.path",
-    "rule.name",
-    "rule.version",
-    "trace.id",
-    "related.user",
-    "related.ip",
-    "labels",
-];
-
-/// Names of OCSF 1.5, of the classes `api_activity`, `authentication` and `detection_finding`; `unmapped` holds what one likes.
-const OCSF: &[&str] = &[
-    "activity_id",
-    "category_uid",
-    "class_uid",
-    "type_uid",
-    "time",
-    "severity_id",
-    "status_id",
-    "status",
-    "status_code",
-    "status_detail",
-    "duration",
-    "metadata.version",
-    "metadata.product.name",
-    "metadata.product.vendor_name",
-    "metadata.product.version",
-    "metadata.uid",
-    "metadata.sequence",
-    "metadata.correlation_uid",
-    "metadata.event_code",
-    "metadata.log_name",
-    "user.uid",
-    "user.domain",
-    "user.credential_uid",
-    "user.org.uid",
-    "user.groups.name",
-    "actor.user.uid",
-    "actor.user.domain",
-    "actor.user.credential_uid",
-    "actor.user.org.uid",
-    "actor.user.groups.name",
-    "actor.app_uid",
-    "actor.authorizations.decision",
-    "actor.authorizations.policy.name",
-    "actor.authorizations.policy.version",
-    "api.operation",
-    "api.request.uid",
-    "api.response.code",
-    "api.response.message",
-    "http_request.http_method",
-    "http_request.user_agent",
-    "http_request.url.path",
-    "http_request.length",
-    "http_response.code",
-    "http_response.latency",
-    "http_response.length",
-    "src_endpoint.ip",
-    "is_alert",
-    "finding_info.uid",
-    "finding_info.title",
-    "finding_info.desc",
-    "finding_info.types",
-    "finding_info.related_events.uid",
-    "finding_info.related_events_count",
-    "evidences.actor.user.uid",
-    "evidences.actor.user.domain",
-    "evidences.actor.user.credential_uid",
-    "evidences.actor.user.org.uid",
-    "evidences.actor.user.groups.name",
-    "evidences.actor.app_uid",
-    "evidences.src_endpoint.ip",
-    "resources.name",
-    "resources.type",
-    "unmapped",
-];
+use super::{common::*, json_lines::PATIENCE, published};
 
 /// Each record in both forms.
 #[derive(Clone, Default)]
@@ -163,39 +58,55 @@ async fn forms_of(tool: &str, denial: Option<DenialKind>) -> (Value, Value) {
     forms.0.lock().unwrap().pop().unwrap()
 }
 
-fn assert_known(value: &Value, path: &str, known: &[&str]) {
-    if known.contains(&path) {
-        return;
-    }
-    match value {
-        Value::Object(members) => {
-            for (key, value) in members {
-                let path = if path.is_empty() {
-                    key.clone()
-                } else {
-                    format!("{path}.{key}")
-                };
-                assert_known(value, &path, known);
-            }
+#[tokio::test]
+async fn all_is_as_it_was_published() {
+    for tool in ["delete_note", "read_note"] {
+        let kinds = DenialKind::ALL.iter().copied().map(Some);
+        for denial in kinds.chain([None]) {
+            let (ocsf, ecs) = forms_of(tool, denial).await;
+            published::assert_ocsf(&ocsf);
+            published::assert_ecs(&ecs);
         }
-        Value::Array(items) => items
-            .iter()
-            .for_each(|item| assert_known(item, path, known)),
-        _ => panic!("`{path}` is no name of theirs"),
     }
 }
 
+/// Without a user and an address, without an answer, and without a request.
 #[tokio::test]
-async fn all_names_are_those_that_were_published() {
-    for denial in [
-        None,
-        Some(DenialKind::CredentialsInvalid),
-        Some(DenialKind::Forbidden),
-    ] {
-        let (ocsf, ecs) = forms_of("delete_note", denial).await;
-        assert_known(&ocsf, "", OCSF);
-        assert_known(&ecs, "", ECS);
+async fn what_says_little_is_as_it_was_published_too() {
+    let forms = Forms::default();
+    let layer = AuditLayer::new(forms.clone());
+    for act in [Act::Answer(200), Act::Answer(500), Act::Refuse, Act::Fail] {
+        let _ = layer.layer(Actor(act)).oneshot(empty()).await;
     }
+    drop(layer.layer(Actor(Act::Never)).oneshot(empty()));
+    let mut service = layer.layer(Actor(Act::Never));
+    drop(tower::Service::call(&mut service, empty()));
+    for kind in ["policy_swapped", "provider_down"] {
+        let event = Event::new(
+            "rbac",
+            bartizan_core::Severity::Error,
+            kind,
+            "what happened",
+        );
+        layer.recorded_events().emit(&event);
+    }
+    let forms = forms.0.lock().unwrap();
+    assert_eq!(forms.len(), 7);
+    for (ocsf, ecs) in &**forms {
+        published::assert_ocsf(ocsf);
+        published::assert_ecs(ecs);
+    }
+    let (aborted, aborted_ecs) = &forms[4];
+    assert_eq!(aborted["status_id"], 99);
+    assert_eq!(aborted["status"], "aborted");
+    assert_eq!(aborted_ecs["event"]["outcome"], "unknown");
+    let (failed, failed_ecs) = &forms[1];
+    assert_eq!(failed["status"], "Failure");
+    assert_eq!(failed_ecs["event"]["outcome"], "failure");
+    let (event, _) = &forms[5];
+    assert_eq!(event["class_uid"], 0);
+    assert_eq!(event["message"], "what happened");
+    assert_eq!(event["unmapped"]["action"], "policy_swapped");
 }
 
 #[tokio::test]
@@ -221,6 +132,23 @@ async fn ocsf_tells_api_activity_from_failed_authentication() {
         (&json!(2), &json!(3))
     );
     assert_eq!(failed["status_detail"], "credentials_invalid");
+    assert_eq!(failed["user"]["uid"], "ann");
+}
+
+#[tokio::test]
+async fn only_who_lacks_something_attempts_to_escalate() {
+    for (denial, is_attempt) in [
+        (DenialKind::Forbidden, true),
+        (DenialKind::ScopeInsufficient, true),
+        (DenialKind::ApprovalNeeded, false),
+        (DenialKind::SessionUnknown, false),
+        (DenialKind::RateLimited, false),
+    ] {
+        let (ocsf, _) = forms_of("delete_note", Some(denial)).await;
+        let classes = ocsf["unmapped"]["classes"].as_array().unwrap();
+        let is = classes.contains(&json!("privilege_escalation_attempt"));
+        assert_eq!(is, is_attempt, "{denial:?}");
+    }
 }
 
 #[tokio::test]
@@ -277,8 +205,8 @@ async fn anomalies_and_alerts_are_detection_findings_and_alerts() {
         panic!("{forms:?}");
     };
     for (ocsf, ecs) in [(anomaly, anomaly_ecs), (alert, alert_ecs)] {
-        assert_known(ocsf, "", OCSF);
-        assert_known(ecs, "", ECS);
+        published::assert_ocsf(ocsf);
+        published::assert_ecs(ecs);
         assert_eq!(ocsf["class_uid"], 2004);
         assert_eq!(ocsf["type_uid"], 200_401);
         assert_eq!(ocsf["evidences"][0]["actor"]["user"]["uid"], "ann");

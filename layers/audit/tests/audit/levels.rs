@@ -61,6 +61,18 @@ async fn each_level_shows_what_it_says() {
 }
 
 #[tokio::test]
+async fn a_destructive_call_that_succeeds_is_recorded_whatever_its_level() {
+    let records = Records::new();
+    let layer = AuditLayer::new(records.clone()).levels(Levels::new(Level::None));
+    let layer = layer.destructive(["pay"]).unwrap();
+    through_layer(&layer, call_with(&json!({ "to": "ann" }))).await;
+    let record = only(&records);
+    assert_eq!(record["result"], "success");
+    assert_eq!(record["tool_name"], "pay");
+    assert_eq!(record["metadata"].get("arguments"), None);
+}
+
+#[tokio::test]
 async fn a_request_without_a_record_gives_its_room_back_and_a_refused_one_has_its_record() {
     let records = Records::with_capacity(1);
     let layer = AuditLayer::new(records.clone()).levels(Levels::new(Level::None));
