@@ -218,7 +218,7 @@ impl Exchange {
         let (findings, dropped) = self.context.open_trail().close(late);
         let (outcome, denial) = end.judged(&findings, answer.map(|(answer, _)| answer));
         let status = head.map(|head| head.status);
-        if self.room && self.is_folded(outcome, status) {
+        if self.room && self.is_folded(outcome, status) && !settings.is_first_honey(&findings) {
             settings.fold(denial);
         } else if self.room {
             // What is not UTF-8 is replaced, which takes an allocation.

@@ -50,6 +50,13 @@ impl Settings {
         }
     }
 
+    /// Whether these tell of a decoy that was touched, as none did since room is scarce: that is recorded, whoever
+    /// it was. More of a stranger's could use up what room is left.
+    pub(crate) fn is_first_honey(&self, findings: &[Finding]) -> bool {
+        let is_honey = |finding: &Finding| finding.verdict == Verdict::Honey;
+        findings.iter().any(is_honey) && !self.gaps.is_honey_told.swap(true, Ordering::Relaxed)
+    }
+
     /// Gives reserved room back, and counts the request instead.
     pub(crate) fn fold(&self, denial: Option<DenialKind>) {
         guarded(|| self.sink.release());
@@ -149,6 +156,8 @@ pub(crate) struct Gaps {
     /// Events said so, and have not said since that there is room again.
     is_full_told: AtomicBool,
     is_scarce_told: AtomicBool,
+    /// A stranger's touch of a decoy has its record.
+    is_honey_told: AtomicBool,
     refused: AtomicU64,
     passed: AtomicU64,
     /// By the place of their kind among all; the last one of those that nobody refused.
@@ -191,6 +200,7 @@ impl Default for Gaps {
             open: AtomicBool::default(),
             is_full_told: AtomicBool::default(),
             is_scarce_told: AtomicBool::default(),
+            is_honey_told: AtomicBool::default(),
             refused: AtomicU64::default(),
             passed: AtomicU64::default(),
             folded: array::from_fn(|_| AtomicU64::default()),
@@ -220,6 +230,7 @@ impl Gaps {
     fn room_again(&self) {
         self.is_full_told.store(false, Ordering::Relaxed);
         self.is_scarce_told.store(false, Ordering::Relaxed);
+        self.is_honey_told.store(false, Ordering::Relaxed);
     }
 
     fn is_open(&self) -> bool {

@@ -1,3 +1,5 @@
+use std::slice;
+
 use bartizan_core::{Finding, LateFindings, SecurityContext, Verdict};
 
 use crate::{
@@ -14,7 +16,8 @@ impl LateFindings for Settings {
         let room = self.reserve();
         // What room is left is for others here as well.
         let is_folded = is_strangers(context) && (!room || self.is_scarce());
-        if is_folded {
+        let is_told = room && is_folded && self.is_first_honey(slice::from_ref(finding));
+        if is_folded && !is_told {
             let is_refusal = finding.verdict == Verdict::Refused;
             let denial = denial_of(finding).filter(|_| is_refusal);
             if room {

@@ -119,3 +119,38 @@ async fn other_forms_tell_of_it_too() {
     assert_eq!(ecs["labels"]["decoy"], "tool `export_salaries`");
     assert_eq!(ecs["log"]["level"], "critical");
 }
+
+#[tokio::test]
+async fn a_stranger_who_floods_first_does_not_hide_the_touch_of_a_decoy_nor_use_up_the_room_by_more()
+ {
+    let records = Records::with_capacity(8);
+    let inner = service_fn(|mut request: Request<Body>| {
+        let context = SecurityContext::of(&mut request);
+        if request.uri().path() == "/honey" {
+            honey!("apikey", &context, "honey_key", "key `backup`");
+        }
+        let denial = Denial::new(DenialKind::CredentialsInvalid, "why");
+        let answer: Answer = refuse!("apikey", &context, denial);
+        async { Ok::<_, Infallible>(answer) }
+    });
+    let service = AuditLayer::new(records.clone()).layer(inner);
+    let ask = async |path: &str| {
+        let request = Request::post(path).body(Body::default()).unwrap();
+        service.clone().oneshot(request).await.unwrap().status()
+    };
+    for _ in 0..20 {
+        assert_eq!(ask("/mcp").await, 401);
+    }
+    assert_eq!(records.lines().len(), 6);
+    for _ in 0..20 {
+        assert_eq!(ask("/honey").await, 401);
+    }
+    let all = records.all();
+    assert_eq!(
+        all.len(),
+        7,
+        "the touch is recorded, once, and room is left"
+    );
+    assert_eq!(all[6]["severity"], "critical");
+    assert_eq!(all[6]["metadata"]["missing_folded"], 14);
+}
