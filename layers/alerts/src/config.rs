@@ -213,6 +213,13 @@ impl fmt::Debug for HiddenText {
 
 #[cfg(feature = "webhook")]
 mod webhook {
+    use std::fmt;
+
+    use serde::{
+        Deserializer,
+        de::{SeqAccess, Visitor},
+    };
+
     use super::{AlertsConfigError, Deserialize, Duration, HiddenText, Outbox, severity};
     use crate::{Webhook, WebhookSecret};
 
@@ -225,7 +232,8 @@ mod webhook {
         pub name: String,
         /// Where alerts are sent.
         pub url: HiddenText,
-        /// What they are signed with, as [`WebhookSecret::parse`] reads it.
+        /// What they are signed with, as [`WebhookSecret::parse`] reads it: one text, or a list of them.
+        #[serde(deserialize_with = "texts")]
         pub secrets: Vec<HiddenText>,
         /// See [`Outbox::at_least`].
         #[serde(default)]
@@ -251,6 +259,37 @@ mod webhook {
         /// See [`WebhookBuilder::danger_allow_this_machine`](crate::WebhookBuilder::danger_allow_this_machine).
         #[serde(default)]
         pub danger_allow_this_machine: bool,
+    }
+
+    /// One text needs no list: the error about that would show it.
+    fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<HiddenText>, D::Error> {
+        struct Texts;
+
+        impl<'de> Visitor<'de> for Texts {
+            type Value = Vec<HiddenText>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text, or a list of them")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(vec![text.to_owned().into()])
+            }
+
+            fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
+                Ok(vec![text.into()])
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut texts = Vec::new();
+                while let Some(text) = list.next_element()? {
+                    texts.push(text);
+                }
+                Ok(texts)
+            }
+        }
+
+        from.deserialize_any(Texts)
     }
 
     impl WebhookConfig {

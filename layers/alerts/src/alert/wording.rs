@@ -4,7 +4,10 @@ use bartizan_audit::Record;
 use bartizan_core::{DenialKind, printable};
 
 use super::AlertKind;
-use crate::{groups::Sum, rule::write_group};
+use crate::{
+    groups::Sum,
+    rule::{unquoted, write_group},
+};
 
 /// Bytes of it at most.
 const MOST: usize = 500;
@@ -41,7 +44,15 @@ fn write_record(out: &mut String, record: &Record<'_>) {
     out.push_str(record.event_type);
     let denial = metadata.denial.map(DenialKind::name);
     if let Some(found) = metadata.found {
-        let _ = write!(out, " `{}`", found.detector);
+        let _ = write!(
+            out,
+            " `{}`",
+            unquoted(
+                &printable(found.detector, FIELD / 2)
+                    .to_string()
+                    .replace('…', "...")
+            )
+        );
         for (name, value) in [
             (found.feature, found.value),
             ("usually", found.baseline),
@@ -72,7 +83,7 @@ fn write_record(out: &mut String, record: &Record<'_>) {
 
 fn push(out: &mut String, name: &str, value: &str) {
     // `printable` marks what it cuts with a sign that is no ASCII.
-    let shown = printable(value, usize::MAX).to_string();
+    let shown = unquoted(&printable(value, usize::MAX).to_string());
     let end = shown.len().min(FIELD);
     let mark = if end < shown.len() { "..." } else { "" };
     let _ = write!(

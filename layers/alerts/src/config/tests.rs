@@ -137,3 +137,28 @@ fn a_webhook_is_read_and_shows_neither_url_nor_secret() {
             .contains("danger_allow_this_machine")
     );
 }
+
+#[cfg(feature = "webhook")]
+#[test]
+fn one_secret_needs_no_list_and_no_mistake_shows_a_secret() {
+    let webhook = |secrets: &str| {
+        let url = "https://pager.example.com/s3cret";
+        let name = r#""name": "pager""#;
+        format!(r#"{{ "webhooks": [{{ {name}, "url": "{url}", "secrets": {secrets} }}] }}"#)
+    };
+    let secret = r#""whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw""#;
+    assert_eq!(
+        serde_json::from_str::<AlertsConfig>(&webhook(secret)).map_err(|e| e.to_string()),
+        serde_json::from_str(&webhook(&format!("[{secret}]"))).map_err(|e| e.to_string())
+    );
+    build(&webhook(secret)).unwrap();
+    for bad in [
+        format!(r#"{{ "it": {secret} }}"#),
+        format!("[[{secret}]]"),
+        "7".to_owned(),
+        r#""MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw""#.to_owned(),
+    ] {
+        let error = build(&webhook(&bad)).unwrap_err();
+        assert!(!error.contains("MfKQ9r8G"), "{error}");
+    }
+}

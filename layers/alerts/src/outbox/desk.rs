@@ -1,5 +1,4 @@
 use std::{
-    collections::VecDeque,
     mem,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -7,6 +6,7 @@ use std::{
 
 use bartizan_audit::Severity;
 
+use super::waiting::Waiting;
 use crate::Alert;
 
 /// Where alerts of one receiver wait. No lock is held while one is delivered.
@@ -20,7 +20,7 @@ pub(crate) struct Desk {
 
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<Arc<Alert>>,
+    waiting: Waiting,
     /// One is on its way.
     is_busy: bool,
     /// Not delivered, and not told yet.
@@ -65,11 +65,11 @@ impl Desk {
         }
         let mut state = self.state();
         let pushed = if state.waiting.len() < self.capacity && !state.is_over {
-            state.waiting.push_back(Arc::clone(alert));
+            state.waiting.push(alert);
             Pushed::Waits
         } else {
             let is_first = !mem::replace(&mut state.is_overflow_told, true);
-            state.give_way(alert);
+            state.waiting.give_way(alert);
             state.missed += 1;
             state.all_missed += 1;
             Pushed::Dropped { is_first }
@@ -89,7 +89,7 @@ impl Desk {
                 self.changed.notify_all();
                 return None;
             }
-            if let Some(alert) = state.waiting.pop_front() {
+            if let Some(alert) = state.waiting.pop() {
                 state.is_busy = true;
                 return Some((alert, state.missed));
             }
@@ -190,21 +190,6 @@ pub(crate) fn later(by: Duration) -> Instant {
     let now = Instant::now();
     now.checked_add(by)
         .unwrap_or(now + Duration::from_secs(86_400))
-}
-
-impl State {
-    /// Puts a graver alert in the place of the last one among the least severe ones.
-    fn give_way(&mut self, alert: &Arc<Alert>) {
-        let waiting = self.waiting.iter().enumerate();
-        // Of equals `min_by_key` gives the first, so they are asked from the end.
-        let least = waiting.rev().min_by_key(|(_, waiting)| waiting.severity);
-        if let Some((place, least)) = least
-            && least.severity < alert.severity
-        {
-            self.waiting.remove(place);
-            self.waiting.push_back(Arc::clone(alert));
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What stands between the thread that raises alerts and whoever receives them.
 
 mod desk;
+mod waiting;
 mod worker;
 
 use std::{fmt, sync::Arc, thread};
@@ -17,8 +18,9 @@ use crate::{AlertsConfigError, Receiver};
 /// A receiver, and a bounded queue before it that a thread of its own empties.
 ///
 /// When it is full, a new alert takes the place of the last one among the least severe ones that wait, if it is graver
-/// than that; otherwise it is dropped itself. So a flood of lesser alerts keeps none of the graver ones away, and of equals
-/// those that tell how it began are kept. What is dropped is counted, told with the next delivery, and by an event.
+/// than that. Among equals it takes the last place of the rule that has most of them, if its own has two less; otherwise it
+/// is dropped itself. So a flood of lesser alerts keeps none of the graver ones away, one of equals by one rule none of
+/// other rules, and those are kept that tell how it began. What is dropped is counted, told with the next delivery, and by an event.
 #[derive(Debug)]
 #[must_use = "an outbox does nothing until alerts are brought to it"]
 pub struct Outbox {

@@ -5,6 +5,7 @@ use std::{
 };
 
 use bartizan_audit::{Record, Text};
+use bartizan_core::printable;
 
 use super::condition::detector;
 
@@ -64,7 +65,9 @@ impl By {
             Self::Credential => text(record.metadata.credential_id),
             Self::Tool => text(record.tool_name),
             Self::Action => text(record.action),
-            Self::Detector => detector(record).map(bounded),
+            Self::Detector => {
+                detector(record).map(|it| bounded(&printable(it, usize::MAX).to_string()))
+            }
             Self::Address => record.ip_address.map(|address| match network(address) {
                 IpAddr::V6(network) => format!("{network}/64").into(),
                 address => address.to_string().into(),
@@ -107,6 +110,12 @@ fn bounded(text: &str) -> Box<str> {
     }
 }
 
+/// Text that does not end the quotes that it is put into, whoever chose it; what it has instead is as
+/// [`printable`] writes it.
+pub(crate) fn unquoted(text: &str) -> String {
+    text.replace('`', "\\u{60}")
+}
+
 /// As a person would say it.
 pub(crate) fn write_group(out: &mut String, group: &Group, is_other: bool) {
     if is_other {
@@ -117,7 +126,7 @@ pub(crate) fn write_group(out: &mut String, group: &Group, is_other: bool) {
         out.push_str(if place > 0 { ", " } else { "" });
         // A `String` takes every write.
         let _ = match value {
-            Some(value) => write!(out, "{} `{value}`", by.name()),
+            Some(value) => write!(out, "{} `{}`", by.name(), unquoted(value)),
             None => write!(out, "no {}", by.name()),
         };
     }

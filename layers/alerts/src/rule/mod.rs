@@ -11,7 +11,7 @@ use bartizan_audit::{Classes, Outcome, Severity};
 use bartizan_core::DenialKind;
 
 pub use by::By;
-pub(crate) use by::{Group, group_of, key_of, write_group};
+pub(crate) use by::{Group, group_of, key_of, unquoted, write_group};
 pub(crate) use condition::Condition;
 pub use rules::Rules;
 

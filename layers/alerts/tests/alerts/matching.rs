@@ -203,3 +203,29 @@ fn events_of_this_crate_and_alerts_raise_none() {
     });
     assert!(raised.is_empty());
 }
+
+/// Whoever chooses a name is not to choose what a person is told besides.
+#[test]
+fn a_name_does_not_end_its_own_quotes() {
+    let scene = Scene::of(rule("x").denial(DenialKind::Forbidden).by(By::Tool));
+    let asked = by_ann().tool("a`, from 192.0.2.1: harmless `");
+    let alerts = scene.ask(&asked.refused(DenialKind::Forbidden));
+    let text = alerts[0]["text"].as_str().unwrap();
+    let name = r"tool `a\u{60}, from 192.0.2.1: harmless \u{60}`";
+    assert_eq!(text.matches(name).count(), 2, "{text}");
+    assert_eq!(alerts[0]["group"]["tool"], "a`, from 192.0.2.1: harmless `");
+}
+
+#[test]
+fn a_long_name_of_a_detector_is_shown_in_ascii() {
+    let scene = Scene::of(rule("x").event("anomaly").unwrap().by(By::Detector));
+    for detector in ["d\u{e9}tecteur", long_name()] {
+        let alerts = scene.find(detector, Severity::Error);
+        let text = alerts[0]["text"].as_str().unwrap();
+        assert!(text.is_ascii() && text.len() <= 500, "{text}");
+    }
+}
+
+fn long_name() -> &'static str {
+    Box::leak("x\u{e9}".repeat(400).into_boxed_str())
+}

@@ -4,9 +4,13 @@ use super::*;
 use crate::AlertKind;
 
 fn alert(severity: Severity, text: &str) -> Arc<Alert> {
+    alert_of("x", severity, text)
+}
+
+fn alert_of(rule: &str, severity: Severity, text: &str) -> Arc<Alert> {
     Arc::new(Alert {
         id: EventId::default(),
-        rule: "x".into(),
+        rule: rule.into(),
         severity,
         kind: AlertKind::Raised,
         after: None,
@@ -46,6 +50,29 @@ fn of_equals_the_first_stay_and_a_graver_one_takes_the_last_place_of_the_least()
     }
     assert_eq!(texts, ["a", "e", "f"]);
     assert_eq!((desk.missed_in_all(), desk.state().missed), (4, 0));
+}
+
+/// A stranger who touches decoys from a thousand networks raises a thousand alerts.
+#[test]
+fn a_flood_of_one_rule_keeps_no_alert_of_another_away() {
+    let desk = desk(4);
+    for place in 0..9 {
+        desk.push(&alert_of("flood", Severity::Critical, &place.to_string()));
+    }
+    for text in ["a", "b", "c"] {
+        desk.push(&alert_of("rare", Severity::Critical, text));
+    }
+    desk.push(&alert_of("other", Severity::Error, "slight"));
+    let mut texts = Vec::new();
+    for _ in 0..4 {
+        texts.push(desk.next().unwrap().0.text.clone());
+        desk.done(Some(0));
+    }
+    // As many of the one as of the other, and of each those that tell how it began.
+    assert_eq!(texts, ["0", "1", "a", "b"]);
+    assert_eq!(desk.missed_in_all(), 9);
+    desk.push(&alert_of("flood", Severity::Critical, "later"));
+    assert_eq!(desk.next().unwrap().0.text, "later");
 }
 
 #[test]
