@@ -249,11 +249,13 @@ impl ApiKeys {
         let (id, last) = (presented.id, Seed::of_child(presented.secret));
         let record = in_time(store.get(id)).await?;
         let is_honey = record.as_ref().is_some_and(KeyRecord::is_honey);
-        let Some(key) = record.and_then(|record| record.verifying_key) else {
+        let Some((key, hash)) =
+            record.and_then(|record| Some((record.verifying_key?, record.hash)))
+        else {
             return Ok(None);
         };
         let root = form.root(presented.environment, id);
-        let is_ours = peppers.is_vouched(id, &key) == Some(true);
+        let is_ours = peppers.is_vouched(id, &hash, &key) == Some(true);
         let Some(blocks) = is_ours.then(|| chain.verify(root, &key.key, &last)) else {
             return Ok(None);
         };
@@ -307,12 +309,13 @@ impl ApiKeys {
         filled.map_err(|_| KeyError::NoRandomness)?;
         let (id, secret) = (KeyId::new(id), KeySecret::new(secret));
         let now = self.now();
+        let hash = hash(&self.0.peppers, id, &secret);
         Ok(IssuedKey {
             text: self.0.form.write(&grant.environment, id, &secret),
             record: KeyRecord {
                 id,
-                hash: hash(&self.0.peppers, id, &secret),
-                verifying_key: self.verifying_key(&grant.environment, id, &secret),
+                verifying_key: self.verifying_key(&grant.environment, id, &secret, &hash),
+                hash,
                 version: 1,
                 grant,
                 created_at: now,
@@ -333,14 +336,21 @@ impl ApiKeys {
         environment: &str,
         id: KeyId,
         secret: &KeySecret,
+        hash: &SecretHash,
     ) -> Option<VerifyingKey> {
         let root = self.0.form.root(environment, id);
         let public = Seed::of_key(root, secret).public_key();
-        Some(self.0.peppers.vouch(id, public))
+        Some(self.0.peppers.vouch(id, hash, public))
     }
 
     #[cfg(not(feature = "attenuation"))]
-    fn verifying_key(&self, _: &str, _: KeyId, _: &KeySecret) -> Option<VerifyingKey> {
+    fn verifying_key(
+        &self,
+        _: &str,
+        _: KeyId,
+        _: &KeySecret,
+        _: &SecretHash,
+    ) -> Option<VerifyingKey> {
         None
     }
 

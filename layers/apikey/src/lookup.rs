@@ -181,7 +181,7 @@ impl StoreLookup {
         }
         #[cfg(feature = "attenuation")]
         if let Some(key) = &mut record.verifying_key {
-            is_new |= self.peppers.vouch_anew(question.id, key);
+            is_new |= self.peppers.vouch_anew(question.id, &record.hash, key);
         }
         record.version = record.version.saturating_add(1);
         is_new.then_some(record)

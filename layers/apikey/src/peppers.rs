@@ -48,6 +48,9 @@ const PURPOSE: &[u8] = b"apikey1";
 const HONEY: &[u8] = b"apikeyh";
 #[cfg(feature = "attenuation")]
 const PURPOSE_OF_PUBLIC: &[u8] = b"public key of an apikey 1";
+/// The same of honey keys.
+#[cfg(feature = "attenuation")]
+const HONEY_PUBLIC: &[u8] = b"public key of an apikey h";
 
 /// The same for secrets that another system made: as long, so that neither is the beginning of the other.
 #[cfg(feature = "imported")]
@@ -152,11 +155,18 @@ impl Peppers {
         std::hint::black_box(verdict.is_ok());
     }
 
-    /// What is kept of the public key that a key's children are verified with.
+    /// What is kept of the public key that the children of a key with this hash are verified with: of a honey key it is
+    /// for another purpose, as its hash is.
     #[cfg(feature = "attenuation")]
-    pub(crate) fn vouch(&self, id: KeyId, key: [u8; VerifyingKey::BYTES]) -> VerifyingKey {
+    pub(crate) fn vouch(
+        &self,
+        id: KeyId,
+        hash: &SecretHash,
+        key: [u8; VerifyingKey::BYTES],
+    ) -> VerifyingKey {
         let Pepper { number, .. } = self.current();
-        let mac = self.current().over_public(id, &key).finalize();
+        let purpose = purpose_of_public(hash);
+        let mac = self.current().over_public(purpose, id, &key).finalize();
         VerifyingKey {
             pepper: *number,
             key,
@@ -166,10 +176,16 @@ impl Peppers {
 
     /// Whether that was kept here, for this key. `None` if its pepper is not here.
     #[cfg(feature = "attenuation")]
-    pub(crate) fn is_vouched(&self, id: KeyId, key: &VerifyingKey) -> Option<bool> {
+    pub(crate) fn is_vouched(
+        &self,
+        id: KeyId,
+        hash: &SecretHash,
+        key: &VerifyingKey,
+    ) -> Option<bool> {
         let VerifyingKey { pepper, key, mac } = key;
         let pepper = self.find(*pepper)?;
-        Some(pepper.over_public(id, key).verify_slice(mac).is_ok())
+        let state = pepper.over_public(purpose_of_public(hash), id, key);
+        Some(state.verify_slice(mac).is_ok())
     }
 
     /// Whether a key with this hash could be good here.
@@ -180,10 +196,11 @@ impl Peppers {
 
     /// Keeps it under the current pepper, if it is vouched for under an older one; whether it was.
     #[cfg(feature = "attenuation")]
-    pub(crate) fn vouch_anew(&self, id: KeyId, key: &mut VerifyingKey) -> bool {
-        let is_due = key.pepper != self.current().number && self.is_vouched(id, key) == Some(true);
+    pub(crate) fn vouch_anew(&self, id: KeyId, hash: &SecretHash, key: &mut VerifyingKey) -> bool {
+        let is_due =
+            key.pepper != self.current().number && self.is_vouched(id, hash, key) == Some(true);
         if is_due {
-            *key = self.vouch(id, key.key);
+            *key = self.vouch(id, hash, key.key);
         }
         is_due
     }
@@ -214,6 +231,14 @@ fn number_of(hash: &SecretHash) -> Option<u32> {
     }
 }
 
+#[cfg(feature = "attenuation")]
+fn purpose_of_public(hash: &SecretHash) -> &'static [u8] {
+    match hash {
+        SecretHash::Honey { .. } => HONEY_PUBLIC,
+        _ => PURPOSE_OF_PUBLIC,
+    }
+}
+
 impl Pepper {
     fn new(number: u32, pepper: &Secret) -> Result<Self, ApiKeyConfigError> {
         let error = |problem| ApiKeyConfigError::new("pepper", number.to_string(), problem);
@@ -227,9 +252,9 @@ impl Pepper {
 
     /// As [`over`](Self::over), for what is public.
     #[cfg(feature = "attenuation")]
-    fn over_public(&self, id: KeyId, key: &[u8]) -> Hmac<Sha256> {
+    fn over_public(&self, purpose: &[u8], id: KeyId, key: &[u8]) -> Hmac<Sha256> {
         let mut state = self.state.clone();
-        state.update(PURPOSE_OF_PUBLIC);
+        state.update(purpose);
         state.update(id.as_bytes());
         state.update(key);
         state

@@ -32,7 +32,7 @@ impl StoreLookup {
                 Some(_) => "the key has no children",
             });
         };
-        let fault = match self.peppers.is_vouched(*id, key) {
+        let fault = match self.peppers.is_vouched(*id, &record.hash, key) {
             Some(true) if self.peppers.knows(&record.hash) => None,
             // The key is refused, and its children with it.
             Some(true) => Some("the key was hashed under a pepper that is not here"),

@@ -233,6 +233,28 @@ async fn a_child_of_a_honey_key_touches_it_too() {
     assert_eq!(verify(&keys, child(&good).text()).await, Ok(()));
 }
 
+/// The flaw: what its children are verified with was kept as a good key's is, and who made its record read as one had
+/// children of it let in.
+#[cfg(feature = "attenuation")]
+#[tokio::test]
+async fn no_child_of_a_honey_key_is_good_whoever_writes_its_record() {
+    use bartizan_apikey::{Attenuation, HeldKey};
+
+    let (keys, store) = keys(&clock());
+    let key = honey(&keys).await;
+    let held = HeldKey::parse(&form(), key.text()).unwrap();
+    let child = held.attenuate(Attenuation::new()).unwrap();
+    let mut record = key.record().clone();
+    let hash = record.hash.to_string();
+    record.hash = hash.strip_prefix("honey-").unwrap().parse().unwrap();
+    record.version += 1;
+    store.replace(record).await.unwrap();
+    let refused = verify(&keys, child.text()).await.unwrap_err();
+    assert_eq!(refused, "the public key is not one that was issued here");
+    let leaked = keys.revoke_leaked(child.text()).await;
+    assert!(matches!(leaked, Ok(None)));
+}
+
 #[cfg(feature = "leaks")]
 #[tokio::test]
 async fn who_reports_a_honey_key_as_leaked_is_told_as_ever_and_found_out() {
