@@ -25,8 +25,8 @@ use std::{error::Error, net::SocketAddr, process::ExitCode, sync::Arc, time::Dur
 
 use axum::Router;
 use bartizan::{
-    AddressLimitLayer, Alerts, AuditLayer, CallLayer, CallLimits, CorsLayer, JsonLines, JwtLayer,
-    JwtVerifier, NetworkLayer, RateLimitLayer, RbacLayer, SecurityHeadersLayer,
+    AddressLimitLayer, Alerts, AuditLayer, CallLayer, CallLimits, CorsLayer, Detectors, JsonLines,
+    JwtLayer, JwtVerifier, NetworkLayer, RateLimitLayer, RbacLayer, SecurityHeadersLayer,
     alerts::{Outbox, Rules, TracingReceiver},
     rbac::{ApprovalService, Approvals},
 };
@@ -63,7 +63,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let tracing = Outbox::to("tracing", TracingReceiver::new())?;
     let alerts = Alerts::by(Rules::recommended()).send_to(tracing).build()?;
     let deliveries = alerts.deliveries();
-    let audit = JsonLines::stderr().watched_by(alerts);
+    let audit = JsonLines::stderr()
+        .watched_by(Detectors::new())
+        .watched_by(alerts);
     let options = Options::parse()?;
     let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
     let url = format!("http://{}/mcp", listener.local_addr()?);

@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use bartizan::{AuditLayer, Detectors, JsonLines, JwtLayer, JwtVerifier, SecurityContext};
+use bartizan::{
+    Alerts, AuditLayer, Detectors, JsonLines, JwtLayer, JwtVerifier, SecurityContext,
+    alerts::{Delivery, Outbox, Receiver, Rules, Undelivered},
+};
 use bartizan_kit::TokenMint;
 use bytes::Bytes;
 use http::{Request, Response};
@@ -30,6 +33,18 @@ impl Write for Log {
     }
 }
 
+/// Keeps what each alert says.
+#[derive(Clone, Default)]
+struct OnDuty(Arc<Mutex<Vec<Value>>>);
+
+impl Receiver for OnDuty {
+    fn receive(&mut self, delivery: &Delivery<'_>) -> Result<(), Undelivered> {
+        let told = serde_json::from_str(&delivery.to_json()).unwrap();
+        self.0.lock().unwrap().push(told);
+        Ok(())
+    }
+}
+
 #[tokio::test]
 async fn al_5_a_stranger_who_stuffs_tokens_is_told_of_and_who_has_good_ones_is_not() {
     let mint = TokenMint::new("https://auth.example.com", "https://mcp.example.com/mcp");
@@ -40,7 +55,15 @@ async fn al_5_a_stranger_who_stuffs_tokens_is_told_of_and_who_has_good_ones_is_n
         .build()
         .unwrap();
     let log = Log::default();
-    let audit = AuditLayer::new(JsonLines::to(log.clone()).watched_by(Detectors::new()));
+    let on_duty = OnDuty::default();
+    let outbox = Outbox::to("on_duty", on_duty.clone()).unwrap();
+    let alerts = Alerts::by(Rules::recommended()).send_to(outbox).build();
+    let alerts = alerts.unwrap();
+    let deliveries = alerts.deliveries();
+    let lines = JsonLines::to(log.clone())
+        .watched_by(Detectors::new())
+        .watched_by(alerts);
+    let audit = AuditLayer::new(lines);
     let inner = service_fn(|_: Request<Body>| async {
         Ok::<_, Infallible>(Response::new(Body::default()))
     });
@@ -90,6 +113,13 @@ async fn al_5_a_stranger_who_stuffs_tokens_is_told_of_and_who_has_good_ones_is_n
     let before = &records[usize::try_from(place).unwrap() - 2];
     assert_eq!(before["event_id"], found["event_id"]);
     assert_eq!(before["event_type"], "authentication_failure");
+    // Who is on duty is told while it happens, and the log says so.
+    deliveries.flush(Duration::from_secs(10)).unwrap();
+    let told = on_duty.0.lock().unwrap().clone();
+    let alert = &records[usize::try_from(place).unwrap()];
+    assert_eq!(alert["event_type"], "alert");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].to_string().contains("credential_stuffing"));
     assert!(
         !text.contains("guess-"),
         "no credential is in the log (AL-2)"
