@@ -66,7 +66,7 @@ impl Alerts {
     }
 
     fn look(&mut self, record: &Record<'_>, adding: &mut Adding<'_>) {
-        if record.event_type == "alert" || record.metadata.layer == Some(LAYER) {
+        if is_own(record) {
             return;
         }
         // Asked once, and only if there is something to count.
@@ -144,7 +144,13 @@ impl Alerts {
 }
 
 /// The name under which this crate reports.
-const LAYER: &str = "alerts";
+pub(crate) const LAYER: &str = "alerts";
+
+/// An alert, whoever raised it, or an event of this crate.
+fn is_own(record: &Record<'_>) -> bool {
+    let is_reported = record.event_type == "system_event" && record.metadata.layer == Some(LAYER);
+    record.event_type == "alert" || is_reported
+}
 
 impl Watcher for Alerts {
     fn see(&mut self, record: &Record<'_>, adding: &mut Adding<'_>) {
@@ -212,7 +218,7 @@ impl AlertsBuilder {
     ///
     /// If there is no rule, two receivers have one name, or the system has no thread left.
     pub fn build(self) -> Result<Alerts, AlertsConfigError> {
-        let rules: Vec<_> = self.rules.into_rules();
+        let rules = self.rules.into_rules();
         if rules.is_empty() {
             return Err(AlertsConfigError::new("rules", "", "are none"));
         }
@@ -220,18 +226,17 @@ impl AlertsBuilder {
         if let Some(twice) = names().find(|one| names().filter(|name| name == one).count() > 1) {
             return Err(AlertsConfigError::new("receiver", twice, "is there twice"));
         }
+        let watched = rules.into_iter().map(|rule| {
+            let groups = Groups::of(&rule);
+            (rule, groups)
+        });
         let mut alerts = Alerts {
-            rules: Vec::with_capacity(rules.len()),
+            rules: watched.collect(),
             secret: RandomState::new(),
             desks: Vec::new(),
             clock: self.clock,
             events: self.events,
         };
-        let watched = rules.into_iter().map(|rule| {
-            let groups = Groups::of(&rule);
-            (rule, groups)
-        });
-        alerts.rules.extend(watched);
         for outbox in self.outboxes {
             // Those before it are closed if this one fails.
             let desk = outbox.open(alerts.events.clone())?;

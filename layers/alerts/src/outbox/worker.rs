@@ -7,7 +7,7 @@ use std::{
 use bartizan_core::{Event, Events, Severity, printable};
 
 use super::Desk;
-use crate::{Delivery, Receiver, Undelivered};
+use crate::{Delivery, Receiver, Undelivered, alerts::LAYER};
 
 /// The thread that owns a receiver.
 pub(super) struct Worker {
@@ -51,11 +51,11 @@ impl Worker {
             Err(why) if !mem::replace(&mut self.is_failing, true) => {
                 let why = printable(&why.to_string(), 300).to_string();
                 let detail = format!("`{name}` did not take an alert: {why}");
-                Event::new("alerts", Severity::Error, "receiver_failed", detail)
+                Event::new(LAYER, Severity::Error, "receiver_failed", detail)
             }
             Ok(()) if mem::take(&mut self.is_failing) || missed > 0 => {
                 let detail = format!("`{name}` takes alerts again; it missed {missed}");
-                Event::new("alerts", Severity::Warning, "receiver_recovered", detail)
+                Event::new(LAYER, Severity::Warning, "receiver_recovered", detail)
             }
             _ => return,
         };

@@ -178,27 +178,26 @@ fn who_has_one_address_of_ipv6_has_the_network() {
 
 #[test]
 fn events_of_this_crate_and_alerts_raise_none() {
+    use bartizan_core::Severity;
     let scene = Scene::of(rule("system").event("system_event").unwrap());
-    let failed = |layer| {
-        Event::new(
-            layer,
-            bartizan_core::Severity::Error,
-            "receiver_failed",
-            "gone",
-        )
-    };
+    let failed = |layer| Event::new(layer, Severity::Error, "receiver_failed", "gone");
     assert!(scene.report(&failed("alerts")).is_empty());
     assert_eq!(scene.report(&failed("jwt")).len(), 1);
 
+    // What is changed under that name is none of them.
+    let scene = Scene::of(rule("change").event("configuration_change").unwrap());
+    let swapped = Event::new("alerts", Severity::Info, "policy_swapped", "by hand");
+    assert_eq!(scene.report(&swapped).len(), 1);
+
     // A record of an alert, be it another one's, is none of what any rule is for.
-    let any = Scene::of(rule("whatever").at_least(Severity::Notice));
+    let any = Scene::of(rule("whatever").at_least(bartizan_audit::Severity::Notice));
     let raised = any.show(|alerts, _| {
         use bartizan_audit::{Adding, Alert, Watcher};
         let mut take = |record: bartizan_audit::Record<'_>| {
             let mut none = |_: bartizan_audit::Record<'_>| panic!("an alert raised an alert");
             alerts.see(&record, &mut Adding::to(&mut none));
         };
-        let alert = Alert::new("other", Severity::Critical);
+        let alert = Alert::new("other", bartizan_audit::Severity::Critical);
         Adding::to(&mut take).alert(super::common::NOW, None, &alert);
     });
     assert!(raised.is_empty());
