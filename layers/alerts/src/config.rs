@@ -165,12 +165,10 @@ impl RuleConfig {
             rule = rule.outcome(known("outcome", outcome, found)?);
         }
         rule = self.by.iter().fold(rule, |rule, by| rule.by(*by));
+        let count = self.count.unwrap_or(rule.count);
         let window = self.window_seconds.map(Duration::from_secs);
-        if let Some(count) = self.count {
-            rule = rule.threshold(count, window.unwrap_or(rule_window()))?;
-        } else if let Some(window) = window {
-            rule = rule.threshold(1, window)?;
-        }
+        let window = window.unwrap_or(rule.window);
+        rule = rule.threshold(count, window)?;
         if let Some(seconds) = self.cool_down_seconds {
             rule = rule.cool_down(Duration::from_secs(seconds))?;
         }
@@ -179,10 +177,6 @@ impl RuleConfig {
             None => Ok(rule),
         }
     }
-}
-
-const fn rule_window() -> Duration {
-    Duration::from_secs(60)
 }
 
 fn severity(setting: &'static str, word: &str) -> Result<Severity, AlertsConfigError> {
