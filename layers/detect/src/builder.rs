@@ -59,6 +59,12 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    pub(crate) fn is_on(&self, detector: Detector) -> bool {
+        !self.off.contains(&detector)
+    }
+}
+
 impl DetectorsBuilder {
     pub(crate) fn new() -> Self {
         Self {

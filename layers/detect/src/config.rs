@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Bound, DetectConfigError, Detector, Detectors};
+use crate::{Bound, DetectConfigError, Detector, Detectors, rate::RateBound};
 
 /// The settings of [`Detectors`] as a file holds them; unknown fields are refused, and what is absent is as usual.
 ///
@@ -84,6 +84,17 @@ impl From<BoundConfig> for Bound {
     }
 }
 
+impl From<RateConfig> for RateBound {
+    fn from(config: RateConfig) -> Self {
+        Self {
+            least: config.least,
+            times: config.times,
+            window: Duration::from_secs(config.window_seconds),
+            history: config.history,
+        }
+    }
+}
+
 impl TryFrom<DetectConfig> for Detectors {
     type Error = DetectConfigError;
 
@@ -101,27 +112,19 @@ impl TryFrom<DetectConfig> for Detectors {
         ] {
             *bound = from.map_or(*bound, Bound::from);
         }
-        let prefixes = set.prefixes;
-        let (v4, v6) = (config.prefix_v4, config.prefix_v6);
-        let (accounts, networks) = (set.accounts, set.networks);
-        let credentials = config.credentials.unwrap_or(set.credentials);
-        builder = builder
-            .prefixes(v4.unwrap_or(prefixes.v4), v6.unwrap_or(prefixes.v6))
-            .subjects(
-                config.accounts.unwrap_or(accounts),
-                config.networks.unwrap_or(networks),
-                credentials,
-            );
-        if let Some(rate) = config.rate {
-            let window = Duration::from_secs(rate.window_seconds);
-            builder = builder.rate(rate.least, rate.times, window, rate.history);
+        for (bound, from) in [
+            (&mut set.rate, config.rate),
+            (&mut set.surge, config.refusal_surge),
+        ] {
+            *bound = from.map_or(*bound, RateBound::from);
         }
-        if let Some(rate) = config.refusal_surge {
-            let window = Duration::from_secs(rate.window_seconds);
-            builder = builder.refusal_surge(rate.least, rate.times, window, rate.history);
-        }
-        let off = config.off.into_iter();
-        off.fold(builder, crate::DetectorsBuilder::off).build()
+        set.prefixes.v4 = config.prefix_v4.unwrap_or(set.prefixes.v4);
+        set.prefixes.v6 = config.prefix_v6.unwrap_or(set.prefixes.v6);
+        set.accounts = config.accounts.unwrap_or(set.accounts);
+        set.networks = config.networks.unwrap_or(set.networks);
+        set.credentials = config.credentials.unwrap_or(set.credentials);
+        set.off.extend(config.off);
+        builder.build()
     }
 }
 

@@ -1,6 +1,6 @@
 use bartizan_audit::{Adding, Anomaly, Record};
 
-use crate::{Detector, closings::Closings, span::Span};
+use crate::{Bound, Detector, closings::Closings, span::Span};
 
 /// What a detector found, on its way into the log.
 pub(crate) struct Telling<'t, 'q> {
@@ -19,6 +19,26 @@ pub(crate) struct Measured<B, A> {
     pub(crate) window: u64,
     pub(crate) baseline: B,
     pub(crate) about: A,
+}
+
+impl<A> Measured<fn() -> String, A> {
+    /// What a bound alone says is usual.
+    pub(crate) fn within(
+        bound: Bound,
+        (detector, subject): (Detector, u64),
+        value: u32,
+        about: A,
+    ) -> Self {
+        Self {
+            detector,
+            subject,
+            value,
+            least: bound.count,
+            window: bound.millis(),
+            baseline: String::new,
+            about,
+        }
+    }
 }
 
 impl Telling<'_, '_> {

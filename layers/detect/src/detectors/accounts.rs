@@ -17,7 +17,6 @@ impl Detectors {
         adding: &mut Adding<'_>,
     ) {
         let now = self.time.now();
-        let is_on = |detector| !self.settings.off.contains(&detector);
         let set = &self.settings;
         let (denials, attempts) = (set.denials.millis(), set.escalation.millis());
         let tools = set.tools.millis();
@@ -36,49 +35,28 @@ impl Detectors {
             Some(user) => format!("user {}", shown(user)),
             None => "a user".to_owned(),
         };
-        if seen.is_escalation && is_on(Detector::Escalation) {
+        if seen.is_escalation && set.is_on(Detector::Escalation) {
             let value = account.attempts.add(now, attempts);
-            let measured = Measured {
-                detector: Detector::Escalation,
-                subject,
-                value,
-                least: set.escalation.count,
-                window: attempts,
-                baseline: String::new,
-                about,
-            };
+            let what = (Detector::Escalation, subject);
+            let measured = Measured::within(set.escalation, what, value, about);
             telling.measure(&mut account.attempts.span, measured);
         }
-        if seen.is_denied && is_on(Detector::RepeatedDenials) {
+        if seen.is_denied && set.is_on(Detector::RepeatedDenials) {
             let value = account.denials.add(now, denials);
-            let measured = Measured {
-                detector: Detector::RepeatedDenials,
-                subject,
-                value,
-                least: set.denials.count,
-                window: denials,
-                baseline: String::new,
-                about,
-            };
+            let what = (Detector::RepeatedDenials, subject);
+            let measured = Measured::within(set.denials, what, value, about);
             telling.measure(&mut account.denials.span, measured);
         }
-        if let Some(tool) = seen.vain_tool.filter(|_| is_on(Detector::UnknownTools))
+        if let Some(tool) = seen.vain_tool.filter(|_| set.is_on(Detector::UnknownTools))
             && let Some(value) = account.tools.add(tool, now, tools)
         {
-            let measured = Measured {
-                detector: Detector::UnknownTools,
-                subject,
-                value,
-                least: set.tools.count,
-                window: tools,
-                baseline: String::new,
-                about,
-            };
+            let what = (Detector::UnknownTools, subject);
+            let measured = Measured::within(set.tools, what, value, about);
             telling.measure(&mut account.tools.span, measured);
         }
         if let Some(tool) = seen
             .destroyed_by
-            .filter(|_| is_on(Detector::FirstDestructiveUse))
+            .filter(|_| set.is_on(Detector::FirstDestructiveUse))
             && account.destructive.is_first(tool)
         {
             let name = record.and_then(|record| record.tool_name).map(shown);
@@ -86,7 +64,7 @@ impl Detectors {
             let baseline = "not called since this process began, as far as it remembers";
             telling.tell(Detector::FirstDestructiveUse, &name, baseline, &about());
         }
-        if seen.is_request && is_on(Detector::Rate) {
+        if seen.is_request && set.is_on(Detector::Rate) {
             look_at_rate(
                 &mut account.rate,
                 &set.rate,

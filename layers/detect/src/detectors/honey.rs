@@ -8,7 +8,7 @@ use crate::{Detector, seen::decoy};
 impl Detectors {
     /// A touch is told at once, and each for itself.
     pub(super) fn look_for_honey(&self, record: &Record<'_>, adding: &mut Adding<'_>) {
-        if !self.is_on(Detector::Honey) {
+        if !self.settings.is_on(Detector::Honey) {
             return;
         }
         let named = record.tool_name.filter(|tool| {

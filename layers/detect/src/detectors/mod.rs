@@ -75,10 +75,6 @@ impl Detectors {
         }
     }
 
-    fn is_on(&self, detector: Detector) -> bool {
-        !self.settings.off.contains(&detector)
-    }
-
     /// Looks at what was seen.
     fn look(&mut self, seen: &Seen, record: Option<&Record<'_>>, adding: &mut Adding<'_>) {
         let network = seen
@@ -87,7 +83,7 @@ impl Detectors {
         if let Some(network) = network {
             self.look_at_network(seen, network, record, adding);
         }
-        if seen.refused.is_some() && self.is_on(Detector::RefusalSurge) {
+        if seen.refused.is_some() && self.settings.is_on(Detector::RefusalSurge) {
             self.look_at_all(record, adding);
         }
         if let Some(account) = seen.account {

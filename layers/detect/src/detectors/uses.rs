@@ -16,7 +16,7 @@ impl Detectors {
         record: Option<&Record<'_>>,
         adding: &mut Adding<'_>,
     ) {
-        if !self.is_on(Detector::TwoNetworks) {
+        if !self.settings.is_on(Detector::TwoNetworks) {
             return;
         }
         let now = self.time.now();
