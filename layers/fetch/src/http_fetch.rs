@@ -111,14 +111,9 @@ impl HttpFetch {
         request: Request<Bytes>,
         max_bytes: usize,
     ) -> Result<Response<Bytes>, FetchError> {
-        let client = self.client_for(&request.uri().to_string())?;
-        let request = request.try_into().map_err(plain)?;
-        let mut response = client.execute(request).await.map_err(plain)?;
-        let mut answer = Response::new(Bytes::new());
-        *answer.status_mut() = response.status();
-        *answer.headers_mut() = std::mem::take(response.headers_mut());
-        *answer.body_mut() = read(response, max_bytes).await?;
-        Ok(answer)
+        let (head, body) = self.exchange(request).await?;
+        let body = read(body, max_bytes).await?;
+        Ok(head.map(|()| body))
     }
 
     /// Sends a request and waits for the head of its answer, whatever its status. What comes behind it is not
@@ -128,13 +123,22 @@ impl HttpFetch {
     ///
     /// As of [`send`](Self::send).
     pub async fn send_for_head(&self, request: Request<Bytes>) -> Result<Response<()>, FetchError> {
+        let (head, _unread) = self.exchange(request).await?;
+        Ok(head)
+    }
+
+    /// The head of an answer, and what its body is read of.
+    async fn exchange(
+        &self,
+        request: Request<Bytes>,
+    ) -> Result<(Response<()>, reqwest::Response), FetchError> {
         let client = self.client_for(&request.uri().to_string())?;
         let request = request.try_into().map_err(plain)?;
         let mut response = client.execute(request).await.map_err(plain)?;
-        let mut answer = Response::new(());
-        *answer.status_mut() = response.status();
-        *answer.headers_mut() = std::mem::take(response.headers_mut());
-        Ok(answer)
+        let mut head = Response::new(());
+        *head.status_mut() = response.status();
+        *head.headers_mut() = std::mem::take(response.headers_mut());
+        Ok((head, response))
     }
 
     async fn get(&self, url: &str, max_bytes: usize) -> Result<Document, FetchError> {
