@@ -21,7 +21,7 @@ impl Settings {
         let room = self.reserve();
         if !room {
             self.miss(self.continue_without_record);
-        } else if self.gaps.is_open() {
+        } else if self.gaps.is_open() || self.gaps.is_honey_told.load(Ordering::Relaxed) {
             self.close_gap();
         }
         room
@@ -127,6 +127,7 @@ impl Settings {
         }
         let Some((missing, kinds)) = self.gaps.close() else {
             guarded(|| self.sink.release());
+            self.gaps.is_honey_told.store(false, Ordering::Relaxed);
             return;
         };
         let detail = format!(
@@ -156,7 +157,7 @@ pub(crate) struct Gaps {
     /// Events said so, and have not said since that there is room again.
     is_full_told: AtomicBool,
     is_scarce_told: AtomicBool,
-    /// A stranger's touch of a decoy has its record.
+    /// A stranger's touch of a decoy has its record, and there has not been room since, as far as was looked.
     is_honey_told: AtomicBool,
     refused: AtomicU64,
     passed: AtomicU64,

@@ -7,6 +7,8 @@ mod sink;
 #[cfg(test)]
 mod tests;
 
+use std::{fs, path::Path};
+
 use bartizan_sensitive::{Names, Redactor};
 use serde::{Deserialize, Serialize};
 
@@ -127,7 +129,15 @@ impl AuditConfig {
             let problem = "is named, and without_correlation_header is set";
             return Err(AuditConfigError::new("correlation_header", name, problem));
         }
-        let mut queue = config.sink.queue()?.overflow(config.overflow.into())?;
+        let mut queue = config.sink.queue()?;
+        if let (SinkChoice::Append(log), OverflowConfig::Spill(spill)) =
+            (&config.sink, &config.overflow)
+            && is_same(log, spill)
+        {
+            let (spill, problem) = (spill.to_string_lossy(), "is the log itself");
+            return Err(AuditConfigError::new("overflow spill", spill, problem));
+        }
+        queue = queue.overflow(config.overflow.into())?;
         if let Some(capacity) = config.capacity {
             queue = queue.capacity(capacity)?;
         }
@@ -159,6 +169,12 @@ impl AuditConfig {
         let layer = layer.levels(levels).redactor(redactor)?;
         layer.destructive(config.destructive)
     }
+}
+
+/// Whether they are one file. What is not there yet is none.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let (one, other) = (fs::canonicalize(one), fs::canonicalize(other));
+    matches!((one, other), (Ok(one), Ok(other)) if one == other)
 }
 
 impl TryFrom<AuditConfig> for AuditLayer {

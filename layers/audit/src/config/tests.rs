@@ -187,6 +187,14 @@ mod keyed {
                 r#"{ "overflow": { "spill": "/nowhere/spill" } }"#,
                 "/nowhere/spill",
             ),
+            (
+                r#"{ "sink": { "file": { "path": "@/log" } }, "overflow": { "spill": "@/./log" } }"#,
+                "another one writes it",
+            ),
+            (
+                r#"{ "sink": { "append": "@/lines" }, "overflow": { "spill": "@/./lines" } }"#,
+                "is the log itself",
+            ),
             (r#"{ "overflow": "drop" }"#, "drop"),
             (r#"{ "destructive": ["a?"] }"#, "`a?`"),
         ] {
@@ -243,6 +251,8 @@ mod keyed {
                 "checkpoints within `0",
             ),
             ("@/heads", "/nowhere/heads", "/nowhere/heads"),
+            ("@/heads", "@/audit.log", "another one writes it"),
+            ("@/spill", "@/audit.log", "another one writes it"),
             (
                 "@/heads",
                 "/dev/null",

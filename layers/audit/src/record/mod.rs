@@ -73,9 +73,10 @@ const MAX_ACTION: u32 = 128;
 const MAX_URI: u32 = 1024;
 const MAX_DETAIL: u32 = 512;
 
-/// Events by which a server's keys, policies or settings become others.
+/// Events by which a server's keys, grants, policies or settings become others.
 const CHANGES: &[&str] = &[
     "grant_ended",
+    "grant_given",
     "grant_revoked",
     "key_imported",
     "key_issued",

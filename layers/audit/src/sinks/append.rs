@@ -72,9 +72,25 @@ fn opened(path: &Path) -> io::Result<File> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
     if file.metadata()?.is_file() {
+        #[cfg(all(feature = "file", unix))]
+        share(&file)?;
         end_last_line(&mut file)?;
     }
     Ok(file)
+}
+
+/// Keeps it from being what a [`RotatingFile`](crate::RotatingFile) writes, which has one writer.
+#[cfg(all(feature = "file", unix))]
+fn share(file: &File) -> io::Result<()> {
+    use rustix::{
+        fs::{FlockOperation, flock},
+        io::Errno,
+    };
+    match flock(file, FlockOperation::NonBlockingLockShared) {
+        Err(Errno::WOULDBLOCK) => Err(io::Error::other("another one writes it")),
+        // Where nothing can be locked, no such file can be opened.
+        _ => Ok(()),
+    }
 }
 
 fn end_last_line(file: &mut File) -> io::Result<()> {

@@ -32,6 +32,18 @@ fn a_change_of_configuration_is_recorded_as_one() {
 }
 
 #[test]
+fn who_is_given_something_or_loses_it_changes_the_configuration() {
+    let records = Records::new();
+    let events = AuditLayer::new(records.clone()).recorded_events();
+    for kind in ["grant_given", "grant_revoked", "grant_ended"] {
+        events.emit(&Event::new("rbac", Severity::Info, kind, "why"));
+    }
+    for record in records.all() {
+        assert_eq!(record["event_type"], "configuration_change", "{record}");
+    }
+}
+
+#[test]
 fn other_events_are_recorded_and_those_of_the_log_itself_are_not() {
     let records = Records::with_capacity(1);
     let events = AuditLayer::new(records.clone()).recorded_events();

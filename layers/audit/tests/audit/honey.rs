@@ -154,3 +154,26 @@ async fn a_stranger_who_floods_first_does_not_hide_the_touch_of_a_decoy_nor_use_
     assert_eq!(all[6]["severity"], "critical");
     assert_eq!(all[6]["metadata"]["missing_folded"], 14);
 }
+
+#[tokio::test]
+async fn each_time_that_room_is_scarce_the_first_touch_of_a_decoy_is_recorded() {
+    let records = Records::with_capacity(8);
+    let inner = service_fn(|mut request: Request<Body>| {
+        let context = SecurityContext::of(&mut request);
+        if request.uri().path() == "/honey" {
+            honey!("apikey", &context, "honey_key", "key `backup`");
+        }
+        async { Ok::<_, Infallible>(ok()) }
+    });
+    let service = AuditLayer::new(records.clone()).layer(inner);
+    for _ in 0..3 {
+        for _ in 0..6 {
+            service.clone().oneshot(as_ann(empty())).await.unwrap();
+        }
+        let request = Request::get("/honey").body(Body::default()).unwrap();
+        service.clone().oneshot(request).await.unwrap();
+        let all = records.take();
+        assert_eq!(all.len(), 7);
+        assert!(all[6].contains("honey_touched"), "{}", all[6]);
+    }
+}

@@ -118,6 +118,58 @@ fn with_the_queue_its_outlet_is_gone_so_that_its_file_can_be_opened_again() {
     assert!(*gone.lock().unwrap());
 }
 
+/// Asks the queue that it stands behind for room, as an event or a watcher might.
+struct Asks(Arc<Mutex<Option<Queue>>>, Sender<bool>);
+
+impl Outlet for Asks {
+    fn take(&mut self, _: &Record<'_>, _: &[u8]) {
+        if let Some(queue) = self.0.lock().unwrap().take() {
+            self.1.send(queue.reserve()).unwrap();
+        }
+    }
+
+    fn commit(&mut self, _: Commit) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn by_wait_who_makes_the_room_does_not_wait_for_it() {
+    let (asked, room) = channel();
+    let own = Arc::default();
+    let queue = Queue::to(Asks(Arc::clone(&own), asked));
+    let wait = Overflow::Wait(Duration::from_secs(10));
+    let queue = queue.capacity(1).unwrap().overflow(wait).unwrap();
+    *own.lock().unwrap() = Some(queue.clone());
+    let layer = AuditLayer::new(queue);
+    let begun = Instant::now();
+    ask(&layer).await;
+    assert!(!room.recv_timeout(PATIENCE).unwrap());
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[cfg(all(feature = "file", unix))]
+#[test]
+fn a_spill_file_that_is_a_log_is_refused_whatever_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, other) = (folder.path().join("log"), folder.path().join("other"));
+    let queue = Queue::to(bartizan_audit::RotatingFile::open(&log).unwrap());
+    fs::hard_link(&log, &other).unwrap();
+    for path in [&log, &other] {
+        let spill = Overflow::Spill(path.clone());
+        let error = queue.clone().overflow(spill).unwrap_err().to_string();
+        assert!(error.contains("another one writes it"), "{error}");
+        assert!(JsonLines::append(path).is_err());
+    }
+    assert_eq!(fs::read(&log).unwrap(), b"");
+    // Nor is what takes spilled lines a log.
+    let spill = folder.path().join("spill");
+    let queue = queue.overflow(Overflow::Spill(spill.clone())).unwrap();
+    assert!(bartizan_audit::RotatingFile::open(&spill).is_err());
+    drop(queue);
+    assert!(bartizan_audit::RotatingFile::open(&spill).is_ok());
+}
+
 #[tokio::test]
 async fn lines_come_through_a_channel_and_one_that_is_full_holds_them_in_the_queue() {
     let (channel, lines) = Channel::bounded(1);

@@ -4,6 +4,7 @@ use std::{
         Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    thread::{self, ThreadId},
     time::{Duration, Instant},
 };
 
@@ -26,6 +27,8 @@ pub(super) struct Buffer {
     is_loss_told: AtomicBool,
     /// What becomes of records beyond the capacity; unset, requests are refused.
     overflow: OnceLock<Policy>,
+    /// The writer's, once it runs.
+    writer: OnceLock<ThreadId>,
     /// There is no writer any more, and so no room. Set under the lock, for those who wait.
     is_over: AtomicBool,
     state: Mutex<State>,
@@ -88,6 +91,7 @@ impl Buffer {
             is_overflow_told: AtomicBool::new(false),
             is_loss_told: AtomicBool::new(false),
             overflow: OnceLock::new(),
+            writer: OnceLock::new(),
             is_over: AtomicBool::new(false),
             state: Mutex::new(State {
                 waiting: Parcel::with_room(),
@@ -128,6 +132,11 @@ impl Buffer {
         self.overflow.set(policy)
     }
 
+    /// This thread is the writer.
+    pub(super) fn begin(&self) {
+        let _ = self.writer.set(thread::current().id());
+    }
+
     pub(super) fn reserve(&self) -> bool {
         if self.try_reserve() {
             return true;
@@ -160,6 +169,10 @@ impl Buffer {
     /// While nothing moves, all who wait end with the first: one after the other on a thread, each for as long
     /// as it may, they would stop what else runs there for as long as they come.
     fn wait_for_room(&self, patience: Duration) -> bool {
+        // What an event or a watcher records there would wait for itself.
+        if self.writer.get() == Some(&thread::current().id()) {
+            return false;
+        }
         let mine = Instant::now() + patience;
         let mut state = self.state();
         loop {
@@ -349,7 +362,7 @@ impl Buffer {
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         } else {
             drop(state);
-            std::thread::sleep(pause.min(LINGER));
+            thread::sleep(pause.min(LINGER));
             state = self.state();
         }
         state.closing.is_none_or(|end| Instant::now() < end)

@@ -20,11 +20,12 @@ pub enum Overflow {
     /// The request waits for room, so long at most, and is refused then: above 0, up to ten seconds. It
     /// blocks its thread, and with it what else runs there, which slows all requests down to what the
     /// outlets bear. While these stand still, all who wait end with the first of them, and who comes later is
-    /// refused at once.
+    /// refused at once. What an event or a watcher records on the queue's own thread never waits.
     Wait(Duration),
     /// The record's line is appended to this file, on its request's thread. An event says so; once there is
     /// room again, a record of type `audit_gap` says how many stand there. If the file fails, they are
-    /// dropped, which another event says. It is no pipe: who is served would wait for its reader.
+    /// dropped, which another event says. It is no pipe: who is served would wait for its reader. Nor is it a
+    /// log that a `RotatingFile` writes.
     Spill(PathBuf),
     /// The record is dropped and counted (against AL-5). An event says so; once there is room again, a
     /// record of type `audit_gap` says how many.

@@ -58,6 +58,7 @@ impl<O: Outlet> Writer<O> {
     pub(super) fn run(self) {
         let buffer = Arc::clone(&self.buffer);
         let _over = Over(&buffer);
+        buffer.begin();
         // Gone before that is said, and with it the outlets, so that a file can be opened again at once.
         let mut writer = self;
         writer.write_all(&buffer);
