@@ -21,7 +21,7 @@ const GUARDED: &[&str] = &[
     "z3", "z4", "z5", "z6", "z7", "z8", "z9", "z10", "r1", "r2", "r3", "r4", "r5", "r6", "r7",
     "r8", "r9", "r10", "r11", "r12", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10",
     "h1", "h2", "h3", "h4", "h5", "h6", "c1", "c2", "c3", "c4", "c5", "u1", "u2", "u3", "u4", "u5",
-    "u6", "u7", "u9", "u10", "u11", "u12", "u14", "u15", "u16", "u17",
+    "u6", "u7", "u8", "u9", "u10", "u11", "u12", "u13", "u14", "u15", "u16", "u17",
 ];
 
 #[test]
@@ -77,6 +77,8 @@ fn the_tree_is_complete() {
         "session",
         "rbac",
         "validate",
+        "alerts",
+        "detect",
     ] {
         assert!(root().join("layers").join(name).exists(), "`{name}`");
     }

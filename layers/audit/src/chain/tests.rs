@@ -122,7 +122,7 @@ fn the_public_key_alone_finds_each_altered_byte_of_what_is_signed_but_for_macs()
 }
 
 #[test]
-fn each_line_that_is_removed_doubled_or_swapped_is_found() {
+fn seed_u13_each_line_that_is_removed_doubled_or_swapped_is_found() {
     let (lines, head) = log(6);
     for at in 0..lines.len() {
         let line = u64::try_from(at).unwrap() + 1;

@@ -61,6 +61,30 @@ async fn each_level_shows_what_it_says() {
 }
 
 #[tokio::test]
+async fn seed_u8_phone_card_and_social_security_numbers_and_keys_are_masked_by_value() {
+    let secrets = [
+        ("+1 415 555 2671", "phone"),
+        ("4111 1111 1111 1111", "card"),
+        ("078-05-1120", "ssn"),
+        ("sk_live_4f9a7c2e1b8d6035", "api_key"),
+    ];
+    for (secret, kind) in secrets {
+        let arguments = json!({ "note": format!("it is {secret}."), "deep": [{ "n": secret }] });
+        let mut request = call_with(&arguments);
+        let agent = HeaderValue::from_str(&format!("of {secret}")).unwrap();
+        request.headers_mut().insert("user-agent", agent);
+        let records = Records::new();
+        let layer = AuditLayer::new(records.clone()).levels(Levels::new(Level::Arguments));
+        through_layer(&layer, request).await;
+        let record = only(&records);
+        assert!(!record.to_string().contains(secret), "{record}");
+        let masked = record["metadata"]["masked"].as_array().unwrap();
+        let kinds: Vec<_> = masked.iter().map(|mask| &mask["kind"]).collect();
+        assert_eq!(kinds, [kind; 3], "{record}");
+    }
+}
+
+#[tokio::test]
 async fn a_destructive_call_that_succeeds_is_recorded_whatever_its_level() {
     let records = Records::new();
     let layer = AuditLayer::new(records.clone()).levels(Levels::new(Level::None));

@@ -72,7 +72,7 @@ async fn denials_over_a_long_time_are_no_finding() {
 }
 
 #[tokio::test]
-async fn an_attempt_at_what_is_destructive_is_escalation() {
+async fn seed_u17_an_attempt_at_what_is_destructive_is_escalation() {
     let stage = Stage::usual();
     stage.ask(Ask::of("ann").tool("delete_note").denied()).await;
     let found = stage.found();
