@@ -236,17 +236,15 @@ impl StoreLookup {
         record: &KeyRecord,
         environment: &str,
     ) -> Result<(), Fault> {
-        let standing = record.standing(self.now());
-        if standing == Standing::Honey {
-            self.honey.learn(record);
-            return Err(HONEY);
-        }
-        if record.grant.environment != environment {
-            return Err("the key is of another environment");
-        }
-        match standing {
+        match record.standing(self.now()) {
+            Standing::Honey => {
+                self.honey.learn(record);
+                Err(HONEY)
+            }
+            _ if record.grant.environment != environment => {
+                Err("the key is of another environment")
+            }
             Standing::Good => Ok(()),
-            Standing::Honey => Err(HONEY),
             Standing::Early => Err(EARLY),
             Standing::Expired => Err("the key has expired"),
             Standing::Revoked => Err("the key is revoked"),

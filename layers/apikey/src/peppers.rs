@@ -92,11 +92,10 @@ impl Peppers {
 
     /// The hash of a honey key's secret.
     pub(crate) fn hash_honey(&self, id: KeyId, secret: &KeySecret) -> SecretHash {
-        let Pepper { number, .. } = self.current();
-        let mac = self.current().over(HONEY, id, secret.expose()).finalize();
+        let pepper = self.current();
         SecretHash::Honey {
-            pepper: *number,
-            mac: mac.into_bytes().into(),
+            pepper: pepper.number,
+            mac: pepper.mac(HONEY, id, secret.expose()),
         }
     }
 
@@ -263,12 +262,13 @@ impl Pepper {
     fn hash(&self, purpose: &[u8], id: KeyId, secret: &[u8]) -> SecretHash {
         SecretHash::Hmac {
             pepper: self.number,
-            mac: self
-                .over(purpose, id, secret)
-                .finalize()
-                .into_bytes()
-                .into(),
+            mac: self.mac(purpose, id, secret),
         }
+    }
+
+    fn mac(&self, purpose: &[u8], id: KeyId, secret: &[u8]) -> [u8; SecretHash::BYTES] {
+        let state = self.over(purpose, id, secret);
+        state.finalize().into_bytes().into()
     }
 
     /// The id is hashed too: a hash that was put under another id verifies nothing.

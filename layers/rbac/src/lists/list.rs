@@ -12,13 +12,10 @@ pub(crate) enum List {
 }
 
 /// The members of a result that are looked at: the lists by their place, then the cache's scope.
-pub(super) const RESULT: [&str; 5] = [
-    "tools",
-    "resources",
-    "resourceTemplates",
-    "prompts",
-    "cacheScope",
-];
+pub(super) const RESULT: &[&str] = {
+    let [result @ .., _] = &PAGE;
+    result
+};
 
 /// The same where it matters whether a page is the last one.
 pub(super) const PAGE: [&str; 6] = [

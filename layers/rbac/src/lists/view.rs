@@ -83,7 +83,7 @@ impl<'a> View<'a> {
         let (mut scope, mut is_last) = (None, true);
         let in_force = self.lens.in_force().ok();
         let has_honey = in_force.is_some_and(|in_force| !in_force.policy.honey.is_empty());
-        let known: &[_] = if has_honey { &PAGE } else { &RESULT };
+        let known: &[_] = if has_honey { &PAGE } else { RESULT };
         object(json, &mut Seen::default(), known, |json, place| {
             let Some(place) = place else {
                 return Ok(json.skip()?);
