@@ -2,6 +2,7 @@ use std::{borrow::Cow, mem, sync::Arc, time::Duration};
 
 use bartizan_core::{
     CallKind, Denial, DenialKind, LateFindings, SecurityContext, TraceParent, call::Subject,
+    guarded,
 };
 use http::{
     HeaderName, HeaderValue, Method, Request, Response, StatusCode,
@@ -13,7 +14,7 @@ use http_body::Body;
 use crate::{
     Level, Outcome, Record,
     answer::Reading,
-    gaps::{guarded, is_strangers},
+    gaps::is_strangers,
     header,
     layer::Settings,
     level::Detail,

@@ -1,11 +1,10 @@
 use std::{
-    array, mem,
-    panic::{AssertUnwindSafe, catch_unwind},
+    array,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use bartizan_core::{
-    DenialKind, Event, Events, Finding, Principal, SecurityContext, Severity, Verdict,
+    DenialKind, Event, Events, Finding, Principal, SecurityContext, Severity, Verdict, guarded,
 };
 
 use crate::{
@@ -298,17 +297,4 @@ fn place_of(kind: Option<DenialKind>) -> usize {
 /// Reports an event, whatever its receivers do.
 pub(crate) fn report(events: &Events, event: &Event) {
     guarded(|| events.emit(event));
-}
-
-/// Runs code of a sink, a clock or a subscriber, perhaps while a panic unwinds: a second one that
-/// got out would abort the process.
-pub(crate) fn guarded<T>(run: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(run))
-        .map_err(|payload| {
-            // Its destructor may panic again.
-            if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-                mem::forget(second);
-            }
-        })
-        .ok()
 }

@@ -1,14 +1,8 @@
 use std::slice;
 
-use bartizan_core::{Finding, LateFindings, SecurityContext, Verdict};
+use bartizan_core::{Finding, LateFindings, SecurityContext, Verdict, guarded};
 
-use crate::{
-    Record,
-    gaps::{guarded, is_strangers},
-    layer::Settings,
-    level::Detail,
-    record::denial_of,
-};
+use crate::{Record, gaps::is_strangers, layer::Settings, level::Detail, record::denial_of};
 
 /// A handler may refuse after the head of its answer, and with it the record, was written.
 impl LateFindings for Settings {

@@ -1,16 +1,13 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use bartizan_core::{Call, Clock, Event, Events, SystemClock};
+use bartizan_core::{Call, Clock, Event, Events, SystemClock, guarded};
 use bartizan_sensitive::Redactor;
 use http::HeaderName;
 use tower_layer::Layer;
 
 use crate::{
-    Audit, AuditConfigError, AuditSink, FlushError, Levels, MAX_DETAIL_BYTES, Record,
-    gaps::{Gaps, guarded},
-    header,
-    level::Detail,
-    tools::Tools,
+    Audit, AuditConfigError, AuditSink, FlushError, Levels, MAX_DETAIL_BYTES, Record, gaps::Gaps,
+    header, level::Detail, tools::Tools,
 };
 
 /// One record for each request; see the [crate's docs](crate) for an example.

@@ -1,10 +1,6 @@
-use std::{
-    mem,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::{mem, sync::Arc};
 
-use bartizan_core::{Event, Events, Severity, printable};
+use bartizan_core::{Event, Events, Severity, guarded, printable};
 
 use super::Desk;
 use crate::{Delivery, Receiver, Undelivered, alerts::LAYER};
@@ -74,16 +70,4 @@ impl Drop for Over<'_> {
 
 pub(crate) fn report(events: &Events, event: &Event) {
     guarded(|| events.emit(event));
-}
-
-/// Runs code of a receiver or a subscriber, whatever it does.
-fn guarded<T>(run: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(run))
-        .map_err(|payload| {
-            // Its destructor may panic again.
-            if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-                mem::forget(second);
-            }
-        })
-        .ok()
 }

@@ -18,7 +18,9 @@ pub use head::{Head, NoHead};
 pub use keys::{ChainKeys, VerifyKeys};
 pub use verify::{Bad, BadKind, Report, verify};
 
-use crate::{AuditConfigError, Commit, Outlet, Record, file::RotatingFile, gaps::guarded};
+use bartizan_core::guarded;
+
+use crate::{AuditConfigError, Commit, Outlet, Record, file::RotatingFile};
 use link::Hash;
 
 /// Numbers and chains each line of a [`RotatingFile`], and signs where it has come to.

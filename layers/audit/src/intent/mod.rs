@@ -10,7 +10,8 @@ use std::{
 };
 
 use bartizan_core::{
-    Clock, Denial, DenialKind, GuardFuture, ResponseBody, SecurityContext, SystemClock, refuse,
+    Clock, Denial, DenialKind, GuardFuture, ResponseBody, SecurityContext, SystemClock, guarded,
+    refuse,
 };
 use bartizan_sensitive::Redactor;
 use http::{Method, Request, Response};
@@ -19,7 +20,6 @@ use tower_service::Service;
 
 use crate::{
     AuditConfigError, AuditSink, Durable, EventId, Record,
-    gaps::guarded,
     record::{Screened, Told},
     tools::Tools,
 };

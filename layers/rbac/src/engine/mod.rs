@@ -3,14 +3,11 @@
 mod answer;
 mod question;
 
-use std::{
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::{fmt, sync::Arc};
 
 pub use answer::{Answer, EngineError};
 pub(crate) use answer::{Outcome, Said};
+use bartizan_core::guarded;
 pub use question::Question;
 
 use crate::{RbacConfigError, version};
@@ -100,9 +97,8 @@ impl Engine {
     }
 
     pub(crate) fn ask(&self, question: &Question<'_>) -> Said {
-        // What a panic left behind in the engine is the engine's; here nothing was begun.
-        let decided = catch_unwind(AssertUnwindSafe(|| self.decides.decide(question)));
-        let failed = |_| Err(EngineError::new("it panicked"));
+        let decided = guarded(|| self.decides.decide(question));
+        let failed = || Err(EngineError::new("it panicked"));
         Said(decided.unwrap_or_else(failed))
     }
 

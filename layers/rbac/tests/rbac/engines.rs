@@ -53,14 +53,26 @@ fn engine(decides: Decides) -> (Scripted, Arc<Mutex<Vec<String>>>) {
     (scripted, asked)
 }
 
-/// Permits what is named `a…`, forbids the rest, and has trouble with `error` and `panic`.
+/// Permits what is named `a…`, forbids the rest, and has trouble with `error`, `panic` and `panic_twice`.
 fn by_name(question: &Question<'_>) -> Result<Answer, EngineError> {
     match question.name() {
         Some("error") => Err(EngineError::new("a\nline of trouble")),
         #[expect(clippy::panic, reason = "that is what is tested")]
         Some("panic") => panic!("in an engine"),
+        #[expect(clippy::panic, reason = "that is what is tested")]
+        Some("panic_twice") => std::panic::panic_any(PanicsAgain),
         Some(name) if !name.starts_with('a') => Ok(Answer::forbid().by(["no others"])),
         _ => Ok(Answer::permit().by(["only a"])),
+    }
+}
+
+/// What a panic carries, and panics when it goes.
+struct PanicsAgain;
+
+impl Drop for PanicsAgain {
+    #[expect(clippy::panic, reason = "that is what is tested")]
+    fn drop(&mut self) {
+        std::panic::panic_any("of what the panic carried");
     }
 }
 
@@ -92,6 +104,7 @@ async fn what_the_rules_admit_needs_the_engine_too_and_nobody_outside_learns_whi
     for (tool, reason) in [
         ("b_tool", "policy `7`: engine forbids by `no others`"),
         ("panic", "policy `7`: engine failed: it panicked"),
+        ("panic_twice", "policy `7`: engine failed: it panicked"),
         ("error", r"policy `7`: engine failed: a\u{a}line of trouble"),
         (
             "admin_b",

@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use crate::{AuditConfigError, gaps::guarded, sinks::append};
+use bartizan_core::guarded;
+
+use crate::{AuditConfigError, sinks::append};
 
 /// What becomes of a record when its [`Queue`](crate::Queue) is full: its outlets are slower than
 /// requests come, or stand still. None of it is silent.

@@ -1,12 +1,11 @@
 use std::{
     io, mem,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use bartizan_core::{Event, Severity, printable};
+use bartizan_core::{Event, Severity, guarded, printable};
 
 use super::{
     buffer::{Buffer, Next, Untold},
@@ -82,14 +81,14 @@ impl<O: Outlet> Writer<O> {
         }
         self.say_what_was_lost();
         self.watched(Self::end);
-        crate::gaps::guarded(|| self.outlet.end());
+        guarded(|| self.outlet.end());
         self.commit(Commit::Written);
     }
 
     /// When the outlet wants to commit or a watcher to be woken though there is nothing new; not at once after the
     /// last time.
     fn due(&self) -> Option<Instant> {
-        let outlet = crate::gaps::guarded(|| self.outlet.due()).flatten();
+        let outlet = guarded(|| self.outlet.due()).flatten();
         let due = [outlet, self.watchers.due()].into_iter().flatten().min()?;
         Some(due.max(Instant::now() + FIRST_PAUSE))
     }
@@ -167,7 +166,7 @@ impl<O: Outlet> Writer<O> {
         self.line.clear();
         record.write_json(&mut self.line);
         self.bytes += self.line.len() + 1;
-        let taken = crate::gaps::guarded(|| self.outlet.take(record, &self.line));
+        let taken = guarded(|| self.outlet.take(record, &self.line));
         if taken.is_none() {
             self.is_untaken = true;
             let detail = "an outlet panicked at a record".to_owned();
@@ -180,7 +179,7 @@ impl<O: Outlet> Writer<O> {
         let mut pause = FIRST_PAUSE;
         loop {
             let before = self.outlet.pending();
-            match guarded(|| self.outlet.commit(commit)) {
+            match attempt(|| self.outlet.commit(commit)) {
                 Ok(()) => {
                     self.report_recovery();
                     return true;
@@ -202,7 +201,7 @@ impl<O: Outlet> Writer<O> {
         if !self.is_failing {
             self.is_failing = true;
             // A writer's own error may panic when it is shown.
-            let shown = crate::gaps::guarded(|| error.to_string()).unwrap_or_default();
+            let shown = guarded(|| error.to_string()).unwrap_or_default();
             let detail = printable(&shown, 200).to_string();
             self.report(Severity::Error, "writer_failed", detail);
         }
@@ -264,12 +263,8 @@ impl Drop for Over<'_> {
 }
 
 /// A writer that panics has failed.
-fn guarded<T>(run: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
-        // Its destructor may panic as well.
-        std::mem::forget(payload);
-        Err(io::Error::other("the writer panicked"))
-    })
+fn attempt<T>(run: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    guarded(run).unwrap_or_else(|| Err(io::Error::other("the writer panicked")))
 }
 
 #[cfg(test)]

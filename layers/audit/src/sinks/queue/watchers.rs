@@ -3,10 +3,10 @@ use std::{
     time::Instant,
 };
 
-use bartizan_core::Severity;
+use bartizan_core::{Severity, guarded};
 
 use super::thread::Writer;
-use crate::{Adding, Outlet, Record, Watcher, gaps::guarded};
+use crate::{Adding, Outlet, Record, Watcher};
 
 /// Who looks at the records of a queue, in their order.
 #[derive(Clone, Default)]
