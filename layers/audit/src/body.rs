@@ -19,12 +19,12 @@ pin_project! {
         #[pin]
         inner: ResponseBody<B>,
         // `None` once the record is written.
-        exchange: Option<Exchange>,
+        exchange: Option<Box<Exchange>>,
     }
 }
 
 impl<B> RecordedBody<B> {
-    pub(crate) fn new(inner: ResponseBody<B>, exchange: Option<Exchange>) -> Self {
+    pub(crate) fn new(inner: ResponseBody<B>, exchange: Option<Box<Exchange>>) -> Self {
         Self { inner, exchange }
     }
 }

@@ -23,6 +23,8 @@ use crate::{
 };
 
 /// One request's side of the matter, from its arrival to its record, which is written exactly once.
+///
+/// It lives in a box from the beginning: it goes from the future to the body, and all layers outside copy both around.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     settings: Arc<Settings>,
@@ -63,7 +65,7 @@ enum Stage {
     Recorded,
 }
 
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 impl Exchange {
     pub(crate) fn begin<B>(
@@ -71,15 +73,15 @@ impl Exchange {
         context: SecurityContext,
         request: &Request<B>,
         room: bool,
-    ) -> Self {
+    ) -> Box<Self> {
         context.open_trail();
         let clocks = guarded(|| (settings.clock.wall(), settings.clock.monotonic()));
         let (arrived, started) = clocks.unwrap_or_default();
         let headers = request.headers();
-        let trace = headers.get(TRACEPARENT);
+        let trace = headers.get(&TRACEPARENT);
         let length = headers.get(CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
-        Self {
+        Box::new(Self {
             settings,
             context,
             method: request.method().clone(),
@@ -95,7 +97,7 @@ impl Exchange {
             reading: Reading::ignoring(),
             tap: None,
             response_bytes: 0,
-        }
+        })
     }
 
     /// The inner service is about to run.
@@ -161,11 +163,12 @@ impl Exchange {
 
     /// Whether the record shows the answer, if nothing speaks against it.
     fn is_answer_recorded(&self) -> bool {
-        let Some(call) = self.context.call() else {
+        let levels = &self.settings.levels;
+        let Some(call) = self.context.call().filter(|_| levels.have(Level::Answer)) else {
             return false;
         };
-        let tool = named(call, Subject::Tool);
-        let level = self.settings.levels.of(event_type(None, Some(call)), tool);
+        let tool = || named(call, Subject::Tool);
+        let level = levels.of(event_type(None, Some(call)), tool);
         level == Level::Answer && call.kind() == CallKind::Request
     }
 
@@ -247,7 +250,7 @@ impl Exchange {
                 (outcome, denial, status),
                 (&findings, dropped),
             );
-            let tool = record.tool_name.map(|tool| tool.as_str());
+            let tool = || record.tool_name.map(|tool| tool.as_str());
             let level = settings.levels.of(record.event_type, tool);
             if level == Level::None && record.may_be_left_out() {
                 guarded(|| settings.sink.release());

@@ -21,12 +21,12 @@ pin_project! {
         #[pin]
         inner: GuardFuture<F, ResB>,
         // `None` of a request that this layer refused itself, and once there is an answer.
-        exchange: Option<Exchange>,
+        exchange: Option<Box<Exchange>>,
     }
 }
 
 impl<F, ResB> ResponseFuture<F, ResB> {
-    pub(crate) fn forwarded(inner: GuardFuture<F, ResB>, exchange: Exchange) -> Self {
+    pub(crate) fn forwarded(inner: GuardFuture<F, ResB>, exchange: Box<Exchange>) -> Self {
         Self {
             inner,
             exchange: Some(exchange),

@@ -66,9 +66,19 @@ impl Levels {
         self
     }
 
-    pub(crate) fn of(&self, event_type: &str, tool: Option<&str>) -> Level {
+    /// The tool is asked for only if there are rules.
+    pub(crate) fn of<'t>(&self, event_type: &str, tool: impl FnOnce() -> Option<&'t str>) -> Level {
+        if self.rules.is_empty() {
+            return self.otherwise;
+        }
+        let tool = tool();
         let rule = self.rules.iter().find(|rule| rule.is_for(event_type, tool));
         rule.map_or(self.otherwise, |rule| rule.level)
+    }
+
+    /// Whether this level is anybody's.
+    pub(crate) fn have(&self, level: Level) -> bool {
+        self.otherwise == level || self.rules.iter().any(|rule| rule.level == level)
     }
 }
 
@@ -137,10 +147,11 @@ impl Detail {
         tap: Option<Tap>,
         redactor: &Redactor,
     ) -> Self {
+        if matches!(level, Level::None | Level::Metadata) {
+            return Self::default();
+        }
         let response = tap.and_then(|tap| tap.shown(redactor));
-        let arguments = call.and_then(Call::arguments);
-        let (Some(arguments), Level::Shape | Level::Arguments | Level::Answer) = (arguments, level)
-        else {
+        let Some(arguments) = call.and_then(Call::arguments) else {
             return Self {
                 response,
                 ..Self::default()
@@ -193,12 +204,14 @@ mod tests {
             ("notification", None, Level::None),
             ("request", None, Level::Metadata),
         ] {
-            assert_eq!(levels.of(event, tool), level, "{event} {tool:?}");
+            assert_eq!(levels.of(event, || tool), level, "{event} {tool:?}");
         }
         assert_eq!(
-            Levels::default().of("tool_call", Some("pay")),
+            Levels::default().of("tool_call", || Some("pay")),
             Level::Metadata
         );
+        assert!(levels.have(Level::Arguments) && levels.have(Level::Metadata));
+        assert!(!levels.have(Level::Answer));
     }
 
     #[test]

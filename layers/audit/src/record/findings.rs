@@ -81,6 +81,18 @@ impl<'a> Findings<'a> {
         all.filter_map(|(place, reason)| Some((place, reason?)))
     }
 
+    /// Bytes of the reasons that are not static.
+    pub(super) fn chosen_bytes(&self) -> usize {
+        let Source::Made(made) = self.0 else {
+            return self.chosen().map(|(_, reason)| reason.len()).sum();
+        };
+        let bytes = made.iter().map(|finding| match &finding.reason {
+            Cow::Borrowed(_) => 0,
+            Cow::Owned(reason) => reason.len(),
+        });
+        bytes.sum()
+    }
+
     /// A copy to be changed.
     pub(super) fn to_owned(self) -> Vec<Finding> {
         let copied =

@@ -262,7 +262,21 @@ impl Parcel {
     fn carry_texts(&mut self, record: &Record<'_>, ahead: usize) -> u32 {
         let (mut there, mut bit) = (0, 1);
         for text in texts(record) {
-            if text.and_then(|text| self.carry(text, ahead)).is_some() {
+            if text.and_then(|text| self.carry(*text, ahead)).is_some() {
+                there |= bit;
+            }
+            bit <<= 1;
+        }
+        let json = [
+            record.metadata.arguments,
+            record.metadata.response,
+            record.metadata.masked,
+        ];
+        for json in json {
+            if json
+                .and_then(|json| self.carry(as_text(json), ahead))
+                .is_some()
+            {
                 there |= bit;
             }
             bit <<= 1;
@@ -344,31 +358,28 @@ impl Parcel {
 
 const NOTHING: Text<'static> = Text::new("", 0);
 
-/// The texts of a record, in the order in which they are carried.
-fn texts<'a>(record: &Record<'a>) -> [Option<Text<'a>>; 21] {
+/// The texts of a record that are no JSON, in the order in which they are carried.
+fn texts<'r, 'a>(record: &'r Record<'a>) -> [Option<&'r Text<'a>>; 18] {
     let metadata = &record.metadata;
     [
-        record.user_id,
-        record.tool_name,
-        record.resource_id,
-        record.action,
-        record.user_agent,
-        record.correlation_id,
-        metadata.auth_method,
-        metadata.issuer,
-        metadata.client_id,
-        metadata.tenant,
-        metadata.credential_id,
-        metadata.rpc_id,
-        metadata.prompt,
-        metadata.task,
-        metadata.http_method,
-        metadata.http_path,
-        metadata.detail,
-        metadata.decision.map(|decision| decision.policy),
-        metadata.arguments.map(as_text),
-        metadata.response.map(as_text),
-        metadata.masked.map(as_text),
+        record.user_id.as_ref(),
+        record.tool_name.as_ref(),
+        record.resource_id.as_ref(),
+        record.action.as_ref(),
+        record.user_agent.as_ref(),
+        record.correlation_id.as_ref(),
+        metadata.auth_method.as_ref(),
+        metadata.issuer.as_ref(),
+        metadata.client_id.as_ref(),
+        metadata.tenant.as_ref(),
+        metadata.credential_id.as_ref(),
+        metadata.rpc_id.as_ref(),
+        metadata.prompt.as_ref(),
+        metadata.task.as_ref(),
+        metadata.http_method.as_ref(),
+        metadata.http_path.as_ref(),
+        metadata.detail.as_ref(),
+        metadata.decision.as_ref().map(|decision| &decision.policy),
     ]
 }
 

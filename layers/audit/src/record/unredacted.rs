@@ -20,8 +20,7 @@ const MOST_REASONS: usize = 4096;
 impl<'r> Unredacted<'r> {
     /// `None` of a record with so long reasons that a queue would hold more for it than a record may take.
     pub(crate) fn of(record: &'r Record<'r>, redactor: &'r Arc<Redactor>) -> Option<Self> {
-        let lengths = record.findings.chosen().map(|(_, reason)| reason.len());
-        (lengths.sum::<usize>() <= MOST_REASONS).then(|| Self {
+        (record.findings.chosen_bytes() <= MOST_REASONS).then(|| Self {
             record,
             redactor,
             screened: OnceCell::new(),
