@@ -11,10 +11,7 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 
-use super::{
-    CallLimits,
-    read::{check_encoding, check_media, declared_length},
-};
+use super::{CallLimits, head::Head};
 use crate::{Denial, DenialKind, Gathered};
 
 pin_project! {
@@ -114,8 +111,9 @@ impl<B: Body> ReadBody<B> {
     /// The refusal: of a content type that is not JSON in UTF-8 or a content encoding, 415; of more bytes than
     /// the limits have, 413.
     pub fn begin(headers: &HeaderMap, body: B, limits: CallLimits) -> Result<Self, Denial> {
-        check_media(headers)?;
-        Self::of_any_type(headers, body, limits)
+        let head = Head::of(headers);
+        head.check_media()?;
+        Self::fitting(&head, body, limits)
     }
 
     /// The same of a body of which the content type does not matter.
@@ -124,10 +122,13 @@ impl<B: Body> ReadBody<B> {
     ///
     /// The refusal: of a content encoding, 415; of more bytes than the limits have, 413.
     pub fn of_any_type(headers: &HeaderMap, body: B, limits: CallLimits) -> Result<Self, Denial> {
-        check_encoding(headers)?;
-        if declared_length(headers).is_some_and(|length| length > limits.body_bytes() as u64) {
-            return Err(too_large());
-        }
+        let head = Head::of(headers);
+        head.check_encoding()?;
+        Self::fitting(&head, body, limits)
+    }
+
+    fn fitting(head: &Head<'_>, body: B, limits: CallLimits) -> Result<Self, Denial> {
+        head.check_length(&limits)?;
         Ok(Self(Box::pin(BodyReader::new(body, limits))))
     }
 }

@@ -3,8 +3,9 @@ use std::borrow::Cow;
 use http::{HeaderMap, HeaderValue, header::AsHeaderName};
 
 use super::{
-    CallKind, CallLimits, Revision,
+    CallKind, Revision,
     envelope::{Envelope, params},
+    head::{Head, Single},
     json::invalid,
     sentinel,
 };
@@ -17,65 +18,48 @@ const UNMIRRORED: [&str; 4] = [
     "skills/get",
     "tasks/result",
 ];
-const MCP_PREFIX: &str = "mcp-";
+pub(super) const MCP_PREFIX: &str = "mcp-";
 /// After the other.
-const PARAM_PREFIX: &str = "param-";
+pub(super) const PARAM_PREFIX: &str = "param-";
 
 /// The MCP headers of a request, each of which is there once at most (PH-6).
-#[derive(Default)]
 struct Fields<'h> {
     version: Option<&'h str>,
     method: Option<&'h str>,
     name: Option<&'h str>,
-    session: Option<&'h str>,
-    last_event: Option<&'h str>,
 }
 
 impl<'h> Fields<'h> {
-    /// Finds all of them in one walk, which is faster than to look for each.
-    fn of(headers: &'h HeaderMap) -> Result<Self, Denial> {
-        let mut found = Self::default();
-        for (name, value) in headers {
-            let field = match name.as_str().strip_prefix(MCP_PREFIX) {
-                Some("protocol-version") => &mut found.version,
-                Some("method") => &mut found.method,
-                Some("name") => &mut found.name,
-                Some("session-id") => &mut found.session,
-                Some(rest) if rest.starts_with(PARAM_PREFIX) => {
-                    // Which arguments they mirror only the tool's schema tells (see `params`);
-                    // unknown ones are single and decodable, and go on (N-9).
-                    decoded_field(headers, name)?;
-                    continue;
-                }
-                None if name.as_str() == "last-event-id" => &mut found.last_event,
-                _ => continue,
-            };
-            if field.replace(text(value)?).is_some() {
-                return Err(repeated());
-            }
+    fn of(head: &Head<'h>) -> Result<Self, Denial> {
+        let mcp = &head.mcp;
+        if mcp.has_params {
+            check_params(head.fields)?;
         }
-        Ok(found)
+        only(mcp.session)?;
+        only(mcp.last_event)?;
+        Ok(Self {
+            version: only(mcp.version)?,
+            method: only(mcp.method)?,
+            name: only(mcp.name)?,
+        })
     }
 }
 
-/// Refuses too many or too long MCP headers, before anything is decoded or read (IV-7).
-pub(super) fn fit(headers: &HeaderMap, limits: &CallLimits) -> Result<(), Denial> {
-    let (mut count, mut total) = (0, 0);
-    for (name, value) in headers {
-        if !name.as_str().starts_with(MCP_PREFIX) {
-            continue;
-        }
-        count += 1;
-        total += value.len();
-        if value.len() > limits.header_bytes() {
-            return Err(too_large("an MCP header is too long"));
-        }
+fn only(field: Single<'_>) -> Result<Option<&str>, Denial> {
+    if field.is_repeated {
+        return Err(repeated());
     }
-    if count > limits.header_count() {
-        return Err(too_large("too many MCP headers"));
-    }
-    if total > 4 * limits.header_bytes() {
-        return Err(too_large("the MCP headers are too long together"));
+    field.first.map(text).transpose()
+}
+
+/// Which arguments they mirror only the tool's schema tells (see `params`); unknown ones are single
+/// and decodable, and go on (N-9).
+fn check_params(headers: &HeaderMap) -> Result<(), Denial> {
+    for name in headers.keys() {
+        let rest = name.as_str().strip_prefix(MCP_PREFIX);
+        if rest.is_some_and(|rest| rest.starts_with(PARAM_PREFIX)) {
+            decoded_field(headers, name)?;
+        }
     }
     Ok(())
 }
@@ -85,10 +69,10 @@ pub(super) fn fit(headers: &HeaderMap, limits: &CallLimits) -> Result<(), Denial
 /// Headers that mirror nothing are refused as well, under every revision: something on the way
 /// may have believed them (N-10, N-11).
 pub(super) fn agree(
-    headers: &HeaderMap,
+    head: &Head<'_>,
     envelope: Option<&Envelope>,
 ) -> Result<Option<Revision>, Denial> {
-    let fields = Fields::of(headers)?;
+    let fields = Fields::of(head)?;
     let declared = fields.version.map(known).transpose()?;
     let Some(envelope) = envelope else {
         if fields.method.is_some() || fields.name.is_some() {
@@ -218,8 +202,4 @@ fn unsupported(version: &str) -> Denial {
 
 pub(super) fn mismatch(message: &'static str) -> Denial {
     Denial::new(DenialKind::HeaderMismatch, message).with_message(message)
-}
-
-fn too_large(reason: &'static str) -> Denial {
-    Denial::new(DenialKind::HeadersTooLarge, reason)
 }

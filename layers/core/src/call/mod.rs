@@ -29,6 +29,7 @@ mod body;
 mod config;
 mod envelope;
 mod guard;
+mod head;
 mod json;
 mod layer;
 mod limits;

@@ -7,19 +7,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderValue, Method, Request,
-    header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING},
-    request::Parts,
-};
+use http::{HeaderValue, Method, Request, header::ALLOW, request::Parts};
 use http_body::Body;
 
 use super::{
-    Call, CallKind, CallLimits, Inner,
-    body::{BodyReader, too_large},
-    envelope::Envelope,
-    json::invalid,
-    mirror,
+    Call, CallKind, CallLimits, Inner, body::BodyReader, envelope::Envelope, head::Head,
+    json::invalid, mirror,
 };
 use crate::{Denial, DenialKind, RequestBody, SecurityContext};
 
@@ -70,10 +63,13 @@ impl<B: Body<Data = Bytes>> ReadCall<B> {
                 call.measures().fit(&limits)?;
                 call.body().clone()
             }
-            None => match bodiless(&request, limits)? {
-                Some(call) => context.set_call(call).body().clone(),
-                None => return Self::read(request, context, limits),
-            },
+            None if *request.method() == Method::POST => {
+                return Self::read(request, context, limits);
+            }
+            None => {
+                let call = bodiless(&request, &limits)?;
+                context.set_call(call).body().clone()
+            }
         };
         // Also for `GET` and `DELETE`: over HTTP/2 they can bring a body that no header announces.
         Ok(Begun::Known(request.map(|_| RequestBody::buffered(known))))
@@ -85,10 +81,14 @@ impl<B: Body<Data = Bytes>> ReadCall<B> {
         limits: CallLimits,
     ) -> Result<Begun<B>, Denial> {
         let (parts, body) = request.into_parts();
+        let head = Head::of(&parts.headers);
+        head.fit(&limits)?;
+        head.check_media()?;
+        head.check_length(&limits)?;
         let mut body = Box::pin(BodyReader::new(body, limits));
         match body.as_mut().now() {
             Poll::Ready(bytes) => {
-                let bytes = stamp(&parts.headers, bytes?, context, &limits)?;
+                let bytes = stamp(&head, bytes?, context, &limits)?;
                 let body = RequestBody::buffered(bytes);
                 Ok(Begun::Known(Request::from_parts(parts, body)))
             }
@@ -103,12 +103,12 @@ impl<B: Body<Data = Bytes>> ReadCall<B> {
 
 /// Reads a body that is there, stamps the call, and gives the bytes that go on.
 fn stamp(
-    headers: &HeaderMap,
+    head: &Head<'_>,
     body: Bytes,
     context: &SecurityContext,
     limits: &CallLimits,
 ) -> Result<Bytes, Denial> {
-    let call = parse(headers, body, limits)?;
+    let call = parse(head, body, limits)?;
     // If the slot was taken meanwhile, what goes on is still what inner layers will judge.
     Ok(context.set_call(call).body().clone())
 }
@@ -126,7 +126,7 @@ impl<B: Body<Data = Bytes>> Future for ReadCall<B> {
             return Poll::Pending;
         };
         let context = SecurityContext::of_extensions(&mut parts.extensions);
-        let bytes = stamp(&parts.headers, bytes, &context, &this.limits)?;
+        let bytes = stamp(&Head::of(&parts.headers), bytes, &context, &this.limits)?;
         let body = RequestBody::buffered(bytes);
         Poll::Ready(Ok(Request::from_parts(parts, body)))
     }
@@ -138,18 +138,9 @@ impl<B> fmt::Debug for ReadCall<B> {
     }
 }
 
-/// The call of a `GET` or `DELETE`; `None` for a `POST` whose body must be read.
-fn bodiless<B>(request: &Request<B>, limits: CallLimits) -> Result<Option<Call>, Denial> {
-    let headers = request.headers();
+/// The call of a `GET` or `DELETE`, which have no body.
+fn bodiless<B>(request: &Request<B>, limits: &CallLimits) -> Result<Call, Denial> {
     let kind = match *request.method() {
-        Method::POST => {
-            mirror::fit(headers, &limits)?;
-            check_media(headers)?;
-            if declared_length(headers).is_some_and(|length| length > limits.body_bytes() as u64) {
-                return Err(too_large());
-            }
-            return Ok(None);
-        }
         Method::GET => CallKind::Stream,
         Method::DELETE => CallKind::EndSession,
         _ => {
@@ -158,26 +149,25 @@ fn bodiless<B>(request: &Request<B>, limits: CallLimits) -> Result<Option<Call>,
                 .with_header(ALLOW, HeaderValue::from_static("POST, GET, DELETE")));
         }
     };
-    mirror::fit(headers, &limits)?;
-    let has_body = headers.contains_key(TRANSFER_ENCODING)
-        || headers.contains_key(CONTENT_LENGTH) && declared_length(headers) != Some(0);
-    if has_body {
+    let head = Head::of(request.headers());
+    head.fit(limits)?;
+    if head.has_body() {
         return Err(invalid("a GET or DELETE has a body"));
     }
-    Ok(Some(Call(Arc::new(Inner {
+    Ok(Call(Arc::new(Inner {
         kind,
-        revision: mirror::agree(headers, None)?,
+        revision: mirror::agree(&head, None)?,
         ..Inner::default()
-    }))))
+    })))
 }
 
-fn parse(headers: &HeaderMap, body: Bytes, limits: &CallLimits) -> Result<Call, Denial> {
+fn parse(head: &Head<'_>, body: Bytes, limits: &CallLimits) -> Result<Call, Denial> {
     let envelope = Envelope::read(&body, limits)?;
     let id = envelope
         .id
         .clone()
         .filter(|_| envelope.kind == CallKind::Request);
-    let revision = mirror::agree(headers, Some(&envelope)).map_err(|denial| {
+    let revision = mirror::agree(head, Some(&envelope)).map_err(|denial| {
         let id = id.and_then(|range| body.get(range));
         denial.with_rpc_id(id.and_then(|id| std::str::from_utf8(id).ok()))
     })?;
@@ -194,51 +184,4 @@ fn parse(headers: &HeaderMap, body: Bytes, limits: &CallLimits) -> Result<Call, 
         body,
         measures: envelope.measures,
     })))
-}
-
-/// One JSON media type in UTF-8 and no encoding: anything else is read differently by somebody.
-pub(super) fn check_media(headers: &HeaderMap) -> Result<(), Denial> {
-    let unsupported = |reason| Err(Denial::new(DenialKind::MediaTypeUnsupported, reason));
-    let mut types = headers.get_all(CONTENT_TYPE).iter();
-    let (Some(media), None) = (types.next(), types.next()) else {
-        return unsupported("no content type, or several");
-    };
-    // Nearly all say just this.
-    let is_plain = media.as_bytes() == b"application/json";
-    if !is_plain && !media.to_str().is_ok_and(is_json) {
-        return unsupported("a content type that is not JSON in UTF-8");
-    }
-    check_encoding(headers)
-}
-
-/// # Errors
-///
-/// 415, if the body is coded.
-pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), Denial> {
-    let is_identity = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
-    if !headers.get_all(CONTENT_ENCODING).iter().all(is_identity) {
-        let reason = "a content encoding that cannot be inspected";
-        return Err(Denial::new(DenialKind::MediaTypeUnsupported, reason));
-    }
-    Ok(())
-}
-
-fn is_json(media: &str) -> bool {
-    let mut parts = media.split(';').map(|part| part.trim_matches([' ', '\t']));
-    let essence = parts.next().unwrap_or_default();
-    let is_utf8 = |parameter: &str| {
-        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        let value = value.trim_matches('"');
-        // `charset =` and `charset*=` are charsets to lenient readers.
-        let is_charset = name
-            .get(..7)
-            .is_some_and(|n| n.eq_ignore_ascii_case("charset"));
-        !is_charset || name.len() == 7 && value.eq_ignore_ascii_case("utf-8")
-    };
-    essence.eq_ignore_ascii_case("application/json") && !media.contains(',') && parts.all(is_utf8)
-}
-
-/// The declared length; `None` if there is none or it cannot be read.
-pub(super) fn declared_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
