@@ -1,9 +1,11 @@
-use std::{borrow::Cow, ops::Range};
+use std::borrow::Cow;
 
 use super::{
     CallKind, CallLimits, Measures, Revision, Subject,
-    json::{Object, Walker, invalid, malformed},
-    members::{MessageMember, ParamsMember, ambiguous, is_like},
+    fault::Fault,
+    json::{Walker, invalid},
+    members::{MessageMember, ParamsMember, is_like},
+    span::{Span, Text},
 };
 use crate::{Denial, DenialKind, TraceParent};
 
@@ -13,10 +15,10 @@ pub(super) struct Envelope {
     pub(super) kind: CallKind,
     pub(super) method: Cow<'static, str>,
     pub(super) subject: Option<Subject>,
-    pub(super) name: Option<Box<str>>,
-    pub(super) id: Option<Range<usize>>,
-    pub(super) params: Option<Range<usize>>,
-    pub(super) arguments: Option<Range<usize>>,
+    pub(super) name: Option<Text>,
+    pub(super) id: Option<Span>,
+    pub(super) params: Option<Span>,
+    pub(super) arguments: Option<Span>,
     pub(super) meta: Meta,
     pub(super) measures: Measures,
 }
@@ -36,8 +38,8 @@ const TEXT_BYTES: usize = 16 << 10;
 
 impl Envelope {
     /// Reads a body. The refusal echoes the request's id if the whole message could be read.
-    pub(super) fn read(body: &[u8], limits: &CallLimits) -> Result<Self, Denial> {
-        let text = std::str::from_utf8(body).map_err(|_| malformed("the body is not UTF-8"))?;
+    pub(super) fn read(text: &str, limits: &CallLimits) -> Result<Self, Denial> {
+        Span::fit(text)?;
         let mut walker = Walker::new(text, limits);
         match walker.peek()? {
             b'{' => {}
@@ -49,15 +51,10 @@ impl Envelope {
             }
         }
         let mut message = Message::default();
-        let mut object = Object::default();
-        let mut member = walker.open(&mut object, MessageMember::of)?;
-        while let Some(found) = member {
-            message.take(found, &mut walker, text)?;
-            member = walker.next(&mut object, MessageMember::of)?;
-        }
+        message.take_members(&mut walker)?;
         message.envelope.measures = walker.finish()?;
-        let id = message.envelope.id.clone().filter(|_| message.answers == 0);
-        let echoed = id.and_then(|range| text.get(range));
+        let id = message.envelope.id.filter(|_| message.answers == 0);
+        let echoed = id.and_then(|span| span.within(text));
         match message.complete() {
             Ok(()) => Ok(message.envelope),
             Err(denial) => Err(denial.with_rpc_id(echoed)),
@@ -78,27 +75,28 @@ struct Message {
 /// What a name may be taken from.
 #[derive(Default)]
 struct Params {
-    name: Option<Box<str>>,
-    uri: Option<Box<str>>,
-    task: Option<Box<str>>,
-    reference: Option<(Subject, Box<str>)>,
+    name: Option<Text>,
+    uri: Option<Text>,
+    task: Option<Text>,
+    reference: Option<(Subject, Text)>,
 }
 
 impl Message {
-    fn take(
-        &mut self,
-        member: MessageMember,
-        walker: &mut Walker<'_>,
-        text: &str,
-    ) -> Result<(), Denial> {
+    fn take_members(&mut self, walker: &mut Walker<'_>) -> Result<(), Fault> {
+        walker.object(MessageMember::of, |walker, member| {
+            self.take(member, walker)
+        })
+    }
+
+    fn take(&mut self, member: MessageMember, walker: &mut Walker<'_>) -> Result<(), Fault> {
         match member {
             MessageMember::JsonRpc => {
                 self.version_seen = walker.with_string(|text| text == "2.0")? == Some(true);
             }
-            MessageMember::Id => self.envelope.id = Some(read_id(walker, text)?),
+            MessageMember::Id => self.envelope.id = Some(read_id(walker)?),
             MessageMember::Method => {
                 let method = walker.with_string(method_of)?.flatten();
-                self.method = Some(method.ok_or_else(|| invalid("the method is not a name"))?);
+                self.method = Some(method.ok_or(Fault::NoMethod)?);
             }
             MessageMember::Params => self.take_params(walker)?,
             MessageMember::Answer => {
@@ -108,34 +106,34 @@ impl Message {
             MessageMember::Other => {
                 walker.skip()?;
             }
-            MessageMember::Ambiguous => return Err(ambiguous()),
+            MessageMember::Ambiguous => return Err(Fault::AmbiguousMember),
         }
         Ok(())
     }
 
-    fn take_params(&mut self, walker: &mut Walker<'_>) -> Result<(), Denial> {
+    fn take_params(&mut self, walker: &mut Walker<'_>) -> Result<(), Fault> {
         if walker.peek()? != b'{' {
-            return Err(params("the params are not an object"));
+            return Err(Fault::NoParams);
         }
         let start = walker.position();
-        let mut object = Object::default();
-        let mut member = walker.open(&mut object, ParamsMember::of)?;
-        while let Some(found) = member {
-            match found {
+        walker.object(ParamsMember::of, |walker, member| {
+            match member {
                 ParamsMember::Name => self.params.name = walker.string(TEXT_BYTES)?,
                 ParamsMember::Uri => self.params.uri = walker.string(TEXT_BYTES)?,
                 ParamsMember::Task => self.params.task = walker.string(TEXT_BYTES)?,
                 ParamsMember::Reference => self.params.reference = read_reference(walker)?,
-                ParamsMember::Arguments => self.envelope.arguments = Some(walker.skip()?),
+                ParamsMember::Arguments => {
+                    self.envelope.arguments = Some(Span::of(&walker.skip()?));
+                }
                 ParamsMember::Meta => self.envelope.meta = read_meta(walker)?,
                 ParamsMember::Other => {
                     walker.skip()?;
                 }
-                ParamsMember::Ambiguous => return Err(ambiguous()),
+                ParamsMember::Ambiguous => return Err(Fault::AmbiguousMember),
             }
-            member = walker.next(&mut object, ParamsMember::of)?;
-        }
-        self.envelope.params = Some(start..walker.position());
+            Ok(())
+        })?;
+        self.envelope.params = Some(Span::of(&(start..walker.position())));
         Ok(())
     }
 
@@ -169,7 +167,7 @@ impl Message {
             _ => return Ok(()),
         };
         let name = name.ok_or_else(|| missing(member))?;
-        if name.contains('\0') {
+        if name.has_null() {
             return Err(params("a name has a null character"));
         }
         self.envelope.subject = Some(subject);
@@ -201,38 +199,36 @@ fn method_of(text: &str) -> Option<Cow<'static, str>> {
 }
 
 /// An id is a string or an integer (PH-5).
-fn read_id(walker: &mut Walker<'_>, text: &str) -> Result<Range<usize>, Denial> {
-    let range = walker.skip()?;
-    let id = text.get(range.clone()).unwrap_or_default();
+fn read_id(walker: &mut Walker<'_>) -> Result<Span, Fault> {
+    let span = Span::of(&walker.skip()?);
+    let id = span.within(walker.text()).unwrap_or_default();
     let digits = id.strip_prefix('-').unwrap_or(id);
     let is_integer = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     if !(id.starts_with('"') || is_integer) {
-        return Err(invalid("the id is neither a string nor an integer"));
+        return Err(Fault::NoId);
     }
     if id.len() > CallLimits::ID_BYTES {
-        return Err(invalid("the id is too long"));
+        return Err(Fault::LongId);
     }
-    Ok(range)
+    Ok(span)
 }
 
 /// The `ref` of a completion: a prompt's name or a resource's URI, as its type says.
-fn read_reference(walker: &mut Walker<'_>) -> Result<Option<(Subject, Box<str>)>, Denial> {
+fn read_reference(walker: &mut Walker<'_>) -> Result<Option<(Subject, Text)>, Fault> {
     if walker.peek()? != b'{' {
         walker.skip()?;
         return Ok(None);
     }
     let (mut kind, mut name, mut uri) = (None, None, None);
-    let known = |key: &str| match key {
-        "type" => Some(0),
-        "name" => Some(1),
-        "uri" => Some(2),
+    let known = |key: &[u8]| match key {
+        b"type" => Some(0),
+        b"name" => Some(1),
+        b"uri" => Some(2),
         _ if is_like(key, &["type", "name", "uri"]) => None,
         _ => Some(3),
     };
-    let mut object = Object::default();
-    let mut member = walker.open(&mut object, known)?;
-    while let Some(found) = member {
-        match found.ok_or_else(ambiguous)? {
+    walker.object(known, |walker, found| {
+        match found.ok_or(Fault::AmbiguousMember)? {
             0 => kind = walker.string(TEXT_BYTES)?,
             1 => name = walker.string(TEXT_BYTES)?,
             2 => uri = walker.string(TEXT_BYTES)?,
@@ -240,39 +236,37 @@ fn read_reference(walker: &mut Walker<'_>) -> Result<Option<(Subject, Box<str>)>
                 walker.skip()?;
             }
         }
-        member = walker.next(&mut object, known)?;
-    }
-    Ok(match kind.as_deref() {
+        Ok(())
+    })?;
+    let kind = kind.as_ref().map(|kind| kind.within(walker.text()));
+    Ok(match kind {
         Some("ref/prompt") => name.map(|name| (Subject::Prompt, name)),
         Some("ref/resource") => uri.map(|uri| (Subject::Resource, uri)),
         _ => None,
     })
 }
 
-fn read_meta(walker: &mut Walker<'_>) -> Result<Meta, Denial> {
+fn read_meta(walker: &mut Walker<'_>) -> Result<Meta, Fault> {
     if walker.peek()? != b'{' {
-        return Err(params("_meta is not an object"));
+        return Err(Fault::NoMeta);
     }
     let mut meta = Meta::default();
     const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
     const CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
-    let known = |key: &str| match key {
-        VERSION => Some(0),
-        CAPABILITIES => Some(1),
-        "traceparent" => Some(2),
+    let known = |key: &[u8]| match key {
+        _ if key == VERSION.as_bytes() => Some(0),
+        _ if key == CAPABILITIES.as_bytes() => Some(1),
+        b"traceparent" => Some(2),
         _ if is_like(key, &[VERSION, CAPABILITIES]) => None,
         _ => Some(3),
     };
-    let mut object = Object::default();
-    let mut member = walker.open(&mut object, known)?;
-    while let Some(found) = member {
-        match found.ok_or_else(ambiguous)? {
+    walker.object(known, |walker, found| {
+        match found.ok_or(Fault::AmbiguousMember)? {
             0 => {
                 let version = walker.with_string(|text| {
                     Revision::parse(text).ok_or_else(|| text.chars().take(64).collect())
                 })?;
-                meta.version =
-                    Some(version.ok_or_else(|| params("the protocol version is not text"))?);
+                meta.version = Some(version.ok_or(Fault::NoVersion)?);
             }
             1 => {
                 meta.has_capabilities = walker.peek()? == b'{';
@@ -286,8 +280,8 @@ fn read_meta(walker: &mut Walker<'_>) -> Result<Meta, Denial> {
                 walker.skip()?;
             }
         }
-        member = walker.next(&mut object, known)?;
-    }
+        Ok(())
+    })?;
     Ok(meta)
 }
 

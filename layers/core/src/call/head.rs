@@ -7,9 +7,10 @@ use crate::{Denial, DenialKind};
 /// for each. Nothing is decoded yet.
 pub(super) struct Head<'h> {
     pub(super) fields: &'h HeaderMap,
-    media: Single<'h>,
+    media: Option<&'h HeaderValue>,
+    has_several_media: bool,
     is_coded: bool,
-    length: Single<'h>,
+    length: Option<&'h HeaderValue>,
     has_transfer_encoding: bool,
     pub(super) mcp: McpFields<'h>,
 }
@@ -20,38 +21,24 @@ pub(super) struct McpFields<'h> {
     count: usize,
     total: usize,
     longest: usize,
-    pub(super) version: Single<'h>,
-    pub(super) method: Single<'h>,
-    pub(super) name: Single<'h>,
-    pub(super) session: Single<'h>,
-    pub(super) last_event: Single<'h>,
+    pub(super) version: Option<&'h HeaderValue>,
+    pub(super) method: Option<&'h HeaderValue>,
+    pub(super) name: Option<&'h HeaderValue>,
+    pub(super) session: Option<&'h HeaderValue>,
+    pub(super) last_event: Option<&'h HeaderValue>,
+    /// Whether one of the above is there more than once.
+    pub(super) has_repeated: bool,
     pub(super) has_params: bool,
-}
-
-/// A field that is to be there once at most.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Single<'h> {
-    pub(super) first: Option<&'h HeaderValue>,
-    pub(super) is_repeated: bool,
-}
-
-impl<'h> Single<'h> {
-    #[inline]
-    fn take(&mut self, value: &'h HeaderValue) {
-        match self.first {
-            None => self.first = Some(value),
-            Some(_) => self.is_repeated = true,
-        }
-    }
 }
 
 impl<'h> Head<'h> {
     pub(super) fn of(headers: &'h HeaderMap) -> Self {
         let mut head = Self {
             fields: headers,
-            media: Single::default(),
+            media: None,
+            has_several_media: false,
             is_coded: false,
-            length: Single::default(),
+            length: None,
             has_transfer_encoding: false,
             mcp: McpFields::default(),
         };
@@ -62,13 +49,15 @@ impl<'h> Head<'h> {
                 continue;
             }
             match name {
-                "content-type" => head.media.take(value),
-                "content-length" => head.length.take(value),
+                "content-type" => head.has_several_media |= head.media.replace(value).is_some(),
+                "content-length" => head.length = head.length.or(Some(value)),
                 "content-encoding" => {
                     head.is_coded |= !value.as_bytes().eq_ignore_ascii_case(b"identity");
                 }
                 "transfer-encoding" => head.has_transfer_encoding = true,
-                "last-event-id" => head.mcp.last_event.take(value),
+                "last-event-id" => {
+                    head.mcp.has_repeated |= head.mcp.last_event.replace(value).is_some();
+                }
                 _ => {}
             }
         }
@@ -92,7 +81,7 @@ impl<'h> Head<'h> {
 
     /// One JSON media type in UTF-8 and no encoding: anything else is read differently by somebody.
     pub(super) fn check_media(&self) -> Result<(), Denial> {
-        let (Some(media), false) = (self.media.first, self.media.is_repeated) else {
+        let (Some(media), false) = (self.media, self.has_several_media) else {
             return Err(unsupported("no content type, or several"));
         };
         // Nearly all say just this.
@@ -125,13 +114,13 @@ impl<'h> Head<'h> {
 
     /// Whether a body is announced.
     pub(super) fn has_body(&self) -> bool {
-        let has_length = self.length.first.is_some() && self.declared_length() != Some(0);
+        let has_length = self.length.is_some() && self.declared_length() != Some(0);
         self.has_transfer_encoding || has_length
     }
 
     /// The declared length; `None` if there is none or it cannot be read.
     fn declared_length(&self) -> Option<u64> {
-        self.length.first?.to_str().ok()?.parse().ok()
+        self.length?.to_str().ok()?.parse().ok()
     }
 }
 
@@ -141,13 +130,17 @@ impl<'h> McpFields<'h> {
         self.count += 1;
         self.total += value.len();
         self.longest = self.longest.max(value.len());
-        match name {
-            "protocol-version" => self.version.take(value),
-            "method" => self.method.take(value),
-            "name" => self.name.take(value),
-            "session-id" => self.session.take(value),
-            _ => self.has_params |= name.starts_with(mirror::PARAM_PREFIX),
-        }
+        let field = match name {
+            "protocol-version" => &mut self.version,
+            "method" => &mut self.method,
+            "name" => &mut self.name,
+            "session-id" => &mut self.session,
+            _ => {
+                self.has_params |= name.starts_with(mirror::PARAM_PREFIX);
+                return;
+            }
+        };
+        self.has_repeated |= field.replace(value).is_some();
     }
 }
 

@@ -5,7 +5,9 @@ use foldhash::quality::RandomState;
 use super::{
     CallLimits,
     body::too_large,
+    fault::Fault,
     scan::{Broken, Tokens},
+    span::{Span, Text},
 };
 use crate::{Denial, DenialKind};
 
@@ -32,17 +34,14 @@ impl Measures {
             return Err(too_large());
         }
         if self.depth > limits.depth() {
-            return Err(invalid(TOO_DEEP));
+            return Err(Fault::TooDeep.into());
         }
         if self.members > limits.members() {
-            return Err(invalid(TOO_MANY_MEMBERS));
+            return Err(Fault::TooManyMembers.into());
         }
         Ok(())
     }
 }
-
-const TOO_DEEP: &str = "the body is nested too deep";
-const TOO_MANY_MEMBERS: &str = "an object has too many members";
 
 /// Walks JSON text once, and refuses what two parsers could read differently.
 ///
@@ -58,7 +57,7 @@ pub(super) struct Walker<'j> {
 /// How members begin that are no members to `serde_json`: with its features `raw_value` and
 /// `arbitrary_precision`, which any crate of a program can switch on, an object whose first member is
 /// such a one *is* the JSON or the number that its text spells, and nobody else read that.
-const PRIVATE: &str = "$serde_json::private::";
+const PRIVATE: &[u8] = b"$serde_json::private::";
 
 /// Below this many members a look along the earlier ones is faster than a set.
 const LINEAR: usize = 16;
@@ -67,6 +66,8 @@ const LINEAR: usize = 16;
 #[derive(Default)]
 pub(super) struct Object {
     count: usize,
+    /// For each mark one of these is set.
+    bits: u64,
     first: [u64; LINEAR],
     /// All of them, once they are many.
     many: Option<HashSet<u64>>,
@@ -86,9 +87,14 @@ impl<'j> Walker<'j> {
         }
     }
 
+    /// The whole text.
+    pub(super) fn text(&self) -> &'j str {
+        self.tokens.text
+    }
+
     /// The first byte of the next value, which tells what sort of value it is.
-    pub(super) fn peek(&mut self) -> Result<u8, Denial> {
-        self.tokens.peek().ok_or_else(broken)
+    pub(super) fn peek(&mut self) -> Result<u8, Fault> {
+        self.tokens.peek().ok_or(Fault::Broken)
     }
 
     /// Where the walk stands in the text.
@@ -97,47 +103,50 @@ impl<'j> Walker<'j> {
     }
 
     /// The end of the text must follow.
-    pub(super) fn finish(mut self) -> Result<Measures, Denial> {
+    pub(super) fn finish(mut self) -> Result<Measures, Fault> {
         match self.tokens.peek() {
             None => Ok(self.measures),
-            Some(_) => Err(malformed("data after the message")),
+            Some(_) => Err(Fault::TrailingData),
         }
     }
 
-    /// Enters an object, which is what [`peek`](Self::peek) saw, up to its first value.
-    pub(super) fn open<T>(
+    /// Takes the object that comes next, which is what [`peek`](Self::peek) saw. What `key` makes of each
+    /// member's name goes to `take`, which takes the value.
+    #[inline]
+    pub(super) fn object<T>(
         &mut self,
-        object: &mut Object,
-        key: impl FnOnce(&str) -> T,
-    ) -> Result<Option<T>, Denial> {
+        key: impl Fn(&[u8]) -> T,
+        mut take: impl FnMut(&mut Self, T) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
         self.descend()?;
         self.tokens.punctuation();
-        match self.tokens.peek() {
-            Some(b'"') => self.member(object, key).map(Some),
-            Some(b'}') => Ok(self.close(object)),
-            _ => Err(broken()),
+        let mut object = Object::default();
+        let mut next = self.tokens.peek();
+        if next == Some(b'}') {
+            self.tokens.punctuation();
+        } else {
+            loop {
+                if next != Some(b'"') {
+                    return Err(Fault::Broken);
+                }
+                let key = self.member(&mut object, &key)?;
+                take(self, key)?;
+                let separator = self.tokens.peek();
+                self.tokens.punctuation();
+                match separator {
+                    Some(b',') => next = self.tokens.peek(),
+                    Some(b'}') => break,
+                    _ => return Err(Fault::Broken),
+                }
+            }
         }
-    }
-
-    /// Goes on to the next member's value; `None` at the end of the object.
-    pub(super) fn next<T>(
-        &mut self,
-        object: &mut Object,
-        key: impl FnOnce(&str) -> T,
-    ) -> Result<Option<T>, Denial> {
-        match self.tokens.peek() {
-            Some(b',') => self.tokens.punctuation(),
-            Some(b'}') => return Ok(self.close(object)),
-            _ => return Err(broken()),
-        }
-        match self.tokens.peek() {
-            Some(b'"') => self.member(object, key).map(Some),
-            _ => Err(broken()),
-        }
+        self.measures.members = self.measures.members.max(object.count);
+        self.depth -= 1;
+        Ok(())
     }
 
     /// The next value, whatever it is, walked to its end: its place in the text.
-    pub(super) fn skip(&mut self) -> Result<Range<usize>, Denial> {
+    pub(super) fn skip(&mut self) -> Result<Range<usize>, Fault> {
         let first = self.peek()?;
         let start = self.position();
         self.walk(first)?;
@@ -146,9 +155,22 @@ impl<'j> Walker<'j> {
 
     /// The next value as a string of at most `max` bytes, unescaped; `None` if it is something
     /// else or longer, which is walked to its end.
-    pub(super) fn string(&mut self, max: usize) -> Result<Option<Box<str>>, Denial> {
-        let text = self.with_string(|text| (text.len() <= max).then(|| text.into()))?;
-        Ok(text.flatten())
+    pub(super) fn string(&mut self, max: usize) -> Result<Option<Text>, Fault> {
+        let first = self.peek()?;
+        if first != b'"' {
+            self.walk(first)?;
+            return Ok(None);
+        }
+        let start = self.position();
+        let text = match self.tokens.plain_range() {
+            Some(range) => (range.len() <= max).then(|| Text::Plain(Span::of(&range))),
+            None => self.tokens.escaped_string(|text| {
+                let fits = text.len() <= max;
+                fits.then(|| Text::Unescaped(text.into()))
+            })?,
+        };
+        self.measure_string(start);
+        Ok(text)
     }
 
     /// What `read` makes of the next value as an unescaped string; `None` if it is something else,
@@ -156,7 +178,7 @@ impl<'j> Walker<'j> {
     pub(super) fn with_string<T>(
         &mut self,
         read: impl FnOnce(&str) -> T,
-    ) -> Result<Option<T>, Denial> {
+    ) -> Result<Option<T>, Fault> {
         let first = self.peek()?;
         if first != b'"' {
             self.walk(first)?;
@@ -168,17 +190,15 @@ impl<'j> Walker<'j> {
         Ok(Some(value))
     }
 
-    fn walk(&mut self, first: u8) -> Result<(), Denial> {
+    fn walk(&mut self, first: u8) -> Result<(), Fault> {
         match first {
-            b'{' => {
-                let mut object = Object::default();
-                let mut more = self.open(&mut object, |_| ())?;
-                while more.is_some() {
-                    let first = self.peek()?;
-                    self.walk(first)?;
-                    more = self.next(&mut object, |_| ())?;
-                }
-            }
+            b'{' => self.object(
+                |_| (),
+                |walker, ()| {
+                    let first = walker.peek()?;
+                    walker.walk(first)
+                },
+            )?,
             b'[' => self.walk_array()?,
             b'"' => {
                 let start = self.position();
@@ -193,7 +213,7 @@ impl<'j> Walker<'j> {
         Ok(())
     }
 
-    fn walk_array(&mut self) -> Result<(), Denial> {
+    fn walk_array(&mut self) -> Result<(), Fault> {
         self.descend()?;
         self.tokens.punctuation();
         let mut elements = 0;
@@ -209,7 +229,7 @@ impl<'j> Walker<'j> {
                 match separator {
                     b',' => first = self.peek()?,
                     b']' => break,
-                    _ => return Err(broken()),
+                    _ => return Err(Fault::Broken),
                 }
             }
         }
@@ -218,42 +238,52 @@ impl<'j> Walker<'j> {
         Ok(())
     }
 
-    fn descend(&mut self) -> Result<(), Denial> {
+    fn descend(&mut self) -> Result<(), Fault> {
         self.depth += 1;
         self.measures.depth = self.measures.depth.max(self.depth);
         if self.depth > self.limits.depth() {
-            return Err(invalid(TOO_DEEP));
+            return Err(Fault::TooDeep);
         }
         Ok(())
     }
 
     /// Reads a member up to its value, and takes note of it.
-    fn member<T>(&mut self, object: &mut Object, key: impl FnOnce(&str) -> T) -> Result<T, Denial> {
-        let read = |name: &str| (mark(name), key(name), name.starts_with(PRIVATE));
-        let (mark, key, is_private) = self.tokens.string(read)?;
-        if self.tokens.peek() != Some(b':') {
-            return Err(broken());
-        }
-        if is_private {
-            return Err(invalid(
-                "a member has a name that parsers keep to themselves",
-            ));
-        }
+    #[inline]
+    fn member<T>(&mut self, object: &mut Object, key: &impl Fn(&[u8]) -> T) -> Result<T, Fault> {
+        let (mark, key) = match self.tokens.short_string() {
+            Some((name, word)) => {
+                let short = (mark_in(word, name.len()), key(name));
+                if self.tokens.peek() != Some(b':') {
+                    return Err(Fault::Broken);
+                }
+                short
+            }
+            None => self.long_name(key)?,
+        };
         self.tokens.punctuation();
         if object.count >= self.limits.members() {
-            return Err(invalid(TOO_MANY_MEMBERS));
+            return Err(Fault::TooManyMembers);
         }
         if object.has_or_notes(mark) {
-            return Err(invalid("a member is repeated"));
+            return Err(Fault::RepeatedMember);
         }
         Ok(key)
     }
 
-    fn close<T>(&mut self, object: &Object) -> Option<T> {
-        self.tokens.punctuation();
-        self.measures.members = self.measures.members.max(object.count);
-        self.depth -= 1;
-        None
+    #[inline(never)]
+    fn long_name<T>(&mut self, key: &impl Fn(&[u8]) -> T) -> Result<(u64, T), Fault> {
+        let read = |name: &[u8]| (mark(name), key(name), name.starts_with(PRIVATE));
+        let (mark, key, is_private) = match self.tokens.plain_bytes() {
+            Some(name) => read(name),
+            None => self.tokens.escaped_string(|name| read(name.as_bytes()))?,
+        };
+        if self.tokens.peek() != Some(b':') {
+            return Err(Fault::Broken);
+        }
+        match is_private {
+            true => Err(Fault::PrivateMember),
+            false => Ok((mark, key)),
+        }
     }
 
     fn measure_string(&mut self, start: usize) {
@@ -263,18 +293,36 @@ impl<'j> Walker<'j> {
 }
 
 impl Object {
+    #[inline]
     fn has_or_notes(&mut self, mark: u64) -> bool {
+        // Nearly all members are told apart by a bit.
+        let bit = 1 << (mark.wrapping_mul(SPREAD) >> 58);
+        let may_have = self.bits & bit != 0;
+        self.bits |= bit;
         let Some(free) = self.first.get_mut(self.count) else {
-            self.count += 1;
-            let many = self.many.get_or_insert_with(|| self.first.into());
-            return !many.insert(mark);
+            return self.has_or_notes_among_many(mark);
         };
         *free = mark;
-        let earlier = self.first.iter().take(self.count);
         self.count += 1;
-        earlier.into_iter().any(|earlier| *earlier == mark)
+        may_have && self.is_last_repeated()
+    }
+
+    #[cold]
+    fn is_last_repeated(&self) -> bool {
+        let seen = self.first.get(..self.count).and_then(<[u64]>::split_last);
+        seen.is_some_and(|(last, earlier)| earlier.contains(last))
+    }
+
+    #[inline(never)]
+    fn has_or_notes_among_many(&mut self, mark: u64) -> bool {
+        self.count += 1;
+        let many = self.many.get_or_insert_with(|| self.first.into());
+        !many.insert(mark)
     }
 }
+
+/// Spreads what differs in few bits: that by which Fibonacci hashing multiplies.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 static HASHES: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
@@ -283,24 +331,29 @@ static HASHES: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 ///
 /// Two keys that have the same mark are taken for one, so a collision refuses its sender's message
 /// and never lets one pass.
-fn mark(key: &str) -> u64 {
-    const FITS: usize = size_of::<u64>() - 1;
+fn mark(key: &[u8]) -> u64 {
     if key.len() > FITS {
         return HASHES.hash_one(key);
     }
-    let pack = |packed, byte| packed << 8 | u64::from(byte);
-    key.bytes().fold(key.len() as u64, pack)
+    let pack = |packed, byte: &u8| packed << 8 | u64::from(*byte);
+    key.iter().rev().fold(key.len() as u64, pack)
 }
 
-impl From<Broken> for Denial {
+/// The same of a short key: the first so many bytes of a word.
+#[inline]
+fn mark_in(word: u64, length: usize) -> u64 {
+    let bits = 8 * length as u32;
+    word & !(u64::MAX << bits) | (length as u64) << bits
+}
+
+/// Longest key that stands for itself.
+const FITS: usize = size_of::<u64>() - 1;
+
+impl From<Broken> for Fault {
+    #[inline]
     fn from(_: Broken) -> Self {
-        broken()
+        Self::Broken
     }
-}
-
-#[cold]
-fn broken() -> Denial {
-    malformed("broken JSON")
 }
 
 #[cold]
@@ -311,4 +364,39 @@ pub(super) fn malformed(message: &'static str) -> Denial {
 #[cold]
 pub(super) fn invalid(message: &'static str) -> Denial {
     Denial::new(DenialKind::MessageInvalid, message).with_message(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*, sample::select};
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_short_key_is_marked_the_same_whatever_follows(
+            key in vec(select(&[b'a', 0, 0xff]), 0..=FITS),
+            behind: [u8; 8],
+        ) {
+            let text = [&key[..], &behind].concat();
+            let word = u64::from_le_bytes(*text.first_chunk().unwrap());
+            prop_assert_eq!(mark_in(word, key.len()), mark(&key));
+        }
+
+        #[test]
+        fn two_keys_are_marked_the_same_only_if_they_are(
+            one in vec(select(&[b'a', 0]), 0..10),
+            other in vec(select(&[b'a', 0]), 0..10),
+        ) {
+            prop_assert_eq!(mark(&one) == mark(&other), one == other);
+        }
+
+        #[test]
+        fn a_mark_is_noted_once(marks in vec(0..40_u64, 0..40)) {
+            let (mut object, mut seen) = (Object::default(), HashSet::new());
+            for mark in marks {
+                prop_assert_eq!(object.has_or_notes(mark), !seen.insert(mark));
+            }
+        }
+    }
 }

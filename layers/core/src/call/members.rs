@@ -1,5 +1,4 @@
-use super::{json::invalid, walk::is_alike};
-use crate::Denial;
+use super::walk::is_alike;
 
 /// The members of a message that are read.
 #[derive(Clone, Copy)]
@@ -14,13 +13,13 @@ pub(super) enum MessageMember {
 }
 
 impl MessageMember {
-    pub(super) fn of(key: &str) -> Self {
+    pub(super) fn of(key: &[u8]) -> Self {
         match key {
-            "jsonrpc" => Self::JsonRpc,
-            "id" => Self::Id,
-            "method" => Self::Method,
-            "params" => Self::Params,
-            "result" | "error" => Self::Answer,
+            b"jsonrpc" => Self::JsonRpc,
+            b"id" => Self::Id,
+            b"method" => Self::Method,
+            b"params" => Self::Params,
+            b"result" | b"error" => Self::Answer,
             _ if is_like(
                 key,
                 &["jsonrpc", "id", "method", "params", "result", "error"],
@@ -47,14 +46,14 @@ pub(super) enum ParamsMember {
 }
 
 impl ParamsMember {
-    pub(super) fn of(key: &str) -> Self {
+    pub(super) fn of(key: &[u8]) -> Self {
         match key {
-            "name" => Self::Name,
-            "uri" => Self::Uri,
-            "taskId" => Self::Task,
-            "ref" => Self::Reference,
-            "arguments" => Self::Arguments,
-            "_meta" => Self::Meta,
+            b"name" => Self::Name,
+            b"uri" => Self::Uri,
+            b"taskId" => Self::Task,
+            b"ref" => Self::Reference,
+            b"arguments" => Self::Arguments,
+            b"_meta" => Self::Meta,
             _ if is_like(key, &["name", "uri", "taskId", "ref", "arguments", "_meta"]) => {
                 Self::Ambiguous
             }
@@ -65,13 +64,15 @@ impl ParamsMember {
 
 /// Whether a key differs from a known one only in case, by the folding of parsers that ignore
 /// case: such a parser would take it for the known one.
-pub(super) fn is_like(key: &str, known: &[&str]) -> bool {
+pub(super) fn is_like(key: &[u8], known: &[&str]) -> bool {
     if key.is_ascii() {
-        return known.iter().any(|name| name.eq_ignore_ascii_case(key));
+        return known
+            .iter()
+            .any(|name| name.as_bytes().eq_ignore_ascii_case(key));
     }
+    // A name of a text that was checked is none that is not.
+    let Ok(key) = std::str::from_utf8(key) else {
+        return true;
+    };
     known.iter().any(|name| is_alike(key, name))
-}
-
-pub(super) fn ambiguous() -> Denial {
-    invalid("a member differs from a known one only in case")
 }

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderValue, header::AsHeaderName};
 use super::{
     CallKind, Revision,
     envelope::{Envelope, params},
-    head::{Head, Single},
+    head::Head,
     json::invalid,
     sentinel,
 };
@@ -19,38 +19,8 @@ const UNMIRRORED: [&str; 4] = [
     "tasks/result",
 ];
 pub(super) const MCP_PREFIX: &str = "mcp-";
-/// After the other.
+/// After the other: `Mcp-Param-*`.
 pub(super) const PARAM_PREFIX: &str = "param-";
-
-/// The MCP headers of a request, each of which is there once at most (PH-6).
-struct Fields<'h> {
-    version: Option<&'h str>,
-    method: Option<&'h str>,
-    name: Option<&'h str>,
-}
-
-impl<'h> Fields<'h> {
-    fn of(head: &Head<'h>) -> Result<Self, Denial> {
-        let mcp = &head.mcp;
-        if mcp.has_params {
-            check_params(head.fields)?;
-        }
-        only(mcp.session)?;
-        only(mcp.last_event)?;
-        Ok(Self {
-            version: only(mcp.version)?,
-            method: only(mcp.method)?,
-            name: only(mcp.name)?,
-        })
-    }
-}
-
-fn only(field: Single<'_>) -> Result<Option<&str>, Denial> {
-    if field.is_repeated {
-        return Err(repeated());
-    }
-    field.first.map(text).transpose()
-}
 
 /// Which arguments they mirror only the tool's schema tells (see `params`); unknown ones are single
 /// and decodable, and go on (N-9).
@@ -70,20 +40,30 @@ fn check_params(headers: &HeaderMap) -> Result<(), Denial> {
 /// may have believed them (N-10, N-11).
 pub(super) fn agree(
     head: &Head<'_>,
-    envelope: Option<&Envelope>,
+    message: Option<(&Envelope, &str)>,
 ) -> Result<Option<Revision>, Denial> {
-    let fields = Fields::of(head)?;
-    let declared = fields.version.map(known).transpose()?;
-    let Some(envelope) = envelope else {
-        if fields.method.is_some() || fields.name.is_some() {
+    let mcp = &head.mcp;
+    if mcp.has_params {
+        check_params(head.fields)?;
+    }
+    // Each is there once at most (PH-6).
+    if mcp.has_repeated {
+        return Err(repeated());
+    }
+    for field in [mcp.session, mcp.last_event].into_iter().flatten() {
+        text(field)?;
+    }
+    let declared = mcp.version.map(known).transpose()?;
+    let Some((envelope, body)) = message else {
+        if mcp.method.is_some() || mcp.name.is_some() {
             return Err(mismatch("a request without a body has mirrored headers"));
         }
         return Ok(declared);
     };
     let modern = declared.is_some_and(Revision::is_modern);
     agree_on_version(declared, envelope)?;
-    agree_on_method(&fields, envelope, modern)?;
-    agree_on_name(&fields, envelope, modern)?;
+    agree_on_method(mcp.method, envelope, modern)?;
+    agree_on_name(mcp.name, envelope, body, modern)?;
     Ok(declared)
 }
 
@@ -119,8 +99,18 @@ fn agree_on_version(declared: Option<Revision>, envelope: &Envelope) -> Result<(
     }
 }
 
-fn agree_on_method(fields: &Fields<'_>, envelope: &Envelope, modern: bool) -> Result<(), Denial> {
-    match fields.method {
+fn agree_on_method(
+    field: Option<&HeaderValue>,
+    envelope: &Envelope,
+    modern: bool,
+) -> Result<(), Denial> {
+    // Most methods are known, and a field that says just that is text.
+    if let (Some(field), Cow::Borrowed(known)) = (field, &envelope.method)
+        && field.as_bytes() == known.as_bytes()
+    {
+        return Ok(());
+    }
+    match field.map(text).transpose()? {
         Some(mirrored) if mirrored == &*envelope.method => Ok(()),
         Some(_) => Err(mismatch("Mcp-Method is not the method of the body")),
         None if modern && envelope.kind == CallKind::Request => {
@@ -130,9 +120,17 @@ fn agree_on_method(fields: &Fields<'_>, envelope: &Envelope, modern: bool) -> Re
     }
 }
 
-fn agree_on_name(fields: &Fields<'_>, envelope: &Envelope, modern: bool) -> Result<(), Denial> {
-    let mirrored = fields.name.map(decoded).transpose()?;
-    match (mirrored, envelope.name.as_deref()) {
+fn agree_on_name(
+    field: Option<&HeaderValue>,
+    envelope: &Envelope,
+    body: &str,
+    modern: bool,
+) -> Result<(), Denial> {
+    let name = envelope.name.as_ref().map(|name| name.within(body));
+    let mirrored = field
+        .map(|field| text(field).and_then(decoded))
+        .transpose()?;
+    match (mirrored, name) {
         (Some(mirrored), Some(name)) if mirrored == name => Ok(()),
         (Some(_), _) => Err(mismatch("Mcp-Name is not the name in the body")),
         (None, Some(_))
@@ -177,7 +175,11 @@ fn decoded(value: &str) -> Result<Cow<'_, str>, Denial> {
     sentinel::decode(value).ok_or_else(|| mismatch("an MCP header is not Base64 of UTF-8"))
 }
 
-fn known(version: &str) -> Result<Revision, Denial> {
+fn known(version: &HeaderValue) -> Result<Revision, Denial> {
+    if let Some(known) = Revision::of(version.as_bytes()) {
+        return Ok(known);
+    }
+    let version = text(version)?;
     Revision::parse(version).ok_or_else(|| unsupported(version))
 }
 

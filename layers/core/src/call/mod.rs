@@ -28,6 +28,7 @@ mod body;
 #[cfg(feature = "serde")]
 mod config;
 mod envelope;
+mod fault;
 mod guard;
 mod head;
 mod json;
@@ -43,11 +44,13 @@ mod revision;
 mod scan;
 mod sentinel;
 mod service;
+mod span;
 mod walk;
 
-use std::{borrow::Cow, fmt, ops::Range, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
 pub use body::ReadBody;
 #[cfg(feature = "serde")]
@@ -63,6 +66,7 @@ pub use scan::{Broken, Tokens};
 pub use service::{CallFuture, CallRules, CallService};
 pub use walk::{folded, is_alike};
 
+use self::span::{Span, Text};
 use crate::{TraceParent, printable};
 
 /// What an MCP request asks for. Cheap to clone.
@@ -75,12 +79,13 @@ struct Inner {
     revision: Option<Revision>,
     method: Cow<'static, str>,
     subject: Option<Subject>,
-    name: Option<Box<str>>,
-    id: Option<Range<usize>>,
-    params: Option<Range<usize>>,
-    arguments: Option<Range<usize>>,
+    name: Option<Text>,
+    id: Option<Span>,
+    params: Option<Span>,
+    arguments: Option<Span>,
     trace: Option<TraceParent>,
-    body: Bytes,
+    /// Checked once to be UTF-8.
+    body: ByteString,
     measures: Measures,
 }
 
@@ -138,12 +143,14 @@ impl Call {
     /// resource, the id of the task, the reference of a completion.
     #[inline]
     pub fn name(&self) -> Option<&str> {
-        self.0.name.as_deref()
+        let name = self.0.name.as_ref()?;
+        Some(name.within(&self.0.body))
     }
 
     /// The JSON-RPC id as the JSON text that was sent: `7`, `"7"`.
+    #[inline]
     pub fn id(&self) -> Option<&str> {
-        self.text(self.0.id.as_ref())
+        self.0.id?.within(&self.0.body)
     }
 
     /// The protocol revision that the request declares; `None` if it declares none, which
@@ -154,13 +161,15 @@ impl Call {
     }
 
     /// The `params` object as JSON text.
+    #[inline]
     pub fn params(&self) -> Option<&str> {
-        self.text(self.0.params.as_ref())
+        self.0.params?.within(&self.0.body)
     }
 
     /// The `arguments` of `tools/call` or `prompts/get` as JSON text.
+    #[inline]
     pub fn arguments(&self) -> Option<&str> {
-        self.text(self.0.arguments.as_ref())
+        self.0.arguments?.within(&self.0.body)
     }
 
     /// Where the call stands in a trace, as its `_meta.traceparent` says.
@@ -172,7 +181,7 @@ impl Call {
     /// The whole body, exactly as received; empty for `GET` and `DELETE`.
     #[inline]
     pub fn body(&self) -> &Bytes {
-        &self.0.body
+        self.0.body.as_bytes()
     }
 
     /// How large and how deep the body is, for a later layer with tighter limits.
@@ -186,13 +195,9 @@ impl Call {
     #[must_use]
     pub fn detached(&self) -> Self {
         Self(Arc::new(Inner {
-            body: Bytes::copy_from_slice(&self.0.body),
+            body: ByteString::from(&*self.0.body),
             ..Inner::clone(&self.0)
         }))
-    }
-
-    fn text(&self, range: Option<&Range<usize>>) -> Option<&str> {
-        std::str::from_utf8(self.0.body.get(range?.clone())?).ok()
     }
 }
 

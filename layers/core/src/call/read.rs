@@ -7,12 +7,17 @@ use std::{
 };
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use http::{HeaderValue, Method, Request, header::ALLOW, request::Parts};
 use http_body::Body;
 
 use super::{
-    Call, CallKind, CallLimits, Inner, body::BodyReader, envelope::Envelope, head::Head,
-    json::invalid, mirror,
+    Call, CallKind, CallLimits, Inner,
+    body::BodyReader,
+    envelope::Envelope,
+    head::Head,
+    json::{invalid, malformed},
+    mirror,
 };
 use crate::{Denial, DenialKind, RequestBody, SecurityContext};
 
@@ -162,14 +167,11 @@ fn bodiless<B>(request: &Request<B>, limits: &CallLimits) -> Result<Call, Denial
 }
 
 fn parse(head: &Head<'_>, body: Bytes, limits: &CallLimits) -> Result<Call, Denial> {
+    let body = ByteString::try_from(body).map_err(|_| malformed("the body is not UTF-8"))?;
     let envelope = Envelope::read(&body, limits)?;
-    let id = envelope
-        .id
-        .clone()
-        .filter(|_| envelope.kind == CallKind::Request);
-    let revision = mirror::agree(head, Some(&envelope)).map_err(|denial| {
-        let id = id.and_then(|range| body.get(range));
-        denial.with_rpc_id(id.and_then(|id| std::str::from_utf8(id).ok()))
+    let revision = mirror::agree(head, Some((&envelope, &body))).map_err(|denial| {
+        let id = envelope.id.filter(|_| envelope.kind == CallKind::Request);
+        denial.with_rpc_id(id.and_then(|id| id.within(&body)))
     })?;
     Ok(Call(Arc::new(Inner {
         kind: envelope.kind,

@@ -26,7 +26,18 @@ impl Revision {
 
     /// The revision of this name, compared exactly.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|r| r.as_str() == name)
+        Self::of(name.as_bytes())
+    }
+
+    pub(super) fn of(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"2026-07-28" => Self::V2026_07_28,
+            b"2025-11-25" => Self::V2025_11_25,
+            b"2025-06-18" => Self::V2025_06_18,
+            b"2025-03-26" => Self::V2025_03_26,
+            b"2024-11-05" => Self::V2024_11_05,
+            _ => return None,
+        })
     }
 
     /// The name on the wire.
@@ -43,5 +54,18 @@ impl Revision {
     /// Whether requests are stateless and mirror method and name into headers (N-1, N-5).
     pub fn is_modern(self) -> bool {
         self >= Self::V2026_07_28
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Revision;
+
+    #[test]
+    fn each_revision_is_found_by_its_name() {
+        for revision in Revision::ALL {
+            assert_eq!(Revision::parse(revision.as_str()), Some(*revision));
+        }
+        assert_eq!(Revision::parse("2026-07-29"), None);
     }
 }

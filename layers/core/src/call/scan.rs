@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use jiter::{Jiter, JiterError};
 use memchr::memchr2;
 
@@ -41,6 +43,9 @@ const SHORT: usize = 18;
 /// Bytes of a string that are looked at word by word; beyond, a search for its end is faster.
 const NEAR: usize = 64;
 
+/// Bytes that are looked at at once.
+const WORD: usize = size_of::<u64>();
+
 impl<'j> Tokens<'j> {
     /// The tokens of this text.
     pub fn of(text: &'j str) -> Self {
@@ -59,6 +64,15 @@ impl<'j> Tokens<'j> {
     /// The first byte of the next token; `None` at the end.
     #[inline]
     pub fn peek(&mut self) -> Option<u8> {
+        let byte = *self.text.as_bytes().get(self.at)?;
+        if byte > b' ' {
+            return Some(byte);
+        }
+        self.peek_behind_space()
+    }
+
+    #[inline(never)]
+    fn peek_behind_space(&mut self) -> Option<u8> {
         while let Some(&byte) = self.text.as_bytes().get(self.at) {
             if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
                 return Some(byte);
@@ -106,7 +120,7 @@ impl<'j> Tokens<'j> {
     /// If it is no string.
     #[inline]
     pub fn skip_string(&mut self) -> Result<(), Broken> {
-        match self.plain_string() {
+        match self.plain_range() {
             Some(_) => Ok(()),
             None => self.skip_escaped_string(),
         }
@@ -205,14 +219,49 @@ impl<'j> Tokens<'j> {
     /// Takes a string in which nothing is escaped; otherwise stays where it is.
     #[inline]
     fn plain_string(&mut self) -> Option<&'j str> {
-        let start = self.at + 1;
-        let end = plain_end(self.text.as_bytes(), start)?;
+        let range = self.plain_range()?;
+        self.text.get(range)
+    }
+
+    /// The same: where its text stands.
+    #[inline]
+    pub(super) fn plain_range(&mut self) -> Option<Range<usize>> {
+        let (bytes, start) = (self.text.as_bytes(), self.at + 1);
+        let end = match first_word(bytes, start) {
+            Some((_, special)) if special != 0 => {
+                let end = start + place(special);
+                (bytes.get(end) == Some(&b'"')).then_some(end)?
+            }
+            Some(_) => plain_end(bytes, start, start + WORD)?,
+            None => plain_end(bytes, start, start)?,
+        };
         self.at = end + 1;
-        self.text.get(start..end)
+        Some(start..end)
+    }
+
+    /// The same: its bytes, which are UTF-8.
+    #[inline]
+    pub(super) fn plain_bytes(&mut self) -> Option<&'j [u8]> {
+        let range = self.plain_range()?;
+        self.text.as_bytes().get(range)
+    }
+
+    /// The same of one that ends within a word, unless it is the text's last: its bytes, and the word that
+    /// begins with them.
+    #[inline]
+    pub(super) fn short_string(&mut self) -> Option<(&'j [u8], u64)> {
+        let (bytes, start) = (self.text.as_bytes(), self.at + 1);
+        let (word, special) = first_word(bytes, start)?;
+        let end = start + place(special);
+        if special == 0 || bytes.get(end) != Some(&b'"') {
+            return None;
+        }
+        self.at = end + 1;
+        Some((bytes.get(start..end)?, word))
     }
 
     #[inline(never)]
-    fn escaped_string<T>(&mut self, read: impl FnOnce(&str) -> T) -> Result<T, Broken> {
+    pub(super) fn escaped_string<T>(&mut self, read: impl FnOnce(&str) -> T) -> Result<T, Broken> {
         let mut parser = Jiter::with_tape(self.rest(), std::mem::take(&mut self.unescaped));
         let value = read(parser.next_str()?);
         self.at += parser.current_index();
@@ -242,23 +291,30 @@ impl<'j> Tokens<'j> {
     }
 }
 
-/// Where the string that began at `start` ends, if it is short and nothing in it is escaped.
+/// The word at this place, and what in it is [special]; none at the end of the text.
 #[inline]
-fn plain_end(bytes: &[u8], start: usize) -> Option<usize> {
-    let mut at = start;
-    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        let special = special(u64::from_le_bytes(*word));
+fn first_word(bytes: &[u8], at: usize) -> Option<(u64, u64)> {
+    let word = bytes.get(at..).and_then(<[u8]>::first_chunk)?;
+    let word = u64::from_le_bytes(*word);
+    Some((word, special(word)))
+}
+
+/// Where the string that began at `start`, and was looked at up to `at`, ends, if nothing in it is escaped.
+#[inline(never)]
+fn plain_end(bytes: &[u8], start: usize, mut at: usize) -> Option<usize> {
+    let end = loop {
+        let Some((_, special)) = first_word(bytes, at) else {
+            let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
+            break at + bytes.get(at..)?.iter().position(is_special)?;
+        };
         if special != 0 {
-            let end = at + special.trailing_zeros() as usize / 8;
-            return (bytes.get(end) == Some(&b'"')).then_some(end);
+            break at + place(special);
         }
-        at += 8;
+        at += WORD;
         if at - start > NEAR {
             return far_end(bytes, at);
         }
-    }
-    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
-    let end = at + bytes.get(at..)?.iter().position(is_special)?;
+    };
     (bytes.get(end) == Some(&b'"')).then_some(end)
 }
 
@@ -278,9 +334,16 @@ fn far_end(bytes: &[u8], from: usize) -> Option<usize> {
 #[inline]
 fn special(word: u64) -> u64 {
     const EACH: u64 = u64::from_le_bytes([1; 8]);
-    let below = |word: u64, least: u8| word.wrapping_sub(EACH * u64::from(least)) & !word;
-    let is = |byte: u8| below(word ^ (EACH * u64::from(byte)), 1);
-    (below(word, b' ') | is(b'"') | is(b'\\')) & (EACH << 7)
+    let is_below = |word: u64, least: u8| word.wrapping_sub(EACH * u64::from(least));
+    let is = |byte: u8| is_below(word ^ (EACH * u64::from(byte)), 1);
+    // None of them is beyond ASCII, whose highest bits are not set.
+    (is_below(word, b' ') | is(b'"') | is(b'\\')) & !word & (EACH << 7)
+}
+
+/// The place of the lowest byte that is [special].
+#[inline]
+fn place(special: u64) -> usize {
+    special.trailing_zeros() as usize / 8
 }
 
 #[cfg(test)]
@@ -305,8 +368,24 @@ mod tests {
     }
 
     #[test]
+    fn of_each_byte_at_each_place_it_is_known_whether_it_means_something() {
+        for (at, byte) in (0..8).flat_map(|at| (0..=u8::MAX).map(move |byte| (at, byte))) {
+            for around in [b'a', b' ', 0x7f, 0x80, 0xa2, 0xdc, 0xff] {
+                let mut word = [around; 8];
+                word[at] = byte;
+                let first = place(special(u64::from_le_bytes(word)));
+                let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
+                let expected = word.iter().position(is_special).unwrap_or(8);
+                assert_eq!(first, expected, "{word:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_long_string_is_what_the_parser_takes_it_for() {
-        for length in [60, 63, 64, 65, 72, 73, 79, 80, 255, 256, 257, 600, 5000] {
+        for length in [
+            7, 8, 15, 16, 17, 31, 32, 33, 60, 63, 64, 65, 79, 80, 81, 96, 255, 256, 257, 600, 5000,
+        ] {
             for put in [
                 "", "\n", "\0", "\u{1f}", " ", "é", "\\\"", "\\n", "\\u0041", "\\x", "\"", "\u{7f}",
             ] {
