@@ -2,11 +2,7 @@ use std::borrow::Cow;
 
 use bartizan_core::{Finding, Verdict};
 
-use super::{
-    Text,
-    parcel::{PackedFinding, Reason, take},
-    text::CUT_SHORT_BY,
-};
+use super::{Text, carried::CarriedFindings, text::CUT_SHORT_BY};
 
 const MAX_LAYER: u32 = 16;
 const MAX_KIND: u32 = 32;
@@ -19,8 +15,7 @@ pub struct Findings<'a>(Source<'a>);
 #[derive(Debug, Clone, Copy)]
 enum Source<'a> {
     Made(&'a [Finding]),
-    /// With the reasons that were carried, one after the other.
-    Carried(&'a [PackedFinding], &'a str),
+    Carried(CarriedFindings<'a>),
 }
 
 impl<'a> Findings<'a> {
@@ -28,25 +23,14 @@ impl<'a> Findings<'a> {
         Self(Source::Made(findings))
     }
 
-    pub(super) const fn carried(findings: &'a [PackedFinding], reasons: &'a str) -> Self {
-        Self(Source::Carried(findings, reasons))
+    pub(super) const fn carried(findings: CarriedFindings<'a>) -> Self {
+        Self(Source::Carried(findings))
     }
 
     /// One by one.
     pub fn iter(&self) -> impl Iterator<Item = FindingRef<'a>> + use<'a> {
-        let (made, carried, mut reasons): (&[Finding], &[PackedFinding], &str) = match self.0 {
-            Source::Made(findings) => (findings, &[], ""),
-            Source::Carried(findings, reasons) => (&[], findings, reasons),
-        };
-        let carried = carried.iter().map(move |finding| FindingRef {
-            layer: finding.layer,
-            verdict: finding.verdict,
-            kind: finding.kind,
-            reason: match finding.reason {
-                Reason::Static(reason) => reason,
-                Reason::Carried(len) => take(&mut reasons, len),
-            },
-        });
+        let (made, carried) = self.parts();
+        let carried = carried.map(|(finding, _)| finding);
         made.iter().map(FindingRef::from).chain(carried)
     }
 
@@ -54,7 +38,7 @@ impl<'a> Findings<'a> {
     pub fn len(&self) -> usize {
         match self.0 {
             Source::Made(findings) => findings.len(),
-            Source::Carried(findings, _) => findings.len(),
+            Source::Carried(findings) => findings.len(),
         }
     }
 
@@ -63,20 +47,28 @@ impl<'a> Findings<'a> {
         self.len() == 0
     }
 
+    /// Those that were made, and those that were carried since: one of them is empty.
+    fn parts(
+        &self,
+    ) -> (
+        &'a [Finding],
+        impl Iterator<Item = (FindingRef<'a>, bool)> + use<'a>,
+    ) {
+        let (made, carried): (&[Finding], _) = match self.0 {
+            Source::Made(made) => (made, None),
+            Source::Carried(carried) => (&[], Some(carried)),
+        };
+        (made, carried.into_iter().flat_map(CarriedFindings::iter))
+    }
+
     /// The reasons that are not static, and whose they are: others are nobody's but ours.
     pub(super) fn chosen(&self) -> impl Iterator<Item = (usize, &'a str)> + use<'a> {
-        let (made, carried, mut reasons): (&[Finding], &[PackedFinding], &str) = match self.0 {
-            Source::Made(findings) => (findings, &[], ""),
-            Source::Carried(findings, reasons) => (&[], findings, reasons),
-        };
+        let (made, carried) = self.parts();
         let made = made.iter().map(|finding| match &finding.reason {
             Cow::Borrowed(_) => None,
             Cow::Owned(reason) => Some(&**reason),
         });
-        let carried = carried.iter().map(move |finding| match finding.reason {
-            Reason::Static(_) => None,
-            Reason::Carried(len) => Some(take(&mut reasons, len)),
-        });
+        let carried = carried.map(|(finding, is_carried)| is_carried.then_some(finding.reason));
         let all = made.chain(carried).enumerate();
         all.filter_map(|(place, reason)| Some((place, reason?)))
     }

@@ -1,12 +1,13 @@
 use std::{array, borrow::Cow, mem, net::IpAddr, slice, sync::Arc, time::Duration};
 
-use bartizan_core::{DenialKind, TraceParent, Verdict, call::Revision};
+use bartizan_core::{DenialKind, Finding, TraceParent, call::Revision};
 use bartizan_sensitive::Redactor;
 use http::StatusCode;
 
 use super::{
     Classes, Decision, EventId, Identities, Identity, Json, Metadata, Names, Outcome, Record,
     Screened, Severity, Text, Unredacted,
+    carried::{CarriedFindings, PackedFinding, Reason},
     findings::{Budget, Findings},
     names::{MOST_ACTORS, MOST_ROLES, MOST_RULES, MOST_SCOPES},
     screened::{AHEAD, LONGEST_REASON, beginning},
@@ -20,6 +21,8 @@ use crate::{Answer, durable::Confirm, gaps::Missing};
 #[derive(Debug, Default)]
 pub(crate) struct Parcel {
     records: Vec<Packed>,
+    /// What few records have.
+    rare: Vec<Rare>,
     findings: Vec<PackedFinding>,
     pieces: Vec<Piece>,
     text: String,
@@ -31,13 +34,14 @@ pub(crate) struct Parcel {
 
 /// A text that stands behind the one before it.
 #[derive(Debug, Clone, Copy)]
-struct Piece {
-    len: u16,
+pub(super) struct Piece {
+    pub(super) len: u16,
     limit: u16,
     is_cut: bool,
 }
 
-/// What a record holds beside its texts.
+/// What a record holds beside its texts. Each byte is written to memory that no cache holds, which takes longer than to
+/// make it.
 #[derive(Debug, Clone, Copy)]
 struct Packed {
     /// Which redactor is to look through it, if one is.
@@ -48,24 +52,22 @@ struct Packed {
     duration: Option<Duration>,
     request_bytes: Option<u64>,
     response_bytes: Option<u64>,
-    trace: Option<TraceParent>,
     answer: Option<Answer>,
     severity: Severity,
     classes: Classes,
     result_type: Option<&'static str>,
-    intent: Option<EventId>,
-    identities: Option<Identities>,
     refused_credential: Option<Identity>,
-    layer: Option<&'static str>,
     actors: Listed,
     event_type: &'static str,
     result: &'static str,
     principal_kind: Option<&'static str>,
     call_kind: Option<&'static str>,
-    missing: Option<Missing>,
+    is_rare: bool,
     /// Which of the texts there are, from the lowest bit on.
     texts: u32,
     findings: usize,
+    /// They are those of the record before, which stand there once.
+    has_same_findings: bool,
     /// Bytes of the reasons that are carried.
     reasons: usize,
     findings_dropped: usize,
@@ -77,6 +79,15 @@ struct Packed {
     roles: Listed,
     scopes: Listed,
     decision: Option<PackedDecision>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Rare {
+    trace: Option<TraceParent>,
+    intent: Option<EventId>,
+    identities: Option<Identities>,
+    layer: Option<&'static str>,
+    missing: Option<Missing>,
 }
 
 /// How many names stand in a list, and whether there are more; `None` if it is nobody's.
@@ -93,21 +104,6 @@ struct PackedDecision {
     is_limited: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
-pub(super) struct PackedFinding {
-    pub(super) layer: &'static str,
-    pub(super) kind: &'static str,
-    pub(super) reason: Reason,
-    pub(super) verdict: Verdict,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Reason {
-    Static(&'static str),
-    /// So many bytes of the text.
-    Carried(usize),
-}
-
 /// Records that a parcel has room for from the start.
 const FIRST: usize = 64;
 const USUAL_PIECES: usize = 18;
@@ -119,6 +115,7 @@ impl Parcel {
     pub(crate) const fn new() -> Self {
         Self {
             records: Vec::new(),
+            rare: Vec::new(),
             findings: Vec::new(),
             pieces: Vec::new(),
             text: String::new(),
@@ -131,6 +128,7 @@ impl Parcel {
     pub(crate) fn with_room() -> Self {
         Self {
             records: Vec::with_capacity(FIRST),
+            rare: Vec::new(),
             findings: Vec::with_capacity(FIRST * USUAL_FINDINGS),
             pieces: Vec::with_capacity(FIRST * USUAL_PIECES),
             text: String::with_capacity(FIRST * USUAL_TEXT),
@@ -143,10 +141,16 @@ impl Parcel {
         self.records.is_empty()
     }
 
+    #[cfg(test)]
+    pub(super) fn findings_kept(&self) -> usize {
+        self.findings.len()
+    }
+
     /// Bytes that its content takes.
     pub(crate) fn bytes(&self) -> usize {
         self.text.len()
             + mem::size_of_val(&*self.records)
+            + mem::size_of_val(&*self.rare)
             + mem::size_of_val(&*self.findings)
             + mem::size_of_val(&*self.pieces)
     }
@@ -155,6 +159,8 @@ impl Parcel {
     pub(crate) fn clear(&mut self, kept: usize) {
         self.records.clear();
         self.records.shrink_to(kept);
+        self.rare.clear();
+        self.rare.shrink_to(kept);
         self.findings.clear();
         self.findings.shrink_to(kept * USUAL_FINDINGS);
         self.pieces.clear();
@@ -169,6 +175,7 @@ impl Parcel {
     #[cfg(feature = "tracing-subscriber")]
     pub(crate) fn add(&mut self, other: &Self) {
         self.records.extend_from_slice(&other.records);
+        self.rare.extend_from_slice(&other.rare);
         self.findings.extend_from_slice(&other.findings);
         self.pieces.extend_from_slice(&other.pieces);
         self.text.push_str(&other.text);
@@ -206,8 +213,9 @@ impl Parcel {
             is_limited: decision.is_limited,
         });
         let before = self.text.len();
-        self.carry_findings(record.findings, redactor.is_some());
+        let has_same_findings = self.carry_findings(record.findings, redactor.is_some());
         let reasons = self.text.len() - before;
+        let is_rare = self.carry_rare(record);
         self.records.push(Packed {
             redactor,
             event_id: record.event_id,
@@ -216,23 +224,20 @@ impl Parcel {
             duration: record.duration,
             request_bytes: record.request_bytes,
             response_bytes: record.response_bytes,
-            trace: record.trace,
             answer: record.answer,
             severity: record.severity,
             classes: record.classes,
             result_type: record.metadata.result_type,
-            intent: record.metadata.intent,
-            identities: record.identities,
             refused_credential: record.refused_credential,
-            layer: record.metadata.layer,
             actors,
             event_type: record.event_type,
             result: record.result,
             principal_kind: record.metadata.principal_kind,
             call_kind: record.metadata.call_kind,
-            missing: record.metadata.missing,
+            is_rare,
             texts,
             findings: record.findings.len(),
+            has_same_findings,
             reasons,
             findings_dropped: record.findings_dropped,
             ip_address: record.ip_address,
@@ -244,6 +249,26 @@ impl Parcel {
             scopes,
             decision,
         });
+    }
+
+    /// Tells whether there is any of it.
+    fn carry_rare(&mut self, record: &Record<'_>) -> bool {
+        let metadata = &record.metadata;
+        let is_rare = record.trace.is_some()
+            || metadata.intent.is_some()
+            || record.identities.is_some()
+            || metadata.layer.is_some()
+            || metadata.missing.is_some();
+        if is_rare {
+            self.rare.push(Rare {
+                trace: record.trace,
+                intent: metadata.intent,
+                identities: record.identities,
+                layer: metadata.layer,
+                missing: metadata.missing,
+            });
+        }
+        is_rare
     }
 
     fn carry_names(&mut self, names: Names<'_>) -> Listed {
@@ -298,40 +323,69 @@ impl Parcel {
         Some(())
     }
 
-    /// What is still to be redacted is not cut to what may be shown: its length changes.
-    fn carry_findings(&mut self, findings: Findings<'_>, is_whole: bool) {
+    /// Whether these findings are those of the record that was packed last but for reasons of their own, as they are of
+    /// one request after the other.
+    fn are_last(&self, made: &[Finding]) -> bool {
+        let Some(last) = self.records.last().map(|last| last.findings) else {
+            return false;
+        };
+        let known = self.findings.len().checked_sub(last);
+        let known = known.and_then(|from| self.findings.get(from..));
+        made.len() == last
+            && known.is_some_and(|known| known.iter().zip(made).all(|(known, made)| known.is(made)))
+    }
+
+    /// Tells whether they are those of the record before. What is still to be redacted is not cut to what may be shown:
+    /// its length changes.
+    fn carry_findings(&mut self, findings: Findings<'_>, is_whole: bool) -> bool {
+        let made = findings.made();
+        let are_last = made.is_some_and(|made| self.are_last(made));
         // What is static takes no room here, and is cut where it is written.
         let mut budget = Budget::new();
-        let text = &mut self.text;
+        let (text, pieces) = (&mut self.text, &mut self.pieces);
         let mut carry = |verdict, reason: &str| {
             let carried = match is_whole {
                 true => beginning(reason, LONGEST_REASON),
                 false => budget.portable(verdict, reason),
             };
             text.push_str(carried);
-            Reason::Carried(carried.len())
+            pieces.push(Piece {
+                len: u16::try_from(carried.len()).unwrap_or_default(),
+                limit: 0,
+                is_cut: false,
+            });
+            Reason::Carried
         };
-        let Some(made) = findings.made() else {
+        match made {
+            Some(made) if are_last => {
+                for finding in made {
+                    if let Cow::Owned(reason) = &finding.reason {
+                        carry(finding.verdict, reason);
+                    }
+                }
+            }
+            Some(made) => self
+                .findings
+                .extend(made.iter().map(|finding| PackedFinding {
+                    layer: finding.layer,
+                    kind: finding.kind,
+                    reason: match finding.reason {
+                        Cow::Borrowed(reason) => Reason::Static(reason),
+                        Cow::Owned(ref reason) => carry(finding.verdict, reason),
+                    },
+                    verdict: finding.verdict,
+                })),
             // Of a record that was carried before.
-            self.findings
+            None => self
+                .findings
                 .extend(findings.iter().map(|finding| PackedFinding {
                     layer: finding.layer,
                     kind: finding.kind,
                     reason: carry(finding.verdict, finding.reason),
                     verdict: finding.verdict,
-                }));
-            return;
-        };
-        self.findings
-            .extend(made.iter().map(|finding| PackedFinding {
-                layer: finding.layer,
-                kind: finding.kind,
-                reason: match finding.reason {
-                    Cow::Borrowed(reason) => Reason::Static(reason),
-                    Cow::Owned(ref reason) => carry(finding.verdict, reason),
-                },
-                verdict: finding.verdict,
-            }));
+                })),
+        }
+        are_last
     }
 
     /// The record that was packed last is to become durable.
@@ -348,6 +402,8 @@ impl Parcel {
     pub(crate) fn unpack(&self) -> Unpacking<'_> {
         Unpacking {
             records: self.records.iter(),
+            rare: self.rare.iter(),
+            last_findings: &[],
             findings: &self.findings,
             pieces: self.pieces.iter(),
             text: &self.text,
@@ -392,6 +448,8 @@ fn as_text(json: Json<'_>) -> Text<'_> {
 #[derive(Debug)]
 pub(crate) struct Unpacking<'p> {
     records: slice::Iter<'p, Packed>,
+    rare: slice::Iter<'p, Rare>,
+    last_findings: &'p [PackedFinding],
     findings: &'p [PackedFinding],
     pieces: slice::Iter<'p, Piece>,
     text: &'p str,
@@ -451,11 +509,24 @@ impl<'p> Unpacking<'p> {
             is_granted: decision.is_granted,
             is_limited: decision.is_limited,
         });
-        let (findings, rest) = self
-            .findings
-            .split_at_checked(packed.findings)
-            .unwrap_or_default();
-        self.findings = rest;
+        if !packed.has_same_findings {
+            let split = self.findings.split_at_checked(packed.findings);
+            (self.last_findings, self.findings) = split.unwrap_or_default();
+        }
+        let carried = self.last_findings.iter().filter(|it| it.is_carried());
+        let lengths = self.pieces.as_slice().split_at_checked(carried.count());
+        let (lengths, pieces) = lengths.unwrap_or_default();
+        self.pieces = pieces.iter();
+        let findings = CarriedFindings {
+            findings: self.last_findings,
+            lengths,
+            reasons: take(&mut self.text, packed.reasons),
+        };
+        let rare = if packed.is_rare {
+            self.rare.next()
+        } else {
+            None
+        };
         let record = Record {
             event_id: packed.event_id,
             sequence: Some(sequence),
@@ -494,11 +565,11 @@ impl<'p> Unpacking<'p> {
                 response: response.map(|text: Text<'_>| Json::new(text.raw())),
                 masked: masked.map(|text: Text<'_>| Json::new(text.raw())),
                 result_type: packed.result_type,
-                intent: packed.intent,
-                layer: packed.layer,
+                intent: rare.and_then(|rare| rare.intent),
+                layer: rare.and_then(|rare| rare.layer),
                 detail,
                 found: None,
-                missing: packed.missing,
+                missing: rare.and_then(|rare| rare.missing),
             },
             outcome: packed.outcome,
             status: packed.status,
@@ -507,10 +578,10 @@ impl<'p> Unpacking<'p> {
             duration: packed.duration,
             request_bytes: packed.request_bytes,
             response_bytes: packed.response_bytes,
-            trace: packed.trace,
-            findings: Findings::carried(findings, take(&mut self.text, packed.reasons)),
+            trace: rare.and_then(|rare| rare.trace),
+            findings: Findings::carried(findings),
             findings_dropped: packed.findings_dropped,
-            identities: packed.identities,
+            identities: rare.and_then(|rare| rare.identities),
             refused_credential: packed.refused_credential,
         };
         let redactor = packed.redactor.and_then(|place| self.redactors.get(place));

@@ -18,7 +18,7 @@ pub(super) struct Buffer {
     capacity: AtomicUsize,
     /// Records that wait, are being written, or have their room reserved.
     taken: AtomicUsize,
-    /// Bytes that wait or are being written.
+    /// Bytes that wait or are being written. Changed under the lock only.
     bytes: AtomicUsize,
     /// Records that found no room: of events, which can't reserve it, or by the policy.
     lost: AtomicUsize,
@@ -241,7 +241,8 @@ impl Buffer {
         }
         let bytes = state.waiting.bytes();
         state.appended += 1;
-        self.bytes.fetch_add(bytes - before, Ordering::Relaxed);
+        let all = self.bytes.load(Ordering::Relaxed) + (bytes - before);
+        self.bytes.store(all, Ordering::Relaxed);
         let is_many = (bytes >= MANY_BYTES || is_awaited) && !state.is_urgent;
         state.is_urgent |= is_many;
         let wake = mem::take(&mut state.is_asleep) || is_many;
@@ -308,9 +309,11 @@ impl Buffer {
 
     /// Takes all records that wait, in exchange for an empty parcel; waits for one until the time.
     pub(super) fn next(&self, taken: &mut Parcel, due: Option<Instant>) -> Next {
-        self.bytes.fetch_sub(taken.bytes(), Ordering::Relaxed);
+        let written = taken.bytes();
         taken.clear(KEPT_RECORDS);
         let mut state = self.state();
+        let left = self.bytes.load(Ordering::Relaxed) - written;
+        self.bytes.store(left, Ordering::Relaxed);
         // Records gather while the writer lingers; only one that found none sleeps until it is woken.
         let lingering = |state: &mut State| !state.is_urgent && state.closing.is_none();
         let lingered = self.work.wait_timeout_while(state, LINGER, lingering);

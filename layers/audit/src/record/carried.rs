@@ -1,0 +1,148 @@
+use std::{borrow::Cow, ptr};
+
+use bartizan_core::{Finding, Verdict};
+
+use super::{
+    FindingRef,
+    parcel::{Piece, take},
+};
+
+/// A finding without a reason that was made for it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PackedFinding {
+    pub(super) layer: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) reason: Reason,
+    pub(super) verdict: Verdict,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Reason {
+    Static(&'static str),
+    /// Behind the one before it, as the next of the lengths says.
+    Carried,
+}
+
+impl PackedFinding {
+    /// Whether it is this one, whatever reason of its own that has: what is static stands at the same place.
+    pub(super) fn is(&self, made: &Finding) -> bool {
+        let is_reason = match (self.reason, &made.reason) {
+            (Reason::Static(known), Cow::Borrowed(made)) => ptr::eq(known, *made),
+            (Reason::Carried, Cow::Owned(_)) => true,
+            _ => false,
+        };
+        is_reason
+            && self.verdict == made.verdict
+            && ptr::eq(self.kind, made.kind)
+            && ptr::eq(self.layer, made.layer)
+    }
+
+    pub(super) fn is_carried(&self) -> bool {
+        matches!(self.reason, Reason::Carried)
+    }
+}
+
+/// The findings of one record, and the reasons that are not static one after the other.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CarriedFindings<'p> {
+    pub(super) findings: &'p [PackedFinding],
+    pub(super) lengths: &'p [Piece],
+    pub(super) reasons: &'p str,
+}
+
+impl<'p> CarriedFindings<'p> {
+    pub(super) fn len(&self) -> usize {
+        self.findings.len()
+    }
+
+    /// With their reasons, and whether those were carried.
+    pub(super) fn iter(self) -> impl Iterator<Item = (FindingRef<'p>, bool)> {
+        let (mut lengths, mut reasons) = (self.lengths.iter(), self.reasons);
+        self.findings.iter().map(move |finding| {
+            let reason = match finding.reason {
+                Reason::Static(reason) => reason,
+                Reason::Carried => {
+                    let len = lengths.next().map_or(0, |piece| piece.len.into());
+                    take(&mut reasons, len)
+                }
+            };
+            let shown = FindingRef {
+                layer: finding.layer,
+                verdict: finding.verdict,
+                kind: finding.kind,
+                reason,
+            };
+            (shown, finding.is_carried())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        Record,
+        gaps::Missing,
+        record::{Findings, Parcel},
+    };
+
+    fn findings(kind: &'static str, reasons: [&str; 2]) -> Vec<Finding> {
+        let [first, last] = reasons.map(str::to_owned);
+        vec![
+            Finding::new("cors", Verdict::Allowed, kind, first),
+            Finding::new("auth", Verdict::Allowed, "identified", "jwt"),
+            Finding::new("rbac", Verdict::Noted, "permitted", last),
+        ]
+    }
+
+    #[test]
+    fn findings_that_differ_in_their_own_reasons_only_are_kept_once_and_none_is_another_requests() {
+        let jwt: &'static str = String::from("jwt").leak();
+        let same_words = Finding::new("auth", Verdict::Allowed, "identified", jwt);
+        let mut elsewhere = findings("a", ["x", "y"]);
+        elsewhere[1] = same_words;
+        let mut refused = findings("a", ["x", "y"]);
+        refused[2].verdict = Verdict::Refused;
+        let mut own = findings("a", ["x", "y"]);
+        own[1].reason = Cow::Owned("jwt".into());
+        // Each with how many findings stand in the parcel then.
+        let requests = [
+            (findings("a", ["one", "two"]), 3),
+            (findings("a", ["", "longer than before"]), 3),
+            (findings("a", ["one", "two"]), 3),
+            (findings("b", ["one", "two"]), 6),
+            (findings("a", ["one", "two"]), 9),
+            (vec![], 9),
+            (vec![], 9),
+            (findings("a", ["x", "y"]), 12),
+            (elsewhere, 15),
+            (refused, 18),
+            (own, 21),
+            (findings("a", ["x", "y"])[..2].to_vec(), 23),
+            (findings("a", ["p", "q"])[..2].to_vec(), 23),
+        ];
+        let record = |findings| Record::gap(Duration::ZERO, Missing::default(), findings);
+        let mut parcel = Parcel::default();
+        for (findings, kept) in &requests {
+            parcel.pack(&record(findings));
+            assert_eq!(parcel.findings_kept(), *kept, "{findings:?}");
+        }
+        let mut unpacking = parcel.unpack();
+        for (made, _) in &requests {
+            let is_right = |record: &Record<'_>| {
+                let carried: Vec<_> = record.findings.iter().collect();
+                assert_eq!(carried, Findings::of(made).iter().collect::<Vec<_>>());
+                let chosen: Vec<_> = record.findings.chosen().collect();
+                assert_eq!(chosen, Findings::of(made).chosen().collect::<Vec<_>>());
+                assert_eq!(
+                    record.findings.chosen_bytes(),
+                    Findings::of(made).chosen_bytes()
+                );
+            };
+            unpacking.next(1, is_right).unwrap();
+        }
+        assert!(unpacking.is_over());
+    }
+}
