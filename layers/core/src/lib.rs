@@ -62,7 +62,7 @@ pub use gathered::Gathered;
 pub use guarded::guarded;
 pub use media::Media;
 pub use permissions::Permissions;
-pub use principal::{Account, Principal, PrincipalBuilder, PrincipalKind};
+pub use principal::{Account, Digester, Principal, PrincipalBuilder, PrincipalKind};
 pub use refusal::scrub;
 pub use secret::Secret;
 pub use text::{Printable, printable, uri_without_secrets, write_json_string};

@@ -1,4 +1,11 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use crate::{CallRate, CredentialLimits, printable};
 
@@ -27,6 +34,32 @@ struct Inner {
     limits: Vec<CredentialLimits>,
     #[cfg(feature = "auth")]
     claims: serde_json::Map<String, serde_json::Value>,
+    digest: Digest,
+}
+
+/// Somebody who hashes [accounts](Principal::account) under a secret, for [`Principal::account_digest`]. Each one made is
+/// another than all before; clones are the same one, so they must have the same secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Digester(u64);
+
+static DIGESTERS: AtomicU64 = AtomicU64::new(0);
+
+impl Digester {
+    /// Another one.
+    #[allow(clippy::new_without_default, reason = "no two are equal")]
+    pub fn new() -> Self {
+        Self(DIGESTERS.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// What somebody hashed the account to, and who. One that is made from another starts without.
+#[derive(Default)]
+struct Digest(OnceLock<(u64, [u64; 2])>);
+
+impl Clone for Digest {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 /// What sort of party a principal is.
@@ -197,6 +230,38 @@ impl Principal {
         }
     }
 
+    /// A hash of the [account](Self::account) under a secret of whoever asks: worked out for the first request of a
+    /// principal, and remembered for all that share it, as those of one verified token do.
+    ///
+    /// There is one place for it, which is the first digester's; for others it is worked out each time.
+    ///
+    /// ```
+    /// use bartizan_core::{Digester, Principal};
+    /// let ann = Principal::user("https://auth.example.com", "ann").build("jwt");
+    /// let (first, other) = (Digester::new(), Digester::new());
+    /// assert_eq!(ann.account_digest(&first, |_| [2, 3]), [2, 3]);
+    /// assert_eq!(ann.account_digest(&first, |_| unreachable!()), [2, 3]);
+    /// assert_eq!(ann.account_digest(&other, |_| [8, 9]), [8, 9]);
+    /// ```
+    #[inline]
+    pub fn account_digest(
+        &self,
+        by: &Digester,
+        work_out: impl FnOnce(Account<'_>) -> [u64; 2],
+    ) -> [u64; 2] {
+        match self.0.digest.0.get() {
+            Some((first, digest)) if *first == by.0 => *digest,
+            known => {
+                let digest = work_out(self.account());
+                if known.is_none() {
+                    // Another may have been faster.
+                    let _ = self.0.digest.0.set((by.0, digest));
+                }
+                digest
+            }
+        }
+    }
+
     /// Whether `other` is the same party: issuer, subject, client and kind agree (TV-16).
     ///
     /// Roles, scopes and expiry may differ, as they do between two tokens of one party.
@@ -267,6 +332,7 @@ impl PrincipalBuilder {
             limits: Vec::new(),
             #[cfg(feature = "auth")]
             claims: serde_json::Map::new(),
+            digest: Digest::default(),
         })
     }
 

@@ -1,5 +1,6 @@
 use std::{fmt, hash::Hasher};
 
+use bartizan_core::{Digester, Principal, PrincipalKind};
 use siphasher::sip128::{Hash128, Hasher128, SipHasher13};
 
 use crate::RateLimitConfigError;
@@ -65,6 +66,8 @@ pub(crate) struct Id(pub(crate) [u64; 2]);
 pub(crate) struct KeyMaker {
     owners: SipHasher13,
     masks: SipHasher13,
+    /// As which principals remember its hashes.
+    digester: Digester,
 }
 
 /// What tells the buckets of one tier from those of another: as secret and as random as the digests,
@@ -77,6 +80,7 @@ impl KeyMaker {
         Ok(Self {
             owners: hasher()?,
             masks: hasher()?,
+            digester: Digester::new(),
         })
     }
 
@@ -86,6 +90,7 @@ impl KeyMaker {
         Self {
             owners: SipHasher13::new_with_key(owners),
             masks: SipHasher13::new_with_key(masks),
+            digester: Digester::new(),
         }
     }
 
@@ -103,6 +108,20 @@ impl KeyMaker {
     /// The owner that is made of parts. Owners of different sorts never meet.
     pub(crate) fn owner<'p>(&self, sort: Sort, parts: impl IntoIterator<Item = &'p [u8]>) -> Owner {
         Owner::of(digest_of(self.start(sort), parts), Minted::No)
+    }
+
+    /// Whoever is behind a principal that is somebody's, whatever client it acts through.
+    #[inline]
+    pub(crate) fn account(&self, principal: &Principal) -> Owner {
+        let digest = principal.account_digest(&self.digester, |account| {
+            let sort = match account.kind {
+                PrincipalKind::Service => Sort::Service,
+                _ => Sort::User,
+            };
+            let parts = [account.issuer, account.subject];
+            digest_of(self.start(sort), parts.map(str::as_bytes))
+        });
+        Owner::of(digest, Minted::No)
     }
 
     /// The owner that is a number: of one sort either all are numbers or none is.
@@ -244,6 +263,21 @@ mod tests {
         let elsewhere = owner(&KeyMaker::new().unwrap(), Sort::User, &["ab"]);
         assert_ne!(of(Sort::User, &["ab"]), elsewhere);
         assert_eq!(format!("{maker:?}"), "KeyMaker(..)");
+    }
+
+    #[test]
+    fn a_principal_is_the_same_owner_each_time_and_another_to_another_maker() {
+        let makers = [KeyMaker::new().unwrap(), KeyMaker::new().unwrap()];
+        let ann = Principal::user("issuer", "ann").build("jwt");
+        let owners = makers.each_ref().map(|maker| maker.account(&ann));
+        for (maker, first) in makers.iter().zip(owners) {
+            assert_eq!(first, owner(maker, Sort::User, &["issuer", "ann"]));
+            assert_eq!(first, maker.account(&ann), "once more");
+            let of_service = Principal::service("issuer", "ann").build("jwt");
+            let expected = owner(maker, Sort::Service, &["issuer", "ann"]);
+            assert_eq!(maker.account(&of_service), expected);
+        }
+        assert_ne!(owners[0], owners[1]);
     }
 
     #[test]

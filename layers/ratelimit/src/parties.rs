@@ -1,8 +1,7 @@
 use std::{borrow::Cow, cell::OnceCell, net::IpAddr};
 
 use bartizan_core::{
-    Call, CallKind, CallRate, CredentialLimits, Principal, PrincipalKind, SecurityContext,
-    call::Subject,
+    Call, CallKind, CallRate, CredentialLimits, Principal, SecurityContext, call::Subject,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -66,16 +65,10 @@ impl<'a> Parties<'a> {
     }
 
     fn new_account(&self) -> Owner {
-        let Some(principal) = self.principal() else {
-            return self.address(self.prefixes);
-        };
-        let account = principal.account();
-        let sort = match account.kind {
-            PrincipalKind::Service => Sort::Service,
-            _ => Sort::User,
-        };
-        let parts = [account.issuer, account.subject];
-        self.keys.owner(sort, parts.map(str::as_bytes))
+        match self.principal() {
+            Some(principal) => self.keys.account(principal),
+            None => self.address(self.prefixes),
+        }
     }
 
     fn principal(&self) -> Option<&'a Principal> {
