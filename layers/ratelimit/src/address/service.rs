@@ -21,7 +21,7 @@ use crate::{
     shared::Shared,
 };
 
-const MCP_METHOD: HeaderName = HeaderName::from_static("mcp-method");
+static MCP_METHOD: HeaderName = HeaderName::from_static("mcp-method");
 
 /// The service of [`AddressLimitLayer`](crate::AddressLimitLayer).
 #[derive(Debug, Clone)]
@@ -146,7 +146,7 @@ fn judge(
 
 /// The method that `Mcp-Method` says, if it says one.
 fn said_method(headers: &HeaderMap) -> Option<&str> {
-    let mut said = headers.get_all(MCP_METHOD).iter();
+    let mut said = headers.get_all(&MCP_METHOD).iter();
     let method = said.next()?.to_str().ok()?;
     said.next().is_none().then_some(method)
 }
