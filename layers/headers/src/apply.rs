@@ -1,7 +1,7 @@
 use bartizan_core::Media;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{CACHE_CONTROL, STRICT_TRANSPORT_SECURITY},
+    header::{CACHE_CONTROL, CONTENT_TYPE, STRICT_TRANSPORT_SECURITY},
 };
 
 use crate::{cache, index::Known, rules::Rules};
@@ -23,16 +23,16 @@ impl Rules {
         let inner = Survey::of(headers, self);
         if inner.fingerprint {
             remove_all(headers, |name| {
-                self.index.find(name) == Some(Known::Removed)
+                self.index.find(name, name.as_str()) == Some(Known::Removed)
             });
         }
         let unshared = asked.authorized || inner.nonce;
         let targeted = inner.targeted && unshared;
         if targeted {
-            remove_all(headers, cache::is_targeted);
+            remove_all(headers, |name| cache::is_targeted(name.as_str()));
         }
         let hsts = self.hsts.as_ref().filter(|_| asked.over_tls);
-        let streams = Media::of(headers) == Media::EventStream;
+        let streams = inner.may_stream && Media::of(headers) == Media::EventStream;
         let room = self.set.len() + usize::from(hsts.is_some()) + usize::from(streams);
         headers.try_reserve(room).map_err(|_| TooMany)?;
         for (index, rule) in self.set.iter().enumerate() {
@@ -42,11 +42,11 @@ impl Rules {
             }
             put(headers, &rule.name, &rule.value)?;
         }
-        if let Some(hsts) = hsts {
-            put_missing(headers, &STRICT_TRANSPORT_SECURITY, hsts)?;
+        if let Some(hsts) = hsts.filter(|_| !inner.transport && !self.sets_transport) {
+            put(headers, &STRICT_TRANSPORT_SECURITY, hsts)?;
         }
-        if streams {
-            put_missing(headers, &X_ACCEL_BUFFERING, &NO)?;
+        if streams && !headers.contains_key(&X_ACCEL_BUFFERING) {
+            put(headers, &X_ACCEL_BUFFERING, &NO)?;
         }
         let is_shared = || {
             if inner.caching {
@@ -63,13 +63,16 @@ impl Rules {
     }
 }
 
-/// What one walk over the inner answer's names found.
+/// What one walk over the inner answer found.
 #[derive(Debug, Default)]
 struct Survey {
     fingerprint: bool,
     targeted: bool,
     nonce: bool,
     caching: bool,
+    transport: bool,
+    /// Whether there is a media type that has to be looked at.
+    may_stream: bool,
     /// A bit for each of the first rules whose header is there.
     present: u64,
 }
@@ -77,10 +80,14 @@ struct Survey {
 impl Survey {
     fn of(headers: &HeaderMap, rules: &Rules) -> Self {
         let mut found = Self::default();
-        for name in headers.keys() {
-            found.targeted |= cache::is_targeted(name);
+        for (name, value) in headers {
+            let text = name.as_str();
+            found.targeted |= cache::is_targeted(text);
             found.caching |= *name == CACHE_CONTROL;
-            match rules.index.find(name) {
+            found.transport |= *name == STRICT_TRANSPORT_SECURITY;
+            // What most answers say is not looked at any more.
+            found.may_stream |= *name == CONTENT_TYPE && value != "application/json";
+            match rules.index.find(name, text) {
                 None => {}
                 Some(Known::Removed) => found.fingerprint = true,
                 Some(Known::Nonce) => found.nonce = true,
@@ -106,18 +113,6 @@ fn remove_all(headers: &mut HeaderMap, goes: impl Fn(&HeaderName) -> bool) {
     for name in names {
         headers.remove(name);
     }
-}
-
-fn put_missing(
-    headers: &mut HeaderMap,
-    name: &HeaderName,
-    value: &HeaderValue,
-) -> Result<(), TooMany> {
-    // Measured: two lookups take less time than an entry.
-    if headers.contains_key(name) {
-        return Ok(());
-    }
-    put(headers, name, value)
 }
 
 fn put(headers: &mut HeaderMap, name: &HeaderName, value: &HeaderValue) -> Result<(), TooMany> {
@@ -226,6 +221,35 @@ mod tests {
             let hsts = rules.hsts.clone().unwrap();
             assert_eq!(left(&rules, &[], tls)["strict-transport-security"], hsts);
             assert!(!left(&rules, &[], PLAIN).contains_key("strict-transport-security"));
+        }
+    }
+
+    #[test]
+    fn hsts_of_the_inner_service_or_of_a_rule_comes_before_the_usual_one() {
+        let tls = Asked {
+            over_tls: true,
+            ..PLAIN
+        };
+        let values = |rules: &Rules, lines: &[_]| {
+            let headers = left(rules, lines, tls);
+            let values = headers.get_all("strict-transport-security").iter();
+            values.cloned().collect::<Vec<_>>()
+        };
+        let inner = [
+            ("strict-transport-security", "max-age=1"),
+            ("strict-transport-security", "max-age=2"),
+        ];
+        assert_eq!(values(&mcp(), &inner), ["max-age=1", "max-age=2"]);
+        for overriding in [false, true] {
+            let mut rules = mcp();
+            let set = rules.set("Strict-Transport-Security", "max-age=3", overriding);
+            set.unwrap();
+            assert_eq!(values(&rules, &[]), ["max-age=3"]);
+            let expected: &[&str] = match overriding {
+                true => &["max-age=3"],
+                false => &["max-age=1", "max-age=2"],
+            };
+            assert_eq!(values(&rules, &inner), expected);
         }
     }
 

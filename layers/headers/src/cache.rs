@@ -1,9 +1,9 @@
-use http::{HeaderMap, HeaderName, HeaderValue, header::CACHE_CONTROL};
+use http::{HeaderMap, HeaderValue, header::CACHE_CONTROL};
 
 /// Whether a field speaks to a shared cache over the head of `Cache-Control`: those that RFC 9213
 /// provides for end alike, their elders do not.
-pub(crate) fn is_targeted(name: &HeaderName) -> bool {
-    let name = name.as_str();
+#[inline]
+pub(crate) fn is_targeted(name: &str) -> bool {
     // The last letter tells most names apart.
     match name.as_bytes().last() {
         Some(b'l') => {

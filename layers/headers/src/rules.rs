@@ -19,6 +19,8 @@ pub(crate) struct Rules {
     pub(crate) index: Index,
     /// Whether the rule for `Cache-Control` lets shared caches keep what belongs to one caller.
     pub(crate) sets_shared: bool,
+    /// Whether a rule of `set` is for `Strict-Transport-Security`.
+    pub(crate) sets_transport: bool,
     pub(crate) hsts: Option<HeaderValue>,
     pub(crate) tls_terminated_here: bool,
     pub(crate) keep_inner_5xx_bodies: bool,
@@ -48,6 +50,7 @@ impl Rules {
             removed: FINGERPRINTS.to_vec(),
             index: Index::default(),
             sets_shared: false,
+            sets_transport: false,
             hsts: Some(hsts.clone()),
             tls_terminated_here: false,
             keep_inner_5xx_bodies: false,
@@ -65,6 +68,8 @@ impl Rules {
         self.index = removed.chain(set).collect();
         let caching = self.set.iter().filter(|set| set.name == CACHE_CONTROL);
         let caching = caching.map(|set| (set.name.clone(), set.value.clone()));
+        let is_of_transport = |set: &Set| set.name == STRICT_TRANSPORT_SECURITY;
+        self.sets_transport = self.set.iter().any(is_of_transport);
         self.sets_shared = cache::is_shared(&caching.collect::<HeaderMap>());
     }
 
@@ -84,7 +89,7 @@ impl Rules {
         }
         let value = HeaderValue::from_str(text).map_err(|_| error("is not a header value"))?;
         self.set.retain(|set| set.name != header);
-        let targeted = cache::is_targeted(&header);
+        let targeted = cache::is_targeted(header.as_str());
         self.set.push(Set {
             name: header,
             value,

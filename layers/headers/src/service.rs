@@ -46,23 +46,24 @@ where
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
         let authorized = request.headers().contains_key(AUTHORIZATION);
         let context = SecurityContext::of(&mut request);
-        let mut state = State::Panicked;
-        let called = || {
-            state = State::Forward {
-                inner: self.inner.call(request),
-            }
-        };
-        if let Err(payload) = panics::caught(called) {
-            panics::report(payload, &context);
-        }
-        ResponseFuture {
-            state,
+        let mut future = ResponseFuture {
+            state: State::Panicked,
             exchange: Exchange {
                 rules: Arc::clone(&self.rules),
                 context,
                 authorized,
             },
+        };
+        // Inner futures are large: it is moved once, to where it stays.
+        let called = || {
+            future.state = State::Forward {
+                inner: self.inner.call(request),
+            }
+        };
+        if let Err(payload) = panics::caught(called) {
+            panics::report(payload, &future.exchange.context);
         }
+        future
     }
 }
 
@@ -96,35 +97,46 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let exchange = &*this.exchange;
-        let mut result = match this.state.as_mut().project() {
+        // Answers are large: this one stays where it is.
+        let mut polled = Poll::Pending;
+        match this.state.as_mut().project() {
             StateProj::Forward { inner } => {
-                // Scrubbing drops the inner body, whose destructor is foreign code too.
-                let polled = || {
-                    inner
-                        .poll(cx)
-                        .map_ok(|response| exchange.scrubbed(response))
-                };
-                match panics::caught(polled) {
-                    Ok(Poll::Pending) => return Poll::Pending,
-                    Ok(Poll::Ready(result)) => result,
-                    Err(payload) => {
-                        panics::report(payload, &exchange.context);
-                        Ok(panics::answer(&exchange.context))
+                let poll = || {
+                    polled = match inner.poll(cx) {
+                        Poll::Pending => return,
+                        Poll::Ready(result) => {
+                            Poll::Ready(result.map(|response| response.map(ResponseBody::inner)))
+                        }
+                    };
+                    // Scrubbing drops the inner body, whose destructor is foreign code too.
+                    if let Poll::Ready(Ok(response)) = &mut polled {
+                        exchange.scrub(response);
                     }
+                };
+                if let Err(payload) = panics::caught(poll) {
+                    panics::report(payload, &exchange.context);
+                    let left = mem::replace(&mut polled, Poll::Pending);
+                    if let Err(payload) = panics::caught(|| drop(left)) {
+                        panics::report(payload, &exchange.context);
+                    }
+                    polled = Poll::Ready(Ok(panics::answer(&exchange.context)));
                 }
             }
-            StateProj::Panicked => Ok(panics::answer(&exchange.context)),
+            StateProj::Panicked => polled = Poll::Ready(Ok(panics::answer(&exchange.context))),
             // Polled after it completed, which the contract of `Future` forbids.
-            StateProj::Answered => return Poll::Pending,
-        };
+            StateProj::Answered => {}
+        }
+        if polled.is_pending() {
+            return polled;
+        }
         // Inner layers learn from the drop that they were left; the refusal is recorded by then.
         if let Err(payload) = panics::caught(|| this.state.set(State::Answered)) {
             panics::report(payload, &exchange.context);
         }
-        if let Ok(response) = &mut result {
+        if let Poll::Ready(Ok(response)) = &mut polled {
             exchange.finish(response);
         }
-        Poll::Ready(result)
+        polled
     }
 }
 
@@ -137,10 +149,9 @@ struct Exchange {
 }
 
 impl Exchange {
-    fn scrubbed<B>(&self, response: Response<B>) -> Response<ResponseBody<B>> {
-        let mut response = response.map(ResponseBody::inner);
-        if self.rules.keep_inner_5xx_bodies || !scrub(&mut response, &self.context) {
-            return response;
+    fn scrub<B>(&self, response: &mut Response<ResponseBody<B>>) {
+        if self.rules.keep_inner_5xx_bodies || !scrub(response, &self.context) {
+            return;
         }
         let status = response.status().as_u16();
         tracing::warn!(
@@ -154,7 +165,6 @@ impl Exchange {
         let context = Some(&self.context).filter(|context| !is_closed(context));
         let reason = || format!("the inner service answered {status}");
         note!("headers", context, "scrubbed", reason());
-        response
     }
 
     fn finish<B>(&self, response: &mut Response<ResponseBody<B>>) {
