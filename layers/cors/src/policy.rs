@@ -33,12 +33,28 @@ impl Default for Policy {
     }
 }
 
+/// An origin that a request names and that is allowed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Allowed<'r> {
+    pub(crate) field: &'r HeaderValue,
+    /// As it is listed, where it is listed as it is spelled.
+    spelled: Option<&'r str>,
+}
+
+impl Allowed<'_> {
+    /// Fit for a record.
+    pub(crate) fn shown(&self) -> String {
+        self.spelled
+            .map_or_else(|| shown(self.field), str::to_owned)
+    }
+}
+
 impl Policy {
     /// The request's allowed origin, `None` if it names none, or the reason to refuse it (OH-1).
     pub(crate) fn judge<'r>(
-        &self,
+        &'r self,
         headers: &'r HeaderMap,
-    ) -> Result<Option<&'r HeaderValue>, String> {
+    ) -> Result<Option<Allowed<'r>>, String> {
         let mut fields = headers.get_all(ORIGIN).iter();
         let Some(field) = fields.next() else {
             return Ok(None);
@@ -46,21 +62,17 @@ impl Policy {
         if fields.next().is_some() {
             return Err("the Origin field is repeated".to_owned());
         }
-        if self.origins.spelled(field.as_bytes()).is_some() {
-            return Ok(Some(field));
+        let spelled = self.origins.spelled(field.as_bytes());
+        let allowed = Allowed { field, spelled };
+        if spelled.is_some() {
+            return Ok(Some(allowed));
         }
         let problem = match Origin::parse(field.as_bytes()) {
-            Ok(origin) if self.origins.contains(&origin) => return Ok(Some(field)),
+            Ok(origin) if self.origins.contains(&origin) => return Ok(Some(allowed)),
             Ok(_) => "is not on the allowlist",
             Err(problem) => problem,
         };
         Err(format!("origin `{}` {problem}", shown(field)))
-    }
-
-    /// An allowed origin, fit for a record.
-    pub(crate) fn shown(&self, origin: &HeaderValue) -> String {
-        let spelled = self.origins.spelled(origin.as_bytes());
-        spelled.map_or_else(|| shown(origin), str::to_owned)
     }
 
     pub(crate) fn set_methods<I>(&mut self, methods: I) -> Result<(), CorsConfigError>

@@ -2,11 +2,13 @@ use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{
         ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN,
-        ACCESS_CONTROL_EXPOSE_HEADERS, VARY,
+        ACCESS_CONTROL_EXPOSE_HEADERS, Entry, VARY,
     },
 };
 
 use crate::policy::{Policy, members};
+
+const ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
 
 impl Policy {
     /// Marks an inner answer, whatever its status (OH-5, OH-7, OH-8): CORS headers from here and
@@ -33,8 +35,13 @@ impl Policy {
 /// Caches must keep answers to different origins apart, refusals and origin-less ones included.
 pub(crate) fn vary_by_origin(headers: &mut HeaderMap) {
     let covers = |member: &[u8]| member == b"*" || member.eq_ignore_ascii_case(b"origin");
-    if !headers.get_all(VARY).iter().flat_map(members).any(covers) {
-        headers.append(VARY, HeaderValue::from_static("Origin"));
+    match headers.entry(VARY) {
+        Entry::Vacant(vary) => _ = vary.insert(ORIGIN),
+        Entry::Occupied(mut vary) => {
+            if !vary.iter().flat_map(members).any(covers) {
+                vary.append(ORIGIN);
+            }
+        }
     }
 }
 

@@ -43,24 +43,26 @@ where
 
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
         let origin = match self.policy.judge(request.headers()) {
-            Ok(origin) => origin.cloned(),
+            Ok(origin) => origin,
             Err(reason) => return ResponseFuture::answer(refusal(&mut request, reason)),
         };
         // Without another layer's context there is nobody to tell, and none is made.
         let context = SecurityContext::find(request.extensions());
-        if let Some(origin) = &origin {
+        if let Some(origin) = origin {
             if is_preflight(request.method(), request.headers()) {
-                admit!("cors", context, "preflight", self.policy.shown(origin));
-                let answer = self.policy.preflight(origin.clone(), request.headers());
+                admit!("cors", context, "preflight", origin.shown());
+                let answer = self
+                    .policy
+                    .preflight(origin.field.clone(), request.headers());
                 return ResponseFuture::answer(answer);
             }
-            admit!("cors", context, "origin_allowed", self.policy.shown(origin));
+            admit!("cors", context, "origin_allowed", origin.shown());
         } else {
             admit!("cors", context, "no_origin");
         }
         let mark = Some(Mark {
             policy: Arc::clone(&self.policy),
-            origin,
+            origin: origin.map(|origin| origin.field.clone()),
         });
         ResponseFuture {
             inner: GuardFuture::forward(self.inner.call(request)),
