@@ -71,7 +71,9 @@ impl<'a> Host<'a> {
             }
         };
         let port = match port.strip_prefix(':') {
-            Some(digits) => Some(parse_port(digits).ok_or("has no port from 1 to 65535")?),
+            Some(digits) => {
+                Some(parse_port(digits.as_bytes()).ok_or("has no port from 1 to 65535")?)
+            }
             None if port.is_empty() => None,
             None => return Err("goes on after its bracket"),
         };
@@ -126,9 +128,18 @@ fn is_number(label: &str) -> bool {
     }
 }
 
-pub(crate) fn parse_port(digits: &str) -> Option<u16> {
-    let plain = digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
-    plain.then(|| digits.parse().ok()).flatten()
+#[inline]
+pub(crate) fn parse_port(digits: &[u8]) -> Option<u16> {
+    if !matches!(digits, [b'1'..=b'9', ..]) {
+        return None;
+    }
+    digits.iter().try_fold(0_u16, |port, digit| {
+        let digit = match digit {
+            b'0'..=b'9' => digit - b'0',
+            _ => return None,
+        };
+        port.checked_mul(10)?.checked_add(digit.into())
+    })
 }
 
 #[cfg(test)]
@@ -159,6 +170,26 @@ mod tests {
             ("a.example", "b.example"),
         ] {
             assert!(!Host::parse(a).unwrap().is(&Host::parse(b).unwrap()));
+        }
+    }
+
+    #[test]
+    fn a_port_is_written_in_one_way() {
+        for (digits, port) in [
+            ("1", Some(1)),
+            ("8080", Some(8080)),
+            ("65535", Some(65535)),
+            ("65536", None),
+            ("655350", None),
+            ("99999999999999999999", None),
+            ("", None),
+            ("0", None),
+            ("080", None),
+            ("+80", None),
+            ("80x", None),
+            ("x80", None),
+        ] {
+            assert_eq!(parse_port(digits.as_bytes()), port, "{digits}");
         }
     }
 

@@ -1,7 +1,4 @@
-use std::{
-    net::{Ipv4Addr, Ipv6Addr},
-    str,
-};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::{
     NetworkConfigError,
@@ -149,7 +146,7 @@ fn spells(name: &str, port: Option<u16>, field: &[u8]) -> bool {
     match field.strip_prefix(name.as_bytes()) {
         None => false,
         Some([]) => port.is_none(),
-        Some([b':', digits @ ..]) => match str::from_utf8(digits).ok().and_then(parse_port) {
+        Some([b':', digits @ ..]) => match parse_port(digits) {
             Some(stated) => port.is_none_or(|port| port == stated),
             None => false,
         },
