@@ -14,16 +14,19 @@ pub(crate) struct Asker<'a> {
     pub(crate) own: RoleSet,
     /// Whether a grant counts for it now, be it of roles that it has or of none that are known.
     pub(crate) has_grants: bool,
+    /// Whether its credential names roles that the policy does not know.
+    pub(crate) has_unknown: bool,
 }
 
 impl<'a> Asker<'a> {
     pub(crate) fn new(principal: &'a Principal, roles: &Roles) -> Self {
-        let own = roles.of(principal);
+        let (own, has_unknown) = roles.of(principal);
         Self {
             principal,
             roles: own,
             own,
             has_grants: false,
+            has_unknown,
         }
     }
 
@@ -51,6 +54,7 @@ impl<'a> Asker<'a> {
             roles: self.own,
             own: self.own,
             has_grants: false,
+            has_unknown: self.has_unknown,
         }
     }
 }

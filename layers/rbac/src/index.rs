@@ -32,7 +32,8 @@ struct Affix {
     text: Box<str>,
     /// The longest other affix that this one has.
     parent: Option<usize>,
-    globs: Vec<(Glob, usize)>,
+    /// `None` where all that has the affix matches.
+    globs: Vec<(Option<Glob>, usize)>,
 }
 
 impl Index {
@@ -58,10 +59,11 @@ impl Index {
         for rule in self.exact.get(name).into_iter().flatten() {
             found(*rule);
         }
-        for affixes in [&self.prefixes, &self.suffixes] {
+        let some = [&self.prefixes, &self.suffixes].into_iter();
+        for affixes in some.filter(|affixes| !affixes.affixes.is_empty()) {
             for (_, affix) in affixes.chain(name) {
                 for (glob, rule) in &affix.globs {
-                    if glob.matches(name) {
+                    if glob.as_ref().is_none_or(|glob| glob.matches(name)) {
                         found(*rule);
                     }
                 }
@@ -78,15 +80,16 @@ impl Affixes {
         };
         globs.sort_by(|(a, _), (b, _)| end.compare(end.of(a), end.of(b)));
         for (glob, rule) in globs {
-            let text = end.of(&glob);
+            let text = Box::from(end.of(&glob));
+            let found = ((!end.is_all_of(&glob)).then_some(glob), rule);
             match built.affixes.last_mut() {
-                Some(last) if *last.text == *text => last.globs.push((glob, rule)),
+                Some(last) if last.text == text => last.globs.push(found),
                 _ => {
-                    let parent = built.chain(text).next().map(|(place, _)| place);
+                    let parent = built.chain(&text).next().map(|(place, _)| place);
                     built.affixes.push(Affix {
-                        text: text.into(),
+                        text,
                         parent,
-                        globs: vec![(glob, rule)],
+                        globs: vec![found],
                     });
                 }
             }
@@ -115,6 +118,15 @@ impl End {
             Self::Front => glob.prefix(),
             Self::Back => glob.suffix(),
         }
+    }
+
+    /// Whether a glob matches whatever begins, or ends, as all its matches do.
+    fn is_all_of(self, glob: &Glob) -> bool {
+        let other = match self {
+            Self::Front => glob.suffix(),
+            Self::Back => glob.prefix(),
+        };
+        other.is_empty() && glob.is_one_run()
     }
 
     fn compare(self, a: &str, b: &str) -> Ordering {

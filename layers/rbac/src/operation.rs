@@ -28,7 +28,7 @@ pub struct Operation<'a> {
     subject: Option<(Subject, &'a str)>,
     /// Whether the subject is a URI template, whose variables stand in braces.
     is_template: bool,
-    arguments: Arguments<'a>,
+    given: Given<'a>,
     /// Nobody recorded them: no condition on them is known to hold.
     are_arguments_unknown: bool,
     revision: Option<Revision>,
@@ -45,6 +45,13 @@ pub enum Arguments<'a> {
     Json(&'a str),
     /// Nobody calls it yet: a list is shown.
     Any,
+}
+
+/// Where arguments are: most policies ask for none.
+#[derive(Clone, Copy)]
+enum Given<'a> {
+    Said(Arguments<'a>),
+    By(&'a Call),
 }
 
 /// Asks for values of a template's variables, which it names in braces.
@@ -82,13 +89,13 @@ impl<'a> Operation<'a> {
 
     /// With these arguments, a JSON object as text. What is no JSON satisfies no condition.
     pub fn arguments(mut self, json: &'a str) -> Self {
-        self.arguments = Arguments::Json(json);
+        self.given = Given::Said(Arguments::Json(json));
         self
     }
 
     /// With whatever arguments: the question of a list, whether some call may be.
     pub(crate) fn with_any_arguments(mut self) -> Self {
-        self.arguments = Arguments::Any;
+        self.given = Given::Said(Arguments::Any);
         self.are_arguments_unknown = false;
         self
     }
@@ -99,7 +106,7 @@ impl<'a> Operation<'a> {
             method,
             subject,
             is_template: false,
-            arguments: Arguments::Absent,
+            given: Given::Said(Arguments::Absent),
             are_arguments_unknown: false,
             revision: None,
             watched: Ok(Vec::new()),
@@ -146,7 +153,7 @@ impl<'a> Operation<'a> {
     /// What conditions on arguments judge; `None` if the method gives nothing that they speak of. A
     /// completion names some arguments of a later `prompts/get`, and not all.
     pub(crate) fn given(&self) -> Option<Arguments<'a>> {
-        matches!(self.method, "tools/call" | "prompts/get").then_some(self.arguments)
+        matches!(self.method, "tools/call" | "prompts/get").then(|| self.given.arguments())
     }
 
     pub(crate) fn is_template(&self) -> bool {
@@ -219,11 +226,34 @@ impl<'a> From<&'a Call> for Operation<'a> {
             method: call.method(),
             subject: call.subject().zip(call.name()),
             is_template: call.method() == COMPLETE,
-            arguments: call.arguments().map_or(Arguments::Absent, Arguments::Json),
+            given: Given::By(call),
             are_arguments_unknown: false,
             revision: call.revision(),
             watched: watched::of(call),
         }
+    }
+}
+
+impl<'a> Given<'a> {
+    fn arguments(self) -> Arguments<'a> {
+        match self {
+            Self::Said(arguments) => arguments,
+            Self::By(call) => call.arguments().map_or(Arguments::Absent, Arguments::Json),
+        }
+    }
+}
+
+impl PartialEq for Given<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.arguments() == other.arguments()
+    }
+}
+
+impl Eq for Given<'_> {}
+
+impl fmt::Debug for Given<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.arguments().fmt(f)
     }
 }
 

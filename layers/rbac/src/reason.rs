@@ -2,9 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use bartizan_core::{
-    Decided, Principal, SecurityContext, call::Subject, printable, uri_without_secrets,
-};
+use bartizan_core::{Decided, SecurityContext, call::Subject, printable, uri_without_secrets};
 
 use crate::{
     Decision, Operation, Policy,
@@ -92,10 +90,9 @@ impl Policy {
         if let Some(said) = refused {
             return self.refused_by(&said, decision, asker);
         }
-        let principal = asker.map(|asker| asker.principal);
         Explained {
             decision,
-            text: self.with_unknown_roles(reasons.text(), principal),
+            text: self.with_unknown_roles(reasons.text(), asker),
             engine: None,
         }
     }
@@ -104,7 +101,7 @@ impl Policy {
         let text = format!("{}{said}", self.shown);
         Explained {
             decision,
-            text: self.with_unknown_roles(text, asker.map(|asker| asker.principal)),
+            text: self.with_unknown_roles(text, asker),
             engine: Some(said.outcome()),
         }
     }
@@ -253,7 +250,7 @@ impl Policy {
             let (needed, held) = (printable(&needed, 400), printable(&held, 200));
             reason.push_str(&format!("; scopes `{needed}` needed, `{held}` held"));
         }
-        self.with_unknown_roles(reason, Some(principal))
+        self.with_unknown_roles(reason, Some(asker))
     }
 
     /// For the operation and for each that it stands for besides: once without a rule, then each
@@ -280,8 +277,9 @@ impl Policy {
         covered
     }
 
-    fn with_unknown_roles(&self, mut reason: String, principal: Option<&Principal>) -> String {
-        if let Some(unknown) = principal.and_then(|p| self.roles.unknown_of(p)) {
+    fn with_unknown_roles(&self, mut reason: String, asker: Option<&Asker<'_>>) -> String {
+        let asker = asker.filter(|asker| asker.has_unknown);
+        if let Some(unknown) = asker.and_then(|asker| self.roles.unknown_of(asker.principal)) {
             reason.push_str(&format!("; unknown roles {unknown}"));
         }
         reason

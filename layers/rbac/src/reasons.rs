@@ -14,12 +14,13 @@ pub(crate) struct Reasons {
 
 impl Reasons {
     pub(crate) fn after(start: &str, separator: &'static str) -> Self {
-        let mut text = String::new();
-        if !start.is_empty() {
-            // Room for a rule too: most decisions name one.
-            text.reserve(start.len() + 64);
-            text.push_str(start);
-        }
+        // Room for a rule too: most decisions name one.
+        let room = match start {
+            "" => 0,
+            _ => start.len() + 64,
+        };
+        let mut text = String::with_capacity(room);
+        text.push_str(start);
         Self {
             separator,
             text,

@@ -107,17 +107,21 @@ impl Roles {
             .map_or_else(RoleSet::default, |role| role.closure)
     }
 
-    /// All roles of a principal, included ones too. Names that the policy does not know count for
-    /// nothing, and an anonymous principal has no role.
-    pub(crate) fn of(&self, principal: &Principal) -> RoleSet {
+    /// All roles of a principal, included ones too, and whether it has others that the policy does not know. These
+    /// count for nothing, and an anonymous principal has no role.
+    pub(crate) fn of(&self, principal: &Principal) -> (RoleSet, bool) {
         let mut set = RoleSet::default();
+        let mut has_unknown = false;
+        for name in principal.roles() {
+            match self.0.get(name) {
+                Some(role) => set.union(&role.closure),
+                None => has_unknown = true,
+            }
+        }
         if principal.is_anonymous() {
-            return set;
+            set = RoleSet::default();
         }
-        for role in principal.roles().filter_map(|name| self.0.get(name)) {
-            set.union(&role.closure);
-        }
-        set
+        (set, has_unknown)
     }
 
     /// The names of the set's roles, in no order.
@@ -207,7 +211,7 @@ mod tests {
         let mut roles: Vec<_> = (0..256).map(|n| (format!("r{n}"), Vec::new())).collect();
         let built = Roles::new(&roles).unwrap();
         for (a, _) in &roles {
-            let mine = built.of(&Principal::user("i", "s").roles([a]).build("t"));
+            let (mine, _) = built.of(&Principal::user("i", "s").roles([a]).build("t"));
             let meets = roles.iter().filter(|(b, _)| mine.meets(&built.only(b)));
             assert_eq!(meets.count(), 1, "{a}");
         }
@@ -221,10 +225,13 @@ mod tests {
         let roles = Roles::new(&declared(&[("viewer", &[])])).unwrap();
         let many: Vec<_> = (0..100).map(|n| format!("x\n{n}")).collect();
         let ann = Principal::user("i", "ann").roles(many).build("t");
-        assert!(roles.of(&ann).is_empty());
+        assert_eq!(roles.of(&ann), (RoleSet::default(), true));
         let text = roles.unknown_of(&ann).unwrap();
         assert_eq!(text, r"`x\u{a}0`, `x\u{a}1`, `x\u{a}2` and more");
         let bob = Principal::user("i", "bob").roles(["viewer"]).build("t");
         assert_eq!(roles.unknown_of(&bob), None);
+        assert_eq!(roles.of(&bob), (roles.only("viewer"), false));
+        let both = Principal::user("i", "eve").roles(["viewer", "x"]);
+        assert_eq!(roles.of(&both.build("t")), (roles.only("viewer"), true));
     }
 }

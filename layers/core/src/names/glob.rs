@@ -62,6 +62,13 @@ impl Glob {
         }
     }
 
+    /// Whether it means every name that [begins](Self::prefix) and [ends](Self::suffix) as all do that it means, if
+    /// these do not overlap: one star, of names.
+    pub fn is_one_run(&self) -> bool {
+        let is_flat = self.shape == Shape::Flat && !self.is_below;
+        is_flat && matches!(&*self.segments, [Segment::Text(pieces)] if pieces.len() == 2)
+    }
+
     /// What every name begins with that this matches.
     pub fn prefix(&self) -> &str {
         &self.prefix

@@ -15,15 +15,17 @@ pub(super) fn names_list(text: &[u8]) -> bool {
 }
 
 /// Whether text has what all that name a list have: `s"`, by which every name ends, or what begins an escape
-/// or a long s. Most text has none, and is told apart many bytes at once: there is no way out in between.
+/// or a long s; or a zero. Most text has none, and is told apart many bytes at once: there is no way out in between.
 fn has_sign(text: &[u8]) -> bool {
     let after = text.get(1..).unwrap_or_default();
-    text.iter()
+    let within = text
+        .iter()
         .zip(after)
         .fold(false, |any, (&first, &second)| {
             let ends_name = (first | 0x20 == b's') & (second == b'"');
-            any | ends_name | (first == b'\\') | (first == LONG_S[0])
-        })
+            any | ends_name | (first == b'\\') | (first == LONG_S[0]) | (first == 0)
+        });
+    within | (text.last() == Some(&0))
 }
 
 fn is_named(text: &[u8]) -> bool {
@@ -44,9 +46,9 @@ fn is_named(text: &[u8]) -> bool {
     memchr_iter(b'"', text).any(is_name) || has(*b"\\u") || has(LONG_S)
 }
 
-/// The same of a whole answer, which some read in whatever encoding it may be.
+/// The same of a whole answer, which some read in whatever encoding it may be: most other ones have zeros.
 pub(super) fn may_name_list(text: &[u8]) -> bool {
-    names_list(text) || memchr(0, text).is_some()
+    has_sign(text) && (is_named(text) || memchr(0, text).is_some())
 }
 
 fn begins_with(text: &[u8], name: &str) -> bool {
@@ -93,6 +95,19 @@ mod tests {
         }
         let without = r#"{"result":{"content":[{"type":"text","text":"done"}]}}"#;
         assert!(!has_sign(without.as_bytes()));
+    }
+
+    #[test]
+    fn ta_4_a_zero_anywhere_may_be_half_of_a_wider_character() {
+        for length in [1, 2, 16, 33, 100] {
+            for at in 0..length {
+                let mut text = vec![b'x'; length];
+                assert!(!may_name_list(&text));
+                text[at] = 0;
+                assert!(may_name_list(&text), "{at} of {length}");
+            }
+        }
+        assert!(!may_name_list(b""));
     }
 
     #[test]
