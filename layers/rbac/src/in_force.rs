@@ -34,11 +34,11 @@ impl InForce {
     /// # Errors
     ///
     /// If something else judged meanwhile.
-    pub(crate) fn stamp(self: &Arc<Self>, context: &SecurityContext) -> Result<(), Denial> {
+    pub(crate) fn stamp(self: Arc<Self>, context: &SecurityContext) -> Result<(), Denial> {
         if context.permissions().is_some() {
             return Ok(());
         }
-        let stamped = context.set_permissions(Arc::clone(self) as Arc<dyn Permissions>);
+        let stamped = context.set_permissions(self);
         stamped.map_err(|conflict| Denial::new(DenialKind::Internal, conflict.to_string()))
     }
 

@@ -129,14 +129,14 @@ impl JudgeCall for RbacRules {
             (Decision::ApprovalNeeded, Some(asker)) => {
                 let approved = self.approval(&in_force, asker, call, &operation);
                 let approved = approved.or_else(|denial| {
-                    in_force.stamp(context)?;
+                    Arc::clone(&in_force).stamp(context)?;
                     Err(denial)
                 })?;
                 explained.text += &approved.shown();
                 in_force = Arc::new(in_force.with_approved(approved));
             }
             _ => {
-                in_force.stamp(context)?;
+                Arc::clone(&in_force).stamp(context)?;
                 if let Some(decoy) = policy.honey.touched_by(&operation) {
                     honey!(
                         "rbac",
@@ -152,13 +152,14 @@ impl JudgeCall for RbacRules {
                 });
             }
         }
-        in_force.stamp(context)?;
         if let Some(asker) = asker.filter(|_| is_heard) {
             explained.text += &in_force.explain_grants(asker, decision, &operation);
         }
-        admit!("rbac", context, "permitted", explained.text);
         let told = self.0.told.as_ref();
-        Ok(told.map_or_else(Told::default, |told| told.of(&in_force, context)))
+        let told = told.map_or_else(Told::default, |told| told.of(&in_force, context));
+        in_force.stamp(context)?;
+        admit!("rbac", context, "permitted", explained.text);
+        Ok(told)
     }
 
     fn refuse<B>(&self, context: &SecurityContext, denial: Denial) -> Response<ResponseBody<B>> {
