@@ -42,7 +42,8 @@ impl Rules {
             }
             put(headers, &rule.name, &rule.value)?;
         }
-        if let Some(hsts) = hsts.filter(|_| !inner.transport && !self.sets_transport) {
+        // No rule of `set` is for it.
+        if let Some(hsts) = hsts.filter(|_| !inner.transport) {
             put(headers, &STRICT_TRANSPORT_SECURITY, hsts)?;
         }
         if streams && !headers.contains_key(&X_ACCEL_BUFFERING) {
@@ -225,32 +226,23 @@ mod tests {
     }
 
     #[test]
-    fn hsts_of_the_inner_service_or_of_a_rule_comes_before_the_usual_one() {
+    fn hsts_of_the_inner_service_stays_with_all_its_lines() {
         let tls = Asked {
             over_tls: true,
             ..PLAIN
         };
-        let values = |rules: &Rules, lines: &[_]| {
-            let headers = left(rules, lines, tls);
-            let values = headers.get_all("strict-transport-security").iter();
-            values.cloned().collect::<Vec<_>>()
-        };
-        let inner = [
+        let lines = [
             ("strict-transport-security", "max-age=1"),
             ("strict-transport-security", "max-age=2"),
         ];
-        assert_eq!(values(&mcp(), &inner), ["max-age=1", "max-age=2"]);
-        for overriding in [false, true] {
-            let mut rules = mcp();
-            let set = rules.set("Strict-Transport-Security", "max-age=3", overriding);
-            set.unwrap();
-            assert_eq!(values(&rules, &[]), ["max-age=3"]);
-            let expected: &[&str] = match overriding {
-                true => &["max-age=3"],
-                false => &["max-age=1", "max-age=2"],
-            };
-            assert_eq!(values(&rules, &inner), expected);
-        }
+        let headers = left(&mcp(), &lines, tls);
+        let values: Vec<_> = headers
+            .get_all("strict-transport-security")
+            .iter()
+            .collect();
+        assert_eq!(values, ["max-age=1", "max-age=2"]);
+        let error = mcp().set("Strict-Transport-Security", "max-age=3", true);
+        assert!(error.is_err(), "only `hsts` makes it");
     }
 
     #[test]

@@ -19,8 +19,6 @@ pub(crate) struct Rules {
     pub(crate) index: Index,
     /// Whether the rule for `Cache-Control` lets shared caches keep what belongs to one caller.
     pub(crate) sets_shared: bool,
-    /// Whether a rule of `set` is for `Strict-Transport-Security`.
-    pub(crate) sets_transport: bool,
     pub(crate) hsts: Option<HeaderValue>,
     pub(crate) tls_terminated_here: bool,
     pub(crate) keep_inner_5xx_bodies: bool,
@@ -50,7 +48,6 @@ impl Rules {
             removed: FINGERPRINTS.to_vec(),
             index: Index::default(),
             sets_shared: false,
-            sets_transport: false,
             hsts: Some(hsts.clone()),
             tls_terminated_here: false,
             keep_inner_5xx_bodies: false,
@@ -68,8 +65,6 @@ impl Rules {
         self.index = removed.chain(set).collect();
         let caching = self.set.iter().filter(|set| set.name == CACHE_CONTROL);
         let caching = caching.map(|set| (set.name.clone(), set.value.clone()));
-        let is_of_transport = |set: &Set| set.name == STRICT_TRANSPORT_SECURITY;
-        self.sets_transport = self.set.iter().any(is_of_transport);
         self.sets_shared = cache::is_shared(&caching.collect::<HeaderMap>());
     }
 
