@@ -14,6 +14,16 @@ pub fn printable(text: &str, max_chars: usize) -> Printable<'_> {
     Printable { text, max_chars }
 }
 
+/// Whether it is visible ASCII, blanks and tabs: what [`HeaderValue::to_str`](http::HeaderValue::to_str) takes.
+#[cfg(feature = "auth")]
+pub(crate) fn is_visible(text: &[u8]) -> bool {
+    // Without a way out in between, many bytes are looked at at once.
+    let highest = text
+        .iter()
+        .fold(0, |highest: u8, byte| highest.max(byte.wrapping_sub(b' ')));
+    highest <= b'~' - b' ' || text.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
+}
+
 /// The `Display` of [`printable`].
 #[derive(Debug, Clone, Copy)]
 pub struct Printable<'a> {
@@ -114,6 +124,23 @@ pub fn write_json_string(out: &mut String, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "auth")]
+    #[test]
+    fn what_is_visible_is_what_a_header_value_says_is_text() {
+        for byte in 0..=u8::MAX {
+            for length in [1, 15, 16, 33] {
+                for place in [0, length - 1] {
+                    let mut text = vec![b'a'; length];
+                    text[place] = byte;
+                    let value = http::HeaderValue::from_bytes(&text);
+                    let expected = value.is_ok_and(|value| value.to_str().is_ok());
+                    assert_eq!(is_visible(&text), expected, "{text:?}");
+                }
+            }
+        }
+        assert!(is_visible(b""));
+    }
 
     #[test]
     fn escapes_line_breaks_terminal_sequences_and_bidi_controls() {

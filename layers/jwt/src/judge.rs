@@ -43,7 +43,7 @@ pub(crate) enum Refusal {
 
 impl Inner {
     /// Judges a token: whether it verifies, and whether it was revoked, which no cache remembers.
-    pub(crate) fn judge(&self, token: &str) -> Judgement<Known> {
+    pub(crate) fn judge(&self, token: &[u8]) -> Judgement<Known> {
         match self.find_or_verify(token) {
             Judgement::Done(result) => Judgement::Done(result.and_then(|k| self.unless_revoked(k))),
             Judgement::Wait(waiter) => Judgement::Wait(waiter),
@@ -51,12 +51,12 @@ impl Inner {
     }
 
     /// The same once a fetch has ended; nothing is waited for any more.
-    pub(crate) fn judge_settled(&self, token: &str) -> Result<Known, Refusal> {
+    pub(crate) fn judge_settled(&self, token: &[u8]) -> Result<Known, Refusal> {
         self.unless_revoked(self.find_or_verify_settled(token)?)
     }
 
     /// By what was found before, if it would be found again; by itself otherwise.
-    fn find_or_verify(&self, token: &str) -> Judgement<Known> {
+    fn find_or_verify(&self, token: &[u8]) -> Judgement<Known> {
         let place = self.place_of(token);
         if let Some((cache, fingerprint)) = place
             && let Some(entry) = cache.find(fingerprint)
@@ -89,7 +89,7 @@ impl Inner {
         }
     }
 
-    fn find_or_verify_settled(&self, token: &str) -> Result<Known, Refusal> {
+    fn find_or_verify_settled(&self, token: &[u8]) -> Result<Known, Refusal> {
         let place = self.place_of(token);
         if let Some((cache, fingerprint)) = place
             && let Some(entry) = cache.find(fingerprint)
@@ -219,7 +219,7 @@ impl Inner {
     }
 
     /// Where the token would be remembered.
-    fn place_of(&self, token: &str) -> Option<(&Remembered, Fingerprint)> {
+    fn place_of(&self, token: &[u8]) -> Option<(&Remembered, Fingerprint)> {
         let cache = self.remembered.as_ref()?;
         let is_readable = token.len() <= self.max_token_bytes;
         is_readable.then(|| (cache, cache.fingerprint(token)))
@@ -227,7 +227,8 @@ impl Inner {
 
     /// Who is to judge the token: the only issuer, which then sees whether the token is its own,
     /// or the one that the token names (TV-4).
-    fn issuer_of<'t>(&self, token: &'t str) -> Result<(&Issuer, Candidate<'t>), Fault> {
+    fn issuer_of<'t>(&self, token: &'t [u8]) -> Result<(&Issuer, Candidate<'t>), Fault> {
+        let token = std::str::from_utf8(token).map_err(|_| "not a compact token")?;
         let token = Compact::split(token, self.max_token_bytes)?;
         if let [only] = self.issuers.as_slice() {
             let claims = None;

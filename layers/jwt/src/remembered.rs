@@ -55,7 +55,7 @@ impl Remembered {
         Ok(TokenCache::new(capacity)?.map(with_limits))
     }
 
-    pub(crate) fn fingerprint(&self, token: &str) -> Fingerprint {
+    pub(crate) fn fingerprint(&self, token: &(impl AsRef<[u8]> + ?Sized)) -> Fingerprint {
         self.cache.fingerprint(token)
     }
 

@@ -64,11 +64,11 @@ impl JwtVerifier {
     ///
     /// The [`Denial`] that a request with this token would be answered with.
     pub async fn verify(&self, token: &str) -> Result<Principal, Denial> {
-        let result = match self.inner.judge(token) {
+        let result = match self.inner.judge(token.as_bytes()) {
             Judgement::Done(result) => result,
             Judgement::Wait(waiter) => {
                 waiter.landed().await;
-                self.inner.judge_settled(token)
+                self.inner.judge_settled(token.as_bytes())
             }
         };
         let result = result.and_then(|known| self.inner.of_bearer(known));
@@ -122,10 +122,14 @@ impl Authenticator for JwtVerifier {
     }
 
     fn authenticate(&self, credentials: &Credentials<'_>, _: &SecurityContext) -> Verification {
-        let token = credentials.authorization().map_or("", |a| a.value());
+        let authorization = credentials.authorization();
+        let token = || authorization.map_or("", |a| a.value());
         let scheme = Scheme::of(credentials).unwrap_or(Scheme::Bearer);
         let presented = || Presented::of(scheme, credentials, self.inner.dpop.as_ref());
-        match self.inner.judge(token) {
+        match self
+            .inner
+            .judge(authorization.map_or(&[], |a| a.value_bytes()))
+        {
             Judgement::Done(result) => {
                 let is_bearers = |known: &Known| {
                     let is_bound = known.binding.is_some() || self.inner.is_possession_required();
@@ -135,17 +139,17 @@ impl Authenticator for JwtVerifier {
                     if is_bearers(&known) {
                         return Ok(self.inner.identified(known.principal));
                     }
-                    self.inner.identify(known, token, &presented())
+                    self.inner.identify(known, token(), &presented())
                 });
                 let result = result.map_err(|refusal| self.inner.denial(refusal, scheme));
                 result.into()
             }
             Judgement::Wait(waiter) => {
-                let (inner, token) = (Arc::clone(&self.inner), token.to_owned());
+                let (inner, token) = (Arc::clone(&self.inner), token().to_owned());
                 let presented = presented();
                 Verification::Pending(Box::pin(async move {
                     waiter.landed().await;
-                    let result = inner.judge_settled(&token);
+                    let result = inner.judge_settled(token.as_bytes());
                     let result = result.and_then(|known| inner.identify(known, &token, &presented));
                     result.map_err(|refusal| inner.denial(refusal, scheme))
                 }))

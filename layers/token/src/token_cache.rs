@@ -62,9 +62,10 @@ impl<V: Clone> TokenCache<V> {
     }
 
     /// What stands for the token here.
-    pub fn fingerprint(&self, token: &str) -> Fingerprint {
+    pub fn fingerprint(&self, token: &(impl AsRef<[u8]> + ?Sized)) -> Fingerprint {
+        let token = token.as_ref();
         let mut hasher = self.hasher.clone();
-        hasher.update_padded(token.as_bytes());
+        hasher.update_padded(token);
         // Without it the padding would be part of the text.
         let length = (token.len() as u128).to_le_bytes();
         hasher.update(&[Block::from(length)]);

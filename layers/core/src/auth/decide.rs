@@ -5,6 +5,7 @@ use http::{HeaderName, HeaderValue, request::Parts};
 use super::{
     Authenticator, CredentialPlace, Credentials, Identified, PendingVerification, Revocations,
     Verification,
+    fields::Survey,
     layer::{Shared, bearer_first},
 };
 use crate::{Denial, DenialKind, Principal, SecurityContext, admit};
@@ -28,8 +29,13 @@ pub(super) struct Admission {
 pub(super) type Watched = (Revocations, Principal);
 
 impl Shared {
-    pub(super) fn decide(&self, parts: &mut Parts, context: &SecurityContext) -> Decision {
-        self.fields.hide(&mut parts.headers);
+    /// `survey` is what hiding the credentials found.
+    pub(super) fn decide(
+        &self,
+        parts: &mut Parts,
+        survey: &Survey,
+        context: &SecurityContext,
+    ) -> Decision {
         let credentials = match Credentials::read(parts) {
             Ok(credentials) => credentials,
             Err(reason) => return Decision::Refuse(self.malformed(reason)),
@@ -39,7 +45,7 @@ impl Shared {
             Ok(None) => {
                 let decision = self.without_credential(&credentials, context);
                 if matches!(decision, Decision::Forward(_)) {
-                    self.remove_credentials(parts);
+                    self.remove_credentials(parts, survey);
                 }
                 return decision;
             }
@@ -50,7 +56,7 @@ impl Shared {
             Verification::Refused(denial) => Err(denial),
             Verification::Pending(pending) => return Decision::Wait(judge, pending),
         };
-        match self.conclude(judge, result, parts, context) {
+        match self.conclude(judge, result, parts, survey, context) {
             Ok(admission) => Decision::Forward(admission),
             Err(denial) => Decision::Refuse(denial),
         }
@@ -97,7 +103,7 @@ impl Shared {
         }
         let has_no_value = credentials
             .authorization()
-            .is_some_and(|a| a.value().is_empty());
+            .is_some_and(|a| a.value_bytes().is_empty());
         if place == CredentialPlace::Authorization && has_no_value {
             return Err("the authorization field has a scheme and no value");
         }
@@ -148,6 +154,7 @@ impl Shared {
         judge: usize,
         result: Result<Identified, Denial>,
         parts: &mut Parts,
+        survey: &Survey,
         context: &SecurityContext,
     ) -> Result<Admission, Denial> {
         let Identified {
@@ -167,7 +174,7 @@ impl Shared {
         context.offer_challenges(Arc::clone(&self.challenges));
         let name = self.authenticators.get(judge).map_or("", |a| a.name());
         admit!("auth", context, "identified", name);
-        self.remove_credentials(parts);
+        self.remove_credentials(parts, survey);
         Ok(Admission {
             response_headers,
             watched,
@@ -180,7 +187,7 @@ impl Shared {
             .ok()
             .and_then(|c| c.authorization());
         if let Some(authorization) = authorization {
-            return context.note_refused_credential(authorization.value().as_bytes());
+            return context.note_refused_credential(authorization.value_bytes());
         }
         let authenticator = self.authenticators.get(judge);
         let mut names = authenticator
@@ -191,9 +198,9 @@ impl Shared {
         }
     }
 
-    fn remove_credentials(&self, parts: &mut Parts) {
+    fn remove_credentials(&self, parts: &mut Parts, survey: &Survey) {
         if !self.forward_credentials {
-            self.fields.remove(&mut parts.headers);
+            self.fields.remove(&mut parts.headers, survey);
         }
     }
 

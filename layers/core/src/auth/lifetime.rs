@@ -1,8 +1,13 @@
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderName, Method, Response, request::Parts};
+use http::{Method, Response};
 
-use super::{Distrust, Revocations, decide::Watched, layer::Shared};
+use super::{
+    Distrust, Revocations,
+    asked::{Asked, Stated},
+    decide::Watched,
+    layer::Shared,
+};
 use crate::{
     Clock, CredentialLimits, Denial, DenialKind, Media, Principal, ResponseBody, SecurityContext,
     body, refuse,
@@ -17,58 +22,18 @@ pub(super) struct Lifetime {
     asked: Asked,
 }
 
-/// What a request says of itself before its body is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
-    /// To listen.
-    Listen,
-    /// For an answer.
-    Call,
-    /// One or the other: what the body says counts, and to listen where nobody read it.
-    Either,
-}
-
-const MCP_METHOD: HeaderName = HeaderName::from_static("mcp-method");
-const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
-const LISTEN: &str = "subscriptions/listen";
-/// The first revision in which a `POST` can listen. Later ones are greater, as text too.
-const MODERN: &[u8] = b"2026-07-28";
-
-impl Asked {
-    fn by(parts: &Parts) -> Self {
-        if parts.method != Method::POST {
-            return Self::Listen;
-        }
-        let mut methods = parts.headers.get_all(MCP_METHOD).iter().peekable();
-        if methods.peek().is_some() {
-            return match methods.any(|method| method == LISTEN) {
-                true => Self::Listen,
-                false => Self::Call,
-            };
-        }
-        match is_modern(&parts.headers) {
-            true => Self::Either,
-            false => Self::Call,
-        }
-    }
-}
-
-fn is_modern(headers: &HeaderMap) -> bool {
-    let mut versions = headers.get_all(PROTOCOL_VERSION).iter();
-    versions.any(|version| version.as_bytes() >= MODERN)
-}
-
 impl Lifetime {
     /// That of a request that goes on; none if nothing identified its caller.
     pub(super) fn of(
-        parts: &Parts,
+        method: &Method,
+        stated: &Stated,
         context: SecurityContext,
         shared: &Arc<Shared>,
         watched: Option<Watched>,
     ) -> Option<Self> {
         let principal = context.principal()?;
         (!principal.is_anonymous()).then(|| Self {
-            asked: Asked::by(parts),
+            asked: Asked::by(method, stated),
             shared: Arc::clone(shared),
             watched,
             context,
@@ -136,7 +101,10 @@ impl Lifetime {
     /// Whether the stream is a running call's answer, rather than one that a caller listens on.
     fn is_call(&self) -> bool {
         #[cfg(feature = "call")]
-        let listens = self.context.call().map(|call| call.method() == LISTEN);
+        let listens = self
+            .context
+            .call()
+            .map(|call| call.method() == super::asked::LISTEN);
         #[cfg(not(feature = "call"))]
         let listens = None;
         match self.asked {

@@ -27,6 +27,7 @@
 //! connection or session, so every request is judged on its own (AC-10). Tokens in the query or
 //! in cookies are not looked at (AC-8, TV-19).
 
+mod asked;
 mod authenticator;
 mod credentials;
 mod decide;

@@ -7,7 +7,9 @@ use std::{
 use http::{HeaderName, HeaderValue, Request, Response};
 use tower_service::Service;
 
-use super::{AuthFuture, Identified, decide::Decision, layer::Shared, lifetime::Lifetime};
+use super::{
+    AuthFuture, Identified, decide::Decision, fields::Survey, layer::Shared, lifetime::Lifetime,
+};
 use crate::{Denial, ResponseBody, SecurityContext};
 
 /// The service of [`AuthLayer`](super::AuthLayer).
@@ -49,10 +51,17 @@ where
     fn call(&mut self, request: Request<ReqB>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
         let context = SecurityContext::of_parts(&mut parts);
-        match self.shared.decide(&mut parts, &context) {
+        let survey = self.shared.fields.hide(&mut parts.headers);
+        match self.shared.decide(&mut parts, &survey, &context) {
             Decision::Forward(admission) => {
                 let watched = admission.watched;
-                let lifetime = Lifetime::of(&parts, context, &self.shared, watched);
+                let lifetime = Lifetime::of(
+                    &parts.method,
+                    &survey.stated,
+                    context,
+                    &self.shared,
+                    watched,
+                );
                 let inner = self.inner.call(Request::from_parts(parts, body));
                 AuthFuture::forward(inner, admission.response_headers, lifetime)
             }
@@ -66,6 +75,7 @@ where
                     Waiting {
                         shared: Arc::clone(&self.shared),
                         judge,
+                        survey,
                         context,
                         service: ready,
                         request: Request::from_parts(parts, body),
@@ -83,6 +93,7 @@ pub(super) type Resumed<F> = (F, Vec<(HeaderName, HeaderValue)>, Option<Lifetime
 pub(super) struct Waiting<S, ReqB> {
     shared: Arc<Shared>,
     judge: usize,
+    survey: Survey,
     pub(super) context: SecurityContext,
     service: S,
     request: Request<ReqB>,
@@ -99,11 +110,17 @@ where
         let (mut parts, body) = self.request.into_parts();
         match self
             .shared
-            .conclude(self.judge, result, &mut parts, &self.context)
+            .conclude(self.judge, result, &mut parts, &self.survey, &self.context)
         {
             Ok(admission) => {
                 let watched = admission.watched;
-                let lifetime = Lifetime::of(&parts, self.context, &self.shared, watched);
+                let lifetime = Lifetime::of(
+                    &parts.method,
+                    &self.survey.stated,
+                    self.context,
+                    &self.shared,
+                    watched,
+                );
                 let request = Request::from_parts(parts, body);
                 let answer = self.service.call(request);
                 Ok((answer, admission.response_headers, lifetime))
