@@ -77,16 +77,24 @@ impl Exchange {
         context.open_trail();
         let clocks = guarded(|| (settings.clock.wall(), settings.clock.monotonic()));
         let (arrived, started) = clocks.unwrap_or_default();
-        let headers = request.headers();
-        let trace = headers.get(&TRACEPARENT);
-        let length = headers.get(CONTENT_LENGTH);
+        // One walk, which is faster than to look for each.
+        let (mut trace, mut length, mut user_agent) = (None, None, None);
+        for (name, value) in request.headers() {
+            let found = match name {
+                _ if name == USER_AGENT => &mut user_agent,
+                _ if name == CONTENT_LENGTH => &mut length,
+                _ if name == TRACEPARENT => &mut trace,
+                _ => continue,
+            };
+            found.get_or_insert(value);
+        }
         let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
         Box::new(Self {
             settings,
             context,
             method: request.method().clone(),
             target: request.uri().path_and_query().cloned(),
-            user_agent: headers.get(USER_AGENT).cloned(),
+            user_agent: user_agent.cloned(),
             trace: trace.and_then(|trace| TraceParent::parse(trace.as_bytes())),
             request_bytes: length,
             arrived,

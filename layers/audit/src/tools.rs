@@ -30,6 +30,9 @@ impl Tools {
 
     /// Whether the call is of one of them.
     pub(crate) fn have(&self, call: &Call) -> bool {
+        if self.is_empty() {
+            return false;
+        }
         let tool = call
             .name()
             .filter(|_| call.subject() == Some(Subject::Tool));
