@@ -23,6 +23,8 @@ pub(crate) struct Parcel {
     records: Vec<Packed>,
     /// What few records have.
     rare: Vec<Rare>,
+    /// For how many records it keeps memory when it is emptied.
+    kept: usize,
     findings: Vec<PackedFinding>,
     pieces: Vec<Piece>,
     text: String,
@@ -104,6 +106,10 @@ struct PackedDecision {
     is_limited: bool,
 }
 
+/// For so many records an empty parcel keeps memory, whatever it held.
+const FEWEST_KEPT: usize = 1024;
+/// And for so many at most, or twice that.
+const MOST_KEPT: usize = 8192;
 /// Records that a parcel has room for from the start.
 const FIRST: usize = 64;
 const USUAL_PIECES: usize = 18;
@@ -116,6 +122,7 @@ impl Parcel {
         Self {
             records: Vec::new(),
             rare: Vec::new(),
+            kept: 0,
             findings: Vec::new(),
             pieces: Vec::new(),
             text: String::new(),
@@ -129,6 +136,7 @@ impl Parcel {
         Self {
             records: Vec::with_capacity(FIRST),
             rare: Vec::new(),
+            kept: 0,
             findings: Vec::with_capacity(FIRST * USUAL_FINDINGS),
             pieces: Vec::with_capacity(FIRST * USUAL_PIECES),
             text: String::with_capacity(FIRST * USUAL_TEXT),
@@ -155,18 +163,19 @@ impl Parcel {
             + mem::size_of_val(&*self.pieces)
     }
 
-    /// Takes everything out, and keeps memory for so many records.
-    pub(crate) fn clear(&mut self, kept: usize) {
-        self.records.clear();
-        self.records.shrink_to(kept);
-        self.rare.clear();
-        self.rare.shrink_to(kept);
-        self.findings.clear();
-        self.findings.shrink_to(kept * USUAL_FINDINGS);
-        self.pieces.clear();
-        self.pieces.shrink_to(kept * USUAL_PIECES);
+    /// Takes everything out, and keeps the memory that as many records will need again: a request that finds none waits
+    /// for it. What was needed once is given back little by little.
+    pub(crate) fn clear(&mut self) {
+        let less = self.kept - self.kept / 8;
+        self.kept = self.records.len().max(less).clamp(FEWEST_KEPT, MOST_KEPT);
+        empty(&mut self.records, self.kept);
+        empty(&mut self.rare, self.kept);
+        empty(&mut self.findings, self.kept * USUAL_FINDINGS);
+        empty(&mut self.pieces, self.kept * USUAL_PIECES);
         self.text.clear();
-        self.text.shrink_to(kept * USUAL_TEXT);
+        if self.text.capacity() / 2 > self.kept * USUAL_TEXT {
+            self.text.shrink_to(self.kept * USUAL_TEXT);
+        }
         self.redactors.clear();
         self.confirms.clear();
     }
@@ -412,6 +421,14 @@ impl Parcel {
     }
 }
 
+/// Takes everything out; keeps room for so many, and up to twice that if it is there.
+fn empty<T>(list: &mut Vec<T>, kept: usize) {
+    list.clear();
+    if list.capacity() / 2 > kept {
+        list.shrink_to(kept);
+    }
+}
+
 const NOTHING: Text<'static> = Text::new("", 0);
 
 /// The texts of a record that are no JSON, in the order in which they are carried.
@@ -615,4 +632,39 @@ pub(super) fn take<'p>(text: &mut &'p str, len: usize) -> &'p str {
     let (taken, rest) = text.split_at_checked(len).unwrap_or_default();
     *text = rest;
     taken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(parcel: &mut Parcel, records: usize) {
+        let record = Record::gap(Duration::ZERO, Missing::default(), &[]);
+        for _ in 0..records {
+            parcel.pack(&record);
+        }
+        parcel.clear();
+    }
+
+    #[test]
+    fn what_a_burst_needed_is_there_for_the_next_one_and_goes_when_few_come() {
+        let mut parcel = Parcel::with_room();
+        filled(&mut parcel, 5000);
+        let after_burst = parcel.records.capacity();
+        assert!(after_burst >= 5000);
+        filled(&mut parcel, 5000);
+        assert_eq!(parcel.records.capacity(), after_burst);
+        for _ in 0..20 {
+            filled(&mut parcel, 10);
+        }
+        assert!(parcel.records.capacity() <= 2 * FEWEST_KEPT);
+    }
+
+    #[test]
+    fn however_much_a_burst_needed_what_is_kept_is_bounded() {
+        let mut parcel = Parcel::with_room();
+        filled(&mut parcel, 10 * MOST_KEPT);
+        assert!(parcel.records.capacity() <= 2 * MOST_KEPT);
+        assert!(parcel.text.capacity() <= 2 * MOST_KEPT * USUAL_TEXT);
+    }
 }

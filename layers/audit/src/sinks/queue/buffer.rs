@@ -77,9 +77,6 @@ const MANY_BYTES: usize = 1 << 20;
 /// How long the writer lets records gather once it has work, so that it need not be woken for each.
 const LINGER: Duration = Duration::from_millis(20);
 
-/// For so many records an empty buffer keeps memory.
-const KEPT_RECORDS: usize = 1024;
-
 impl Buffer {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
@@ -310,7 +307,7 @@ impl Buffer {
     /// Takes all records that wait, in exchange for an empty parcel; waits for one until the time.
     pub(super) fn next(&self, taken: &mut Parcel, due: Option<Instant>) -> Next {
         let written = taken.bytes();
-        taken.clear(KEPT_RECORDS);
+        taken.clear();
         let mut state = self.state();
         let left = self.bytes.load(Ordering::Relaxed) - written;
         self.bytes.store(left, Ordering::Relaxed);
