@@ -23,7 +23,7 @@ use faults::{Always, Fault, Full, Immutable, Limited, Stalled};
 const ROOM: usize = 6;
 /// Requests after the log took no more.
 const ASKED: usize = 24;
-const WAIT: Duration = Duration::from_millis(100);
+const WAIT: Duration = Duration::from_millis(500);
 
 /// How a policy answers, and where the records are of which it says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +102,7 @@ impl Scene {
         }
         // Not each for itself: the log stands still.
         let took = begun.elapsed();
-        assert!(took >= wait && took < wait + PATIENCE / 10, "{took:?}");
+        assert!(took >= wait && took < wait + PATIENCE / 2, "{took:?}");
         let at_once = if fate == Fate::Refused {
             "no_room"
         } else {
