@@ -191,7 +191,7 @@ pub(crate) fn check(
     headers: &HeaderMap,
     context: &SecurityContext,
 ) -> Result<Told, Denial> {
-    let limits = &**shared.current();
+    let limits = &*shared.current();
     let mut asked = Asked::default();
     ask(shared, &mut asked, limits, call, headers, context);
     #[cfg(feature = "redis")]
@@ -229,8 +229,7 @@ fn begin(
     if asked.fleet.is_empty() {
         return decide(shared, &mut asked, &limits, call, context).map(Judged::Now);
     }
-    let limits = arc_swap::Guard::into_inner(limits);
-    fleet::begin(shared, limits, asked, call, context)
+    fleet::begin(shared, limits.into_arc(), asked, call, context)
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ use std::{
     time::Duration,
 };
 
-use arc_swap::ArcSwap;
 use bartizan_core::{CallLimits, Clock, Event, Severity};
 
 #[cfg(feature = "redis")]
@@ -12,6 +11,7 @@ use crate::fleet::Fleet;
 use crate::{
     LimitsSnapshot, RateLimitConfigError, TierStatistics, arithmetic,
     asked::{Ask, Asked},
+    current::{Current, InForce},
     keys::KeyMaker,
     limiter::{self, Admitted, Exhausted, LATEST, Permit},
     rule::Rule,
@@ -22,7 +22,7 @@ use crate::{
 
 /// The limits of one place: what is in force, and the buckets, which outlast it.
 pub(crate) struct Shared {
-    current: ArcSwap<Limits>,
+    current: Current<Limits>,
     /// One change after another.
     change: Mutex<()>,
     table: Arc<Table>,
@@ -53,7 +53,7 @@ impl Shared {
         let layer = draft.layer();
         let limits = Limits::new(draft, &keys, &numbers, None)?;
         Ok(Self {
-            current: ArcSwap::from_pointee(limits),
+            current: Current::new(limits),
             change: Mutex::default(),
             table: Arc::new(Table::new(max_keys)),
             keys,
@@ -81,11 +81,11 @@ impl Shared {
         if !Fleet::are_same(draft.sharing.fleet.as_ref(), self.fleet.as_ref()) {
             return Err(RateLimitConfigError::new("setting", "fleet", fixed));
         }
-        let before = self.current.load_full();
+        let before = self.current.load();
         let next = Limits::new(draft, &self.keys, &self.numbers, Some(&before))?;
         let detail = format!("version {} of the limits is in force", next.version);
         let events = next.events.clone();
-        self.current.store(Arc::new(next));
+        self.current.store(next);
         self.table.drop_full(self.now());
         events.emit(&Event::new(
             self.layer,
@@ -98,7 +98,7 @@ impl Shared {
 
     /// What is in force. Whoever decides by it does so to the end.
     #[inline]
-    pub(crate) fn current(&self) -> arc_swap::Guard<Arc<Limits>> {
+    pub(crate) fn current(&self) -> InForce<'_, Limits> {
         self.current.load()
     }
 
@@ -159,7 +159,7 @@ impl Shared {
     }
 
     pub(crate) fn snapshot(&self) -> LimitsSnapshot {
-        let limits = self.current.load_full();
+        let limits = self.current.load();
         let now = self.now();
         LimitsSnapshot {
             version: limits.version,
@@ -236,7 +236,7 @@ fn nanos(duration: Duration) -> u64 {
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared")
-            .field("current", &self.current.load())
+            .field("current", &*self.current.load())
             .field("table", &self.table)
             .finish_non_exhaustive()
     }

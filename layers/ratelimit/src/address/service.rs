@@ -110,7 +110,7 @@ fn judge(
         let reason = "no layer outside found the client's address: all such share a bucket";
         note!("address_limit", context, "address_unknown", reason);
     }
-    let limits = &**shared.current();
+    let limits = &*shared.current();
     let parties = Parties::new(shared.keys(), limits.prefixes, None, headers, context);
     let said = said_method(headers);
     let plan = match said {
