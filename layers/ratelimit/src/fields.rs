@@ -76,7 +76,7 @@ impl Fields {
         });
         Some(Self {
             policy,
-            limit: limit(&rule.name, standing)?,
+            limit: limit(&rule.member, standing)?,
             legacy,
         })
     }
@@ -123,14 +123,12 @@ fn number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
 }
 
 /// The `RateLimit` member of a tier.
-fn limit(name: &str, standing: &Standing<'_>) -> Option<HeaderValue> {
+fn limit(member: &str, standing: &Standing<'_>) -> Option<HeaderValue> {
     let mut text = Text {
         bytes: [0; 96],
         length: 0,
     };
-    text.push("\"")?;
-    text.push(name)?;
-    text.push("\";r=")?;
+    text.push(member)?;
     text.push(itoa::Buffer::new().format(standing.remaining))?;
     if let Some(more) = standing.until_more {
         text.push(";t=")?;

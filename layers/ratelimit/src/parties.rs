@@ -51,6 +51,7 @@ impl<'a> Parties<'a> {
         match &rule.recipe {
             Recipe::Single => Some(Place::of(rule.mask, None)),
             Recipe::Account => Some(Place::of(rule.mask, Some(self.account()))),
+            Recipe::Address(prefixes) => Some(Place::of(rule.mask, Some(&self.address(*prefixes)))),
             Recipe::Parts(parts) => {
                 let owner = self.owner_of(parts)?;
                 Some(Place::of(rule.mask, Some(&*owner)))

@@ -13,7 +13,7 @@ use http::HeaderValue;
 use crate::Outage;
 use crate::{
     Cost, Quota, RateLimitConfigError, Tier,
-    by::Part,
+    by::{Part, Prefixes},
     fields,
     keys::{KeyMaker, Mask},
     quota::MOST,
@@ -32,6 +32,8 @@ pub(crate) struct Rule {
     pub(crate) most_owed: u64,
     pub(crate) per_bytes: Option<NonZeroU32>,
     pub(crate) recipe: Recipe,
+    /// How its member of a `RateLimit` field begins.
+    pub(crate) member: Box<str>,
     /// The `RateLimit-Policy` field; `None` for a tier that is nobody's business.
     pub(crate) policy: Option<HeaderValue>,
     pub(crate) is_shadow: bool,
@@ -55,6 +57,8 @@ pub(crate) enum Recipe {
     Single,
     /// The most usual one.
     Account,
+    /// That of the first place.
+    Address(Prefixes),
     Parts(Box<[Part]>),
 }
 
@@ -79,6 +83,7 @@ impl Rule {
         let recipe = match parts.as_slice() {
             [] => Recipe::Single,
             [Part::Account] => Recipe::Account,
+            [Part::Address(prefixes)] => Recipe::Address(*prefixes),
             _ => Recipe::Parts(parts.into()),
         };
         let is_told = !tier.is_hidden && !tier.is_shadow && !tier.is_single();
@@ -101,6 +106,7 @@ impl Rule {
             most_owed: most_owed(tier.limit, &tier.cost, tier.is_looked_at),
             per_bytes: tier.cost.per_bytes(),
             recipe,
+            member: format!("\"{name}\";r=").into(),
             policy: is_told.then_some(policy),
             is_shadow: tier.is_shadow,
             is_looked_at: tier.is_looked_at,
