@@ -31,9 +31,10 @@ struct Slots {
     client_address: OnceLock<IpAddr>,
     /// Zero until it is known.
     transport: AtomicU8,
-    principal: OnceLock<Principal>,
+    identity: OnceLock<Identity>,
     /// Zero if none was refused.
     refused_credential: AtomicU64,
+    /// Of a layer that let the request pass and identified nobody.
     challenges: OnceLock<Arc<[HeaderValue]>>,
     #[cfg(feature = "call")]
     call: OnceLock<Call>,
@@ -44,6 +45,12 @@ struct Slots {
     limits_judged: AtomicBool,
     rate_judged: AtomicBool,
     trail: Trail,
+}
+
+/// What an authentication layer leaves that identified somebody. In one slot, since each one takes time to fill.
+struct Identity {
+    principal: Principal,
+    challenges: Option<Arc<[HeaderValue]>>,
 }
 
 /// How the request travelled on its last stretch that we can vouch for.
@@ -60,18 +67,18 @@ impl SecurityContext {
     /// The request's context, made now if no layer did before.
     pub fn of<B>(request: &mut Request<B>) -> Self {
         let is_head = request.method() == Method::HEAD;
-        Self::of_extensions(request.extensions_mut()).noting(is_head)
+        Self::made_in(request.extensions_mut(), is_head).clone()
     }
 
     /// The context of a request in parts, made now if no layer did before.
     pub fn of_parts(parts: &mut Parts) -> Self {
         let is_head = parts.method == Method::HEAD;
-        Self::of_extensions(&mut parts.extensions).noting(is_head)
+        Self::made_in(&mut parts.extensions, is_head).clone()
     }
 
     /// The context among a request's extensions, made now if no layer did before.
     pub fn of_extensions(extensions: &mut Extensions) -> Self {
-        extensions.get_or_insert_default::<Self>().clone()
+        Self::made_in(extensions, false).clone()
     }
 
     /// The context among a request's extensions, if a layer made one.
@@ -80,11 +87,13 @@ impl SecurityContext {
         extensions.get()
     }
 
-    fn noting(self, is_head: bool) -> Self {
+    /// The context where it lies among a request's extensions, made now if no layer did before.
+    pub(crate) fn made_in(extensions: &mut Extensions, is_head: bool) -> &Self {
+        let context = extensions.get_or_insert_default::<Self>();
         if is_head {
-            self.0.head.store(true, Ordering::Release);
+            context.0.head.store(true, Ordering::Release);
         }
-        self
+        context
     }
 
     /// Whether the answer has no body, as to `HEAD`; not every server takes it off.
@@ -146,7 +155,7 @@ impl SecurityContext {
     /// Who makes the request; `None` if no authentication layer ran.
     #[inline]
     pub fn principal(&self) -> Option<&Principal> {
-        self.0.principal.get()
+        self.0.identity.get().map(|identity| &identity.principal)
     }
 
     /// Stamps who makes the request.
@@ -156,17 +165,31 @@ impl SecurityContext {
     /// [`AlreadyStamped`] if a different party is there, or the same with another tenant, other
     /// roles, scopes, limits or expiry: which of the two counted would depend on the order of layers.
     pub fn set_principal(&self, principal: Principal) -> Result<(), AlreadyStamped> {
-        match self.0.principal.set(principal) {
-            Ok(()) => Ok(()),
-            Err(again)
-                if self
-                    .principal()
-                    .is_some_and(|p| p.has_same_authority(&again)) =>
-            {
-                Ok(())
-            }
-            Err(_) => Err(AlreadyStamped { slot: "principal" }),
+        self.identify(principal, None)
+    }
+
+    /// The same, and leaves the challenges as [`offer_challenges`](Self::offer_challenges) does.
+    pub(crate) fn identify(
+        &self,
+        principal: Principal,
+        challenges: Option<&Arc<[HeaderValue]>>,
+    ) -> Result<(), AlreadyStamped> {
+        let first = challenges.filter(|_| self.0.challenges.get().is_none());
+        let identity = Identity {
+            principal,
+            challenges: first.cloned(),
+        };
+        let Err(again) = self.0.identity.set(identity) else {
+            return Ok(());
+        };
+        let stamped = self.principal();
+        if !stamped.is_some_and(|p| p.has_same_authority(&again.principal)) {
+            return Err(AlreadyStamped { slot: "principal" });
         }
+        if let Some(challenges) = again.challenges {
+            self.offer_challenges(challenges);
+        }
+        Ok(())
     }
 
     /// Tells the credential that an authentication layer refused from others, for who looks for guessing; `None` if it
@@ -192,12 +215,18 @@ impl SecurityContext {
     /// that needs somebody, or somebody else.
     #[inline]
     pub fn challenges(&self) -> &[HeaderValue] {
-        self.0.challenges.get().map_or(&[], |c| c)
+        let by_identity = self.0.identity.get().and_then(|i| i.challenges.as_ref());
+        by_identity
+            .or_else(|| self.0.challenges.get())
+            .map_or(&[], |challenges| challenges)
     }
 
     /// Leaves the challenges for inner layers; the first layer to do so wins.
     pub fn offer_challenges(&self, challenges: Arc<[HeaderValue]>) {
-        let _ = self.0.challenges.set(challenges);
+        let identity = self.0.identity.get();
+        if identity.is_none_or(|identity| identity.challenges.is_none()) {
+            let _ = self.0.challenges.set(challenges);
+        }
     }
 
     /// What the request asks for; `None` until a layer parsed it.
@@ -207,10 +236,10 @@ impl SecurityContext {
         self.0.call.get()
     }
 
-    /// The call that the request has from now on: this one, unless there is one already.
+    /// Stamps what the request asks for; the first call to be read stays.
     #[cfg(feature = "call")]
-    pub(crate) fn set_call(&self, call: Call) -> &Call {
-        self.0.call.get_or_init(|| call)
+    pub(crate) fn set_call(&self, call: Call) {
+        let _ = self.0.call.set(call);
     }
 
     /// What the principal's roles permit; `None` if no authorization layer ran.
@@ -365,6 +394,32 @@ mod tests {
         assert!(identify(&mut request, bob).is_err());
         let context = SecurityContext::of(&mut request);
         assert_eq!(context.principal().unwrap().subject(), "ann");
+    }
+
+    #[test]
+    fn the_first_challenges_that_are_left_stay_however_they_were_left() {
+        type Challenges = Arc<[HeaderValue]>;
+        let [first, second] =
+            ["first", "second"].map(|line| Challenges::from([HeaderValue::from_static(line)]));
+        let ann = || Principal::user("i", "ann").build("a");
+        let ways: [fn(&SecurityContext, &Challenges, Principal); 3] = [
+            |context, challenges, _| context.offer_challenges(challenges.clone()),
+            |context, challenges, ann| context.identify(ann, Some(challenges)).unwrap(),
+            |context, challenges, ann| {
+                context.set_principal(ann.clone()).unwrap();
+                context.identify(ann, Some(challenges)).unwrap();
+            },
+        ];
+        for one in ways {
+            for other in ways {
+                let context = SecurityContext::default();
+                assert!(context.challenges().is_empty());
+                for (way, challenges) in [(one, &first), (other, &second)] {
+                    way(&context, challenges, ann());
+                    assert_eq!(context.challenges(), ["first"]);
+                }
+            }
+        }
     }
 
     #[test]

@@ -126,8 +126,8 @@ impl Shared {
         }
         let presented = self.presented(credentials);
         if self.allow_anonymous && presented.is_none() {
-            context.offer_challenges(Arc::clone(&self.challenges));
-            return match context.set_principal(Principal::anonymous()) {
+            let anonymous = Principal::anonymous();
+            return match context.identify(anonymous, Some(&self.challenges)) {
                 Ok(()) => {
                     admit!("auth", context, "anonymous");
                     Decision::Forward(Admission::default())
@@ -169,9 +169,8 @@ impl Shared {
         })?;
         let watched = revocations.map(|list| (list, principal.clone()));
         context
-            .set_principal(principal)
+            .identify(principal, Some(&self.challenges))
             .map_err(|taken| self.malformed(taken.to_string()))?;
-        context.offer_challenges(Arc::clone(&self.challenges));
         let name = self.authenticators.get(judge).map_or("", |a| a.name());
         admit!("auth", context, "identified", name);
         self.remove_credentials(parts, survey);

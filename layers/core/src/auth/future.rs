@@ -107,14 +107,17 @@ where
                     }
                 }
                 StateProj::Decided { guard } => {
-                    let mut response = ready!(guard.poll(cx))?;
-                    for (name, value) in this.response_headers.drain(..) {
-                        response.headers_mut().append(name, value);
+                    // Answers are large: this one stays where it is.
+                    let mut polled = guard.poll(cx);
+                    if let Poll::Ready(Ok(response)) = &mut polled {
+                        for (name, value) in this.response_headers.drain(..) {
+                            response.headers_mut().append(name, value);
+                        }
+                        if let Some(lifetime) = this.lifetime.take() {
+                            lifetime.bound(response);
+                        }
                     }
-                    return Poll::Ready(Ok(match this.lifetime.take() {
-                        Some(lifetime) => lifetime.bound(response),
-                        None => response,
-                    }));
+                    return polled;
                 }
             };
             this.state.set(State::Decided { guard });

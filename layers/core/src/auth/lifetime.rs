@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use http::{Method, Response};
 
@@ -40,17 +40,18 @@ impl Lifetime {
         })
     }
 
-    /// The answer, which ends in time if it is an event stream; none to a credential whose limits nobody
+    /// Ends the answer in time if it is an event stream, and gives none to a credential whose limits nobody
     /// looked at.
-    pub(super) fn bound<B>(self, answer: Response<ResponseBody<B>>) -> Response<ResponseBody<B>> {
-        if let Some(reason) = self.forgets_limits(&answer) {
+    pub(super) fn bound<B>(self, answer: &mut Response<ResponseBody<B>>) {
+        if let Some(reason) = self.forgets_limits(answer) {
             let denial = Denial::new(DenialKind::Internal, reason);
-            return refuse!("auth", &self.context, denial);
+            *answer = refuse!("auth", &self.context, denial);
+            return;
         }
         let principal = self.context.principal();
         let may_be_events = |_: &_| Media::of(answer.headers()).may_be_events();
         let Some(principal) = principal.filter(may_be_events) else {
-            return answer;
+            return;
         };
         let is_call = self.is_call();
         let grace = if is_call {
@@ -74,7 +75,8 @@ impl Lifetime {
                 is_call,
             }),
         };
-        answer.map(|body| body.until(Box::new(end)))
+        let body = mem::take(answer.body_mut());
+        *answer.body_mut() = body.until(Box::new(end));
     }
 
     /// Of a refusal of a layer in between it is not known, and an error tells little.

@@ -7,13 +7,16 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{Begun, Call, CallLimits, ReadCall};
-use crate::{Denial, DenialKind, GuardFuture, RequestBody, ResponseBody, SecurityContext};
+use super::{
+    Call, CallLimits, ReadCall,
+    read::{Reading, known},
+};
+use crate::{Denial, GuardFuture, RequestBody, ResponseBody, SecurityContext};
 
 /// What a layer that decides by the call decides.
 ///
@@ -116,49 +119,35 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
-        // What an outer guard read is judged where it lies: nothing is counted or moved for it.
-        if let Some(context) = SecurityContext::find(request.extensions())
-            && let Some(call) = context.call()
-        {
-            // The layer that read it may have had wider limits.
-            let fits = call.measures().fit(&self.judge.limits());
-            let verdict = fits.and_then(|()| self.judge.begin(call, request.headers(), context));
-            let judged = match verdict {
-                Ok(judged) => judged,
-                Err(denial) => return CallGuardFuture::refuse(self.judge.refuse(context, denial)),
-            };
-            let body = RequestBody::buffered(call.body().clone());
-            let pending = match judged {
-                Judged::Now(pass) => {
-                    let request = request.map(|_| body);
-                    return CallGuardFuture {
-                        state: State::Decided {
-                            pass: Some(pass),
-                            guard: GuardFuture::forward(self.inner.call(request)),
-                        },
-                    };
-                }
-                Judged::Later(pending) => pending,
-            };
-            let context = context.clone();
-            return self.hold(Step::wait(request.map(|_| body), pending), context);
-        }
-        let context = SecurityContext::of(&mut request);
-        let request = match ReadCall::begin(request, &context, self.judge.limits()) {
-            Ok(Begun::Known(request)) => request,
-            Ok(Begun::Read(read)) => return self.hold(Step::Read(read), context),
-            Err(denial) => return CallGuardFuture::refuse(self.judge.refuse(&context, denial)),
+    fn call(&mut self, request: Request<ReqB>) -> Self::Future {
+        let (mut parts, body) = request.into_parts();
+        let is_head = parts.method == Method::HEAD;
+        // It is judged where it lies: nothing is counted or moved for it.
+        let context = SecurityContext::made_in(&mut parts.extensions, is_head);
+        let limits = self.judge.limits();
+        let judged = match Reading::begin(&parts.method, &parts.headers, body, context, limits) {
+            Ok(Reading::Known(bytes)) => judged(&self.judge, &parts.headers, context)
+                .map(|judged| (judged, RequestBody::buffered(bytes))),
+            Ok(Reading::Waits(body)) => {
+                let context = context.clone();
+                let read = ReadCall::wait(parts, body, limits);
+                return self.hold(Step::Read(read), context);
+            }
+            Err(denial) => Err(denial),
         };
-        match judged(&self.judge, &request, &context) {
-            Ok(Judged::Now(pass)) => CallGuardFuture {
+        match judged {
+            Ok((Judged::Now(pass), body)) => CallGuardFuture {
                 state: State::Decided {
                     pass: Some(pass),
-                    guard: GuardFuture::forward(self.inner.call(request)),
+                    guard: GuardFuture::forward(self.inner.call(Request::from_parts(parts, body))),
                 },
             },
-            Ok(Judged::Later(pending)) => self.hold(Step::wait(request, pending), context),
-            Err(denial) => CallGuardFuture::refuse(self.judge.refuse(&context, denial)),
+            Ok((Judged::Later(pending), body)) => {
+                let context = context.clone();
+                let request = Request::from_parts(parts, body);
+                self.hold(Step::wait(request, pending), context)
+            }
+            Err(denial) => CallGuardFuture::refuse(self.judge.refuse(context, denial)),
         }
     }
 }
@@ -250,7 +239,7 @@ where
             match &mut self.step {
                 Step::Read(read) => {
                     let request = ready!(Pin::new(read).poll(cx))?;
-                    match judged(&self.judge, &request, &self.context)? {
+                    match judged(&self.judge, request.headers(), &self.context)? {
                         Judged::Now(pass) => return Poll::Ready(Ok((request, pass))),
                         Judged::Later(pending) => self.step = Step::wait(request, pending),
                     }
@@ -311,11 +300,14 @@ where
                     Err(denial) => State::refuse(held.judge.refuse(&held.context, denial)),
                 },
                 StateProj::Decided { guard, pass } => {
-                    let mut response = ready!(guard.poll(cx))?;
-                    if let Some(pass) = pass.take() {
-                        pass.complete(&mut response);
+                    // Answers are large: this one stays where it is.
+                    let mut polled = guard.poll(cx);
+                    if let Poll::Ready(Ok(response)) = &mut polled
+                        && let Some(pass) = pass.take()
+                    {
+                        pass.complete(response);
                     }
-                    return Poll::Ready(Ok(response));
+                    return polled;
                 }
             };
             state.set(decided);
@@ -324,16 +316,12 @@ where
 }
 
 /// Judges a call that was read.
-fn judged<J: JudgeCall, B>(
+fn judged<J: JudgeCall>(
     judge: &J,
-    request: &Request<B>,
+    headers: &HeaderMap,
     context: &SecurityContext,
 ) -> Result<Judged<J::Pass>, Denial> {
-    match context.call() {
-        Some(call) => judge.begin(call, request.headers(), context),
-        // Reading stamps the call; without it nothing could be judged.
-        None => Err(Denial::new(DenialKind::Internal, "the call was not read")),
-    }
+    judge.begin(known(context)?, headers, context)
 }
 
 impl<P> fmt::Debug for Judged<P> {

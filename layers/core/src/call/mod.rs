@@ -47,7 +47,7 @@ mod service;
 mod span;
 mod walk;
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -69,12 +69,9 @@ pub use walk::{folded, is_alike};
 use self::span::{Span, Text};
 use crate::{TraceParent, printable};
 
-/// What an MCP request asks for. Cheap to clone.
+/// What an MCP request asks for. It lies in the request's context, and a clone shares the body with it.
 #[derive(Clone)]
-pub struct Call(Arc<Inner>);
-
-#[derive(Clone, Default)]
-struct Inner {
+pub struct Call {
     kind: CallKind,
     revision: Option<Revision>,
     method: Cow<'static, str>,
@@ -124,80 +121,80 @@ impl Call {
     /// The shape of the call.
     #[inline]
     pub fn kind(&self) -> CallKind {
-        self.0.kind
+        self.kind
     }
 
     /// The JSON-RPC method, as `tools/call`; empty for anything but requests and notifications.
     #[inline]
     pub fn method(&self) -> &str {
-        &self.0.method
+        &self.method
     }
 
     /// What sort of thing [`name`](Self::name) names; `None` if the method acts on nothing named.
     #[inline]
     pub fn subject(&self) -> Option<Subject> {
-        self.0.subject
+        self.subject
     }
 
     /// What the method acts on, unescaped: the name of the tool or prompt, the URI of the
     /// resource, the id of the task, the reference of a completion.
     #[inline]
     pub fn name(&self) -> Option<&str> {
-        let name = self.0.name.as_ref()?;
-        Some(name.within(&self.0.body))
+        let name = self.name.as_ref()?;
+        Some(name.within(&self.body))
     }
 
     /// The JSON-RPC id as the JSON text that was sent: `7`, `"7"`.
     #[inline]
     pub fn id(&self) -> Option<&str> {
-        self.0.id?.within(&self.0.body)
+        self.id?.within(&self.body)
     }
 
     /// The protocol revision that the request declares; `None` if it declares none, which
     /// revisions up to 2025-11-25 permit.
     #[inline]
     pub fn revision(&self) -> Option<Revision> {
-        self.0.revision
+        self.revision
     }
 
     /// The `params` object as JSON text.
     #[inline]
     pub fn params(&self) -> Option<&str> {
-        self.0.params?.within(&self.0.body)
+        self.params?.within(&self.body)
     }
 
     /// The `arguments` of `tools/call` or `prompts/get` as JSON text.
     #[inline]
     pub fn arguments(&self) -> Option<&str> {
-        self.0.arguments?.within(&self.0.body)
+        self.arguments?.within(&self.body)
     }
 
     /// Where the call stands in a trace, as its `_meta.traceparent` says.
     #[inline]
     pub fn trace(&self) -> Option<TraceParent> {
-        self.0.trace
+        self.trace
     }
 
     /// The whole body, exactly as received; empty for `GET` and `DELETE`.
     #[inline]
     pub fn body(&self) -> &Bytes {
-        self.0.body.as_bytes()
+        self.body.as_bytes()
     }
 
     /// How large and how deep the body is, for a later layer with tighter limits.
     #[inline]
     pub fn measures(&self) -> Measures {
-        self.0.measures
+        self.measures
     }
 
     /// The same in memory of its own, to be kept for longer than its request: the body may be a part of a
     /// larger buffer, which it would keep as well.
     #[must_use]
     pub fn detached(&self) -> Self {
-        Self(Arc::new(Inner {
-            body: ByteString::from(&*self.0.body),
-            ..Inner::clone(&self.0)
-        }))
+        Self {
+            body: ByteString::from(&*self.body),
+            ..self.clone()
+        }
     }
 }
 
@@ -205,13 +202,13 @@ impl fmt::Debug for Call {
     /// Shows what is called; arguments stay out of logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")
-            .field("kind", &self.0.kind)
+            .field("kind", &self.kind)
             .field("method", &format_args!("{}", printable(self.method(), 80)))
             .field(
                 "name",
                 &self.name().map(|name| printable(name, 200).to_string()),
             )
-            .field("revision", &self.0.revision)
+            .field("revision", &self.revision)
             .finish_non_exhaustive()
     }
 }

@@ -1,18 +1,18 @@
 use std::{
+    borrow::Cow,
     fmt,
     future::Future,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use http::{HeaderValue, Method, Request, header::ALLOW, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, Request, header::ALLOW, request::Parts};
 use http_body::Body;
 
 use super::{
-    Call, CallKind, CallLimits, Inner,
+    Call, CallKind, CallLimits, Measures,
     body::BodyReader,
     envelope::Envelope,
     head::Head,
@@ -62,60 +62,93 @@ impl<B: Body<Data = Bytes>> ReadCall<B> {
         context: &SecurityContext,
         limits: CallLimits,
     ) -> Result<Begun<B>, Denial> {
-        let known = match context.call() {
-            Some(call) => {
-                // The layer that read it may have had wider limits.
-                call.measures().fit(&limits)?;
-                call.body().clone()
-            }
-            None if *request.method() == Method::POST => {
-                return Self::read(request, context, limits);
-            }
-            None => {
-                let call = bodiless(&request, &limits)?;
-                context.set_call(call).body().clone()
-            }
-        };
-        // Also for `GET` and `DELETE`: over HTTP/2 they can bring a body that no header announces.
-        Ok(Begun::Known(request.map(|_| RequestBody::buffered(known))))
+        let (parts, body) = request.into_parts();
+        Ok(
+            match Reading::begin(&parts.method, &parts.headers, body, context, limits)? {
+                Reading::Known(bytes) => {
+                    Begun::Known(Request::from_parts(parts, RequestBody::buffered(bytes)))
+                }
+                Reading::Waits(body) => Begun::Read(Self::wait(parts, body, limits)),
+            },
+        )
     }
 
-    fn read(
-        request: Request<B>,
+    pub(super) fn wait(parts: Parts, body: Pin<Box<BodyReader<B>>>, limits: CallLimits) -> Self {
+        Self {
+            parts: Some(parts),
+            body,
+            limits,
+        }
+    }
+}
+
+/// How far the reading of a call is that has just begun. It leaves the request's head where it lies.
+pub(super) enum Reading<B> {
+    /// The call is on the context, and these are the bytes that go on.
+    Known(Bytes),
+    /// The body has to be waited for.
+    Waits(Pin<Box<BodyReader<B>>>),
+}
+
+impl<B: Body<Data = Bytes>> Reading<B> {
+    /// As [`ReadCall::begin`].
+    pub(super) fn begin(
+        method: &Method,
+        headers: &HeaderMap,
+        body: B,
         context: &SecurityContext,
         limits: CallLimits,
-    ) -> Result<Begun<B>, Denial> {
-        let (parts, body) = request.into_parts();
-        let head = Head::of(&parts.headers);
+    ) -> Result<Self, Denial> {
+        if let Some(call) = context.call() {
+            // The layer that read it may have had wider limits.
+            call.measures().fit(&limits)?;
+            return Ok(Self::Known(handed_on(body, call.body())));
+        }
+        let head = Head::of(headers);
+        if *method != Method::POST {
+            let call = bodiless(method, &head, &limits)?;
+            // Over HTTP/2 they can bring a body that no header announces.
+            return stamp(call, context).map(Self::Known);
+        }
         head.fit(&limits)?;
         head.check_media()?;
         head.check_length(&limits)?;
         let mut body = Box::pin(BodyReader::new(body, limits));
         match body.as_mut().now() {
             Poll::Ready(bytes) => {
-                let bytes = stamp(&head, bytes?, context, &limits)?;
-                let body = RequestBody::buffered(bytes);
-                Ok(Begun::Known(Request::from_parts(parts, body)))
+                let call = parse(&head, bytes?, &limits)?;
+                stamp(call, context).map(Self::Known)
             }
-            Poll::Pending => Ok(Begun::Read(Self {
-                parts: Some(parts),
-                body,
-                limits,
-            })),
+            Poll::Pending => Ok(Self::Waits(body)),
         }
     }
 }
 
-/// Reads a body that is there, stamps the call, and gives the bytes that go on.
-fn stamp(
-    head: &Head<'_>,
-    body: Bytes,
-    context: &SecurityContext,
-    limits: &CallLimits,
-) -> Result<Bytes, Denial> {
-    let call = parse(head, body, limits)?;
+/// The bytes of a call that was read. Where they are what arrived, as they are after every guard, these are moved on
+/// and not counted anew.
+fn handed_on<B: Body<Data = Bytes>>(arrived: B, read: &Bytes) -> Bytes {
+    let frame = pin!(arrived).poll_frame(&mut Context::from_waker(Waker::noop()));
+    match frame {
+        Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+            // The same place, and not only the same text.
+            Ok(data) if data.as_ptr_range() == read.as_ptr_range() => data,
+            _ => read.clone(),
+        },
+        _ => read.clone(),
+    }
+}
+
+/// Stamps a call that was read, and gives the bytes that go on.
+fn stamp(call: Call, context: &SecurityContext) -> Result<Bytes, Denial> {
+    context.set_call(call);
     // If the slot was taken meanwhile, what goes on is still what inner layers will judge.
-    Ok(context.set_call(call).body().clone())
+    known(context).map(|call| call.body().clone())
+}
+
+/// The call that was read. Without it nothing could be judged.
+pub(super) fn known(context: &SecurityContext) -> Result<&Call, Denial> {
+    let unread = || Denial::new(DenialKind::Internal, "the call was not read");
+    context.call().ok_or_else(unread)
 }
 
 impl<B: Body<Data = Bytes>> Future for ReadCall<B> {
@@ -130,9 +163,9 @@ impl<B: Body<Data = Bytes>> Future for ReadCall<B> {
         let Some(mut parts) = this.parts.take() else {
             return Poll::Pending;
         };
-        let context = SecurityContext::of_extensions(&mut parts.extensions);
-        let bytes = stamp(&Head::of(&parts.headers), bytes, &context, &this.limits)?;
-        let body = RequestBody::buffered(bytes);
+        let context = SecurityContext::made_in(&mut parts.extensions, false);
+        let call = parse(&Head::of(&parts.headers), bytes, &this.limits)?;
+        let body = RequestBody::buffered(stamp(call, context)?);
         Poll::Ready(Ok(Request::from_parts(parts, body)))
     }
 }
@@ -144,8 +177,8 @@ impl<B> fmt::Debug for ReadCall<B> {
 }
 
 /// The call of a `GET` or `DELETE`, which have no body.
-fn bodiless<B>(request: &Request<B>, limits: &CallLimits) -> Result<Call, Denial> {
-    let kind = match *request.method() {
+fn bodiless(method: &Method, head: &Head<'_>, limits: &CallLimits) -> Result<Call, Denial> {
+    let kind = match *method {
         Method::GET => CallKind::Stream,
         Method::DELETE => CallKind::EndSession,
         _ => {
@@ -154,16 +187,23 @@ fn bodiless<B>(request: &Request<B>, limits: &CallLimits) -> Result<Call, Denial
                 .with_header(ALLOW, HeaderValue::from_static("POST, GET, DELETE")));
         }
     };
-    let head = Head::of(request.headers());
     head.fit(limits)?;
     if head.has_body() {
         return Err(invalid("a GET or DELETE has a body"));
     }
-    Ok(Call(Arc::new(Inner {
+    Ok(Call {
         kind,
-        revision: mirror::agree(&head, None)?,
-        ..Inner::default()
-    })))
+        revision: mirror::agree(head, None)?,
+        method: Cow::Borrowed(""),
+        subject: None,
+        name: None,
+        id: None,
+        params: None,
+        arguments: None,
+        trace: None,
+        body: ByteString::new(),
+        measures: Measures::default(),
+    })
 }
 
 fn parse(head: &Head<'_>, body: Bytes, limits: &CallLimits) -> Result<Call, Denial> {
@@ -173,7 +213,7 @@ fn parse(head: &Head<'_>, body: Bytes, limits: &CallLimits) -> Result<Call, Deni
         let id = envelope.id.filter(|_| envelope.kind == CallKind::Request);
         denial.with_rpc_id(id.and_then(|id| id.within(&body)))
     })?;
-    Ok(Call(Arc::new(Inner {
+    Ok(Call {
         kind: envelope.kind,
         revision,
         method: envelope.method,
@@ -185,5 +225,5 @@ fn parse(head: &Head<'_>, body: Bytes, limits: &CallLimits) -> Result<Call, Deni
         trace: envelope.meta.trace,
         body,
         measures: envelope.measures,
-    })))
+    })
 }
