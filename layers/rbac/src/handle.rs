@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use std::{
     any::Any,
     fmt,
-    sync::{Arc, Weak},
+    sync::{Arc, OnceLock, Weak},
 };
 
 use arc_swap::ArcSwap;
@@ -34,7 +34,9 @@ use crate::{Policy, exceptions::Exceptions, in_force::InForce};
 pub struct PolicyHandle(Arc<Shared>);
 
 struct Shared {
-    current: ArcSwap<InForce>,
+    first: Arc<InForce>,
+    /// Since the first was exchanged. Most never are: until then nobody who asks what is in force leaves a mark here.
+    current: OnceLock<ArcSwap<InForce>>,
     events: Events,
     /// What the configuration that a layer was made of says of the layer and not of the policy.
     #[cfg(feature = "files")]
@@ -79,7 +81,8 @@ impl PolicyHandle {
             approved: None,
         };
         Self(Arc::new(Shared {
-            current: ArcSwap::from_pointee(in_force),
+            first: Arc::new(in_force),
+            current: OnceLock::new(),
             events,
             #[cfg(feature = "files")]
             settings: Settings::default(),
@@ -101,7 +104,8 @@ impl PolicyHandle {
             approved: None,
         };
         Ok(Self(Arc::new(Shared {
-            current: ArcSwap::from_pointee(in_force),
+            first: Arc::new(in_force),
+            current: OnceLock::new(),
             events,
             #[cfg(feature = "files")]
             settings: (
@@ -138,7 +142,7 @@ impl PolicyHandle {
 
     /// The policy in force.
     pub fn policy(&self) -> Arc<Policy> {
-        Arc::clone(&self.0.current.load().policy)
+        Arc::clone(&self.in_force().policy)
     }
 
     /// Judges by this policy from now on, and returns the one before. Requests that were judged already
@@ -149,7 +153,7 @@ impl PolicyHandle {
 
     /// Swaps, and tells nobody. The policy in shadow stays.
     pub(crate) fn put(&self, after: Arc<Policy>) -> Swapped {
-        let before = self.0.current.rcu(|current| InForce {
+        let before = self.exchanged().rcu(|current| InForce {
             policy: Arc::clone(&after),
             shadow: current.shadow.clone(),
             of: Arc::clone(&current.of),
@@ -177,7 +181,7 @@ impl PolicyHandle {
                 of: Arc::clone(&current.of),
                 approved: None,
             };
-            let before = self.0.current.compare_and_swap(&current, Arc::new(next));
+            let before = self.exchanged().compare_and_swap(&current, Arc::new(next));
             if Arc::ptr_eq(&before, &current) {
                 return Ok(Swapped {
                     before: Arc::clone(&current.policy),
@@ -220,11 +224,20 @@ impl PolicyHandle {
 
     /// What is decided by besides the policy.
     pub(crate) fn exceptions(&self) -> Arc<Exceptions> {
-        Arc::clone(&self.0.current.load().of)
+        Arc::clone(&self.in_force().of)
     }
 
     pub(crate) fn in_force(&self) -> Arc<InForce> {
-        self.0.current.load_full()
+        match self.0.current.get() {
+            None => Arc::clone(&self.0.first),
+            Some(current) => current.load_full(),
+        }
+    }
+
+    /// What is in force, for whoever exchanges it.
+    fn exchanged(&self) -> &ArcSwap<InForce> {
+        let first = || ArcSwap::new(Arc::clone(&self.0.first));
+        self.0.current.get_or_init(first)
     }
 
     /// The one policy by which the request is judged: that in force, unless a layer outside judged by an
