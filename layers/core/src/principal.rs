@@ -262,6 +262,19 @@ impl Principal {
         }
     }
 
+    /// Whether this is a clone of the other one, so that everything is the same of both. `false` says nothing.
+    ///
+    /// ```
+    /// use bartizan_core::Principal;
+    /// let ann = Principal::user("https://auth.example.com", "ann").build("jwt");
+    /// assert!(ann.is_clone_of(&ann.clone()));
+    /// assert!(!ann.is_clone_of(&Principal::user("https://auth.example.com", "ann").build("jwt")));
+    /// ```
+    #[inline]
+    pub fn is_clone_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Whether `other` is the same party: issuer, subject, client and kind agree (TV-16).
     ///
     /// Roles, scopes and expiry may differ, as they do between two tokens of one party.
