@@ -2,10 +2,7 @@ use std::{borrow::Cow, ptr};
 
 use bartizan_core::{Finding, Verdict};
 
-use super::{
-    FindingRef,
-    parcel::{Piece, take},
-};
+use super::{FindingRef, packed::Piece, unpacking::take};
 
 /// A finding without a reason that was made for it.
 #[derive(Debug, Clone, Copy)]

@@ -13,17 +13,20 @@ mod json;
 mod metadata;
 mod names;
 mod outcome;
+mod packed;
 mod parcel;
 mod screened;
 mod severity;
 mod text;
 mod timestamp;
+mod unpacking;
 mod unredacted;
 
 use std::{io::Write as _, net::IpAddr, slice, time::Duration};
 
 use bartizan_core::{
-    CallKind, DenialKind, Event, Finding, SecurityContext, TraceParent, Verdict, call::Subject,
+    CallKind, DenialKind, Event, Finding, Principal, SecurityContext, TraceParent, Verdict,
+    call::Subject,
 };
 use http::StatusCode;
 
@@ -156,6 +159,8 @@ pub struct Record<'a> {
     /// Whom it is of, if what tells it has been masked since.
     pub(crate) identities: Option<Identities>,
     pub(crate) refused_credential: Option<Identity>,
+    /// Of whom these fields are, as the layer took them.
+    pub(crate) principal: Option<&'a Principal>,
 }
 
 /// What the layer took from the request itself.
@@ -230,6 +235,7 @@ impl<'a> Record<'a> {
             findings_dropped,
             identities: None,
             refused_credential: context.refused_credential().map(Identity::from_hash),
+            principal,
         };
         // At their places, so that nothing of this size is made twice.
         let metadata = &mut record.metadata;
@@ -273,6 +279,7 @@ impl<'a> Record<'a> {
             findings_dropped: 0,
             identities: None,
             refused_credential: None,
+            principal: None,
         }
     }
 

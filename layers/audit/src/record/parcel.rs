@@ -1,18 +1,17 @@
-use std::{array, borrow::Cow, mem, net::IpAddr, slice, sync::Arc, time::Duration};
+use std::{borrow::Cow, mem, sync::Arc};
 
-use bartizan_core::{DenialKind, Finding, TraceParent, call::Revision};
+use bartizan_core::{Finding, Principal};
 use bartizan_sensitive::Redactor;
-use http::StatusCode;
 
 use super::{
-    Classes, Decision, EventId, Identities, Identity, Json, Metadata, Names, Outcome, Record,
-    Screened, Severity, Text, Unredacted,
-    carried::{CarriedFindings, PackedFinding, Reason},
+    Json, Names, Record, Text, Unredacted,
+    carried::{PackedFinding, Reason},
     findings::{Budget, Findings},
-    names::{MOST_ACTORS, MOST_ROLES, MOST_RULES, MOST_SCOPES},
+    packed::{Listed, Packed, PackedDecision, Piece, Rare, Texts, Usual, Who, Word},
     screened::{AHEAD, LONGEST_REASON, beginning},
+    unpacking::Unpacking,
 };
-use crate::{Answer, durable::Confirm, gaps::Missing};
+use crate::durable::Confirm;
 
 /// Records without what they borrow, on their way to the thread that makes lines of them.
 ///
@@ -20,90 +19,21 @@ use crate::{Answer, durable::Confirm, gaps::Missing};
 /// the other, as they were sent; what is static is not copied.
 #[derive(Debug, Default)]
 pub(crate) struct Parcel {
-    records: Vec<Packed>,
-    /// What few records have.
-    rare: Vec<Rare>,
+    pub(super) records: Vec<Packed>,
+    pub(super) usual: Vec<Usual>,
+    pub(super) who: Vec<Who>,
+    pub(super) rare: Vec<Rare>,
     /// For how many records it keeps memory when it is emptied.
     kept: usize,
-    findings: Vec<PackedFinding>,
-    pieces: Vec<Piece>,
-    text: String,
+    pub(super) findings: Vec<PackedFinding>,
+    pub(super) pieces: Vec<Piece>,
+    pub(super) text: String,
     /// What those are redacted by that are not yet: few, for a layer has one.
-    redactors: Vec<Arc<Redactor>>,
+    pub(super) redactors: Vec<Arc<Redactor>>,
     /// Who waits until a record is durable, by its place. Dropped, they learn that it is not.
     confirms: Vec<(usize, Confirm)>,
-}
-
-/// A text that stands behind the one before it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Piece {
-    pub(super) len: u16,
-    limit: u16,
-    is_cut: bool,
-}
-
-/// What a record holds beside its texts. Each byte is written to memory that no cache holds, which takes longer than to
-/// make it.
-#[derive(Debug, Clone, Copy)]
-struct Packed {
-    /// Which redactor is to look through it, if one is.
-    redactor: Option<usize>,
-    event_id: EventId,
-    timestamp: Duration,
-    latency: Option<Duration>,
-    duration: Option<Duration>,
-    request_bytes: Option<u64>,
-    response_bytes: Option<u64>,
-    answer: Option<Answer>,
-    severity: Severity,
-    classes: Classes,
-    result_type: Option<&'static str>,
-    refused_credential: Option<Identity>,
-    actors: Listed,
-    event_type: &'static str,
-    result: &'static str,
-    principal_kind: Option<&'static str>,
-    call_kind: Option<&'static str>,
-    is_rare: bool,
-    /// Which of the texts there are, from the lowest bit on.
-    texts: u32,
-    findings: usize,
-    /// They are those of the record before, which stand there once.
-    has_same_findings: bool,
-    /// Bytes of the reasons that are carried.
-    reasons: usize,
-    findings_dropped: usize,
-    ip_address: Option<IpAddr>,
-    status: Option<StatusCode>,
-    outcome: Option<Outcome>,
-    denial: Option<DenialKind>,
-    protocol_version: Option<Revision>,
-    roles: Listed,
-    scopes: Listed,
-    decision: Option<PackedDecision>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Rare {
-    trace: Option<TraceParent>,
-    intent: Option<EventId>,
-    identities: Option<Identities>,
-    layer: Option<&'static str>,
-    missing: Option<Missing>,
-}
-
-/// How many names stand in a list, and whether there are more; `None` if it is nobody's.
-type Listed = Option<(u8, bool)>;
-
-#[derive(Debug, Clone, Copy)]
-struct PackedDecision {
-    outcome: &'static str,
-    baseline: Option<&'static str>,
-    rules: Listed,
-    operations: u32,
-    is_unclear: bool,
-    is_granted: bool,
-    is_limited: bool,
+    /// Of whom the last record is, if the next one may be known to be of the same by that.
+    last_principal: Option<Principal>,
 }
 
 /// For so many records an empty parcel keeps memory, whatever it held.
@@ -121,6 +51,8 @@ impl Parcel {
     pub(crate) const fn new() -> Self {
         Self {
             records: Vec::new(),
+            usual: Vec::new(),
+            who: Vec::new(),
             rare: Vec::new(),
             kept: 0,
             findings: Vec::new(),
@@ -128,6 +60,7 @@ impl Parcel {
             text: String::new(),
             redactors: Vec::new(),
             confirms: Vec::new(),
+            last_principal: None,
         }
     }
 
@@ -135,6 +68,8 @@ impl Parcel {
     pub(crate) fn with_room() -> Self {
         Self {
             records: Vec::with_capacity(FIRST),
+            usual: Vec::with_capacity(FIRST),
+            who: Vec::with_capacity(FIRST),
             rare: Vec::new(),
             kept: 0,
             findings: Vec::with_capacity(FIRST * USUAL_FINDINGS),
@@ -142,6 +77,7 @@ impl Parcel {
             text: String::with_capacity(FIRST * USUAL_TEXT),
             redactors: Vec::with_capacity(1),
             confirms: Vec::new(),
+            last_principal: None,
         }
     }
 
@@ -158,6 +94,8 @@ impl Parcel {
     pub(crate) fn bytes(&self) -> usize {
         self.text.len()
             + mem::size_of_val(&*self.records)
+            + mem::size_of_val(&*self.usual)
+            + mem::size_of_val(&*self.who)
             + mem::size_of_val(&*self.rare)
             + mem::size_of_val(&*self.findings)
             + mem::size_of_val(&*self.pieces)
@@ -169,6 +107,8 @@ impl Parcel {
         let less = self.kept - self.kept / 8;
         self.kept = self.records.len().max(less).clamp(FEWEST_KEPT, MOST_KEPT);
         empty(&mut self.records, self.kept);
+        empty(&mut self.usual, self.kept);
+        empty(&mut self.who, self.kept);
         empty(&mut self.rare, self.kept);
         empty(&mut self.findings, self.kept * USUAL_FINDINGS);
         empty(&mut self.pieces, self.kept * USUAL_PIECES);
@@ -178,16 +118,20 @@ impl Parcel {
         }
         self.redactors.clear();
         self.confirms.clear();
+        self.last_principal = None;
     }
 
     /// Adds what another one holds.
     #[cfg(feature = "tracing-subscriber")]
     pub(crate) fn add(&mut self, other: &Self) {
         self.records.extend_from_slice(&other.records);
+        self.usual.extend_from_slice(&other.usual);
+        self.who.extend_from_slice(&other.who);
         self.rare.extend_from_slice(&other.rare);
         self.findings.extend_from_slice(&other.findings);
         self.pieces.extend_from_slice(&other.pieces);
         self.text.push_str(&other.text);
+        self.last_principal = None;
     }
 
     pub(crate) fn pack(&mut self, record: &Record<'_>) {
@@ -207,57 +151,86 @@ impl Parcel {
     }
 
     fn pack_for(&mut self, record: &Record<'_>, redactor: Option<usize>) {
-        let texts = self.carry_texts(record, redactor.map_or(0, |_| AHEAD));
-        let roles = self.carry_names(record.user_role);
-        let scopes = self.carry_names(record.metadata.scopes);
-        let actors = self.carry_names(record.metadata.delegation);
-        let decision = record.metadata.decision;
-        let decision = decision.map(|decision| PackedDecision {
-            outcome: decision.outcome,
-            baseline: decision.baseline,
+        let ahead = redactor.map_or(0, |_| AHEAD);
+        // Nobody can have changed what is not redacted yet: it is as the layer took it from the principal.
+        let principal = record.principal.filter(|_| redactor.is_some());
+        let has_same_who = self.is_last(principal);
+        if !has_same_who {
+            self.carry_who(record, ahead);
+            self.last_principal = principal.cloned();
+        }
+        let metadata = &record.metadata;
+        let texts = self.carry_texts(record, ahead);
+        let decision = metadata.decision.map(|decision| PackedDecision {
+            outcome: Word(decision.outcome),
+            baseline: decision.baseline.map(Word),
             rules: self.carry_names(decision.rules),
             operations: decision.operations,
             is_unclear: decision.is_unclear,
             is_granted: decision.is_granted,
             is_limited: decision.is_limited,
         });
-        let before = self.text.len();
         let has_same_findings = self.carry_findings(record.findings, redactor.is_some());
-        let reasons = self.text.len() - before;
+        let has_same_usual = self.carry_usual(Usual {
+            redactor,
+            texts,
+            findings: record.findings.len(),
+            findings_dropped: record.findings_dropped,
+            event_type: Word(record.event_type),
+            severity: record.severity,
+            classes: record.classes,
+            result: Word(record.result),
+            outcome: record.outcome,
+            status: record.status,
+            denial: metadata.denial,
+            answer: record.answer,
+            result_type: metadata.result_type.map(Word),
+            principal_kind: metadata.principal_kind.map(Word),
+            call_kind: metadata.call_kind.map(Word),
+            protocol_version: metadata.protocol_version,
+            decision,
+        });
         let is_rare = self.carry_rare(record);
         self.records.push(Packed {
-            redactor,
             event_id: record.event_id,
             timestamp: record.timestamp,
             latency: record.latency,
             duration: record.duration,
             request_bytes: record.request_bytes,
             response_bytes: record.response_bytes,
-            answer: record.answer,
-            severity: record.severity,
-            classes: record.classes,
-            result_type: record.metadata.result_type,
             refused_credential: record.refused_credential,
-            actors,
-            event_type: record.event_type,
-            result: record.result,
-            principal_kind: record.metadata.principal_kind,
-            call_kind: record.metadata.call_kind,
-            is_rare,
-            texts,
-            findings: record.findings.len(),
-            has_same_findings,
-            reasons,
-            findings_dropped: record.findings_dropped,
             ip_address: record.ip_address,
-            status: record.status,
-            outcome: record.outcome,
-            denial: record.metadata.denial,
-            protocol_version: record.metadata.protocol_version,
-            roles,
-            scopes,
-            decision,
+            has_same_who,
+            has_same_usual,
+            has_same_findings,
+            is_rare,
         });
+    }
+
+    fn is_last(&self, principal: Option<&Principal>) -> bool {
+        match (principal, &self.last_principal) {
+            (Some(principal), Some(last)) => principal.is_clone_of(last),
+            _ => false,
+        }
+    }
+
+    fn carry_who(&mut self, record: &Record<'_>, ahead: usize) {
+        let who = Who {
+            texts: self.carry_all(who_texts(record), ahead),
+            roles: self.carry_names(record.user_role),
+            scopes: self.carry_names(record.metadata.scopes),
+            actors: self.carry_names(record.metadata.delegation),
+        };
+        self.who.push(who);
+    }
+
+    /// Tells whether it is that of the record before.
+    fn carry_usual(&mut self, usual: Usual) -> bool {
+        let is_last = self.usual.last() == Some(&usual);
+        if !is_last {
+            self.usual.push(usual);
+        }
+        is_last
     }
 
     /// Tells whether there is any of it.
@@ -293,24 +266,20 @@ impl Parcel {
     }
 
     /// Carries the texts that there are, and tells which those are.
-    fn carry_texts(&mut self, record: &Record<'_>, ahead: usize) -> u32 {
+    fn carry_texts(&mut self, record: &Record<'_>, ahead: usize) -> Texts {
+        let metadata = &record.metadata;
+        let json = [metadata.arguments, metadata.response, metadata.masked];
+        let json = json.map(|json| json.map(as_text));
+        let texts = texts(record);
+        let behind = texts.len();
+        let there = self.carry_all(texts, ahead);
+        there | self.carry_all(json.each_ref().map(Option::as_ref), ahead) << behind
+    }
+
+    fn carry_all<const N: usize>(&mut self, texts: [Option<&Text<'_>>; N], ahead: usize) -> Texts {
         let (mut there, mut bit) = (0, 1);
-        for text in texts(record) {
+        for text in texts {
             if text.and_then(|text| self.carry(*text, ahead)).is_some() {
-                there |= bit;
-            }
-            bit <<= 1;
-        }
-        let json = [
-            record.metadata.arguments,
-            record.metadata.response,
-            record.metadata.masked,
-        ];
-        for json in json {
-            if json
-                .and_then(|json| self.carry(as_text(json), ahead))
-                .is_some()
-            {
                 there |= bit;
             }
             bit <<= 1;
@@ -335,7 +304,7 @@ impl Parcel {
     /// Whether these findings are those of the record that was packed last but for reasons of their own, as they are of
     /// one request after the other.
     fn are_last(&self, made: &[Finding]) -> bool {
-        let Some(last) = self.records.last().map(|last| last.findings) else {
+        let Some(last) = self.usual.last().map(|last| last.findings) else {
             return false;
         };
         let known = self.findings.len().checked_sub(last);
@@ -409,15 +378,7 @@ impl Parcel {
     }
 
     pub(crate) fn unpack(&self) -> Unpacking<'_> {
-        Unpacking {
-            records: self.records.iter(),
-            rare: self.rare.iter(),
-            last_findings: &[],
-            findings: &self.findings,
-            pieces: self.pieces.iter(),
-            text: &self.text,
-            redactors: &self.redactors,
-        }
+        Unpacking::of(self)
     }
 }
 
@@ -429,23 +390,28 @@ fn empty<T>(list: &mut Vec<T>, kept: usize) {
     }
 }
 
-const NOTHING: Text<'static> = Text::new("", 0);
-
-/// The texts of a record that are no JSON, in the order in which they are carried.
-fn texts<'r, 'a>(record: &'r Record<'a>) -> [Option<&'r Text<'a>>; 18] {
+/// The texts that tell of whom a record is, in the order in which they are carried.
+fn who_texts<'r, 'a>(record: &'r Record<'a>) -> [Option<&'r Text<'a>>; 6] {
     let metadata = &record.metadata;
     [
         record.user_id.as_ref(),
-        record.tool_name.as_ref(),
-        record.resource_id.as_ref(),
-        record.action.as_ref(),
-        record.user_agent.as_ref(),
-        record.correlation_id.as_ref(),
         metadata.auth_method.as_ref(),
         metadata.issuer.as_ref(),
         metadata.client_id.as_ref(),
         metadata.tenant.as_ref(),
         metadata.credential_id.as_ref(),
+    ]
+}
+
+/// The others that are no JSON, which is carried behind them.
+fn texts<'r, 'a>(record: &'r Record<'a>) -> [Option<&'r Text<'a>>; 12] {
+    let metadata = &record.metadata;
+    [
+        record.tool_name.as_ref(),
+        record.resource_id.as_ref(),
+        record.action.as_ref(),
+        record.user_agent.as_ref(),
+        record.correlation_id.as_ref(),
         metadata.rpc_id.as_ref(),
         metadata.prompt.as_ref(),
         metadata.task.as_ref(),
@@ -461,182 +427,12 @@ fn as_text(json: Json<'_>) -> Text<'_> {
     Text::new(json.as_str(), u16::MAX.into())
 }
 
-/// A parcel's records, one by one.
-#[derive(Debug)]
-pub(crate) struct Unpacking<'p> {
-    records: slice::Iter<'p, Packed>,
-    rare: slice::Iter<'p, Rare>,
-    last_findings: &'p [PackedFinding],
-    findings: &'p [PackedFinding],
-    pieces: slice::Iter<'p, Piece>,
-    text: &'p str,
-    redactors: &'p [Arc<Redactor>],
-}
-
-impl<'p> Unpacking<'p> {
-    pub(crate) fn is_over(&self) -> bool {
-        self.records.len() == 0
-    }
-
-    /// Hands the next record over, which gets this place; `None` if there is none.
-    pub(crate) fn next<R>(
-        &mut self,
-        sequence: u64,
-        take_it: impl FnOnce(&Record<'_>) -> R,
-    ) -> Option<R> {
-        let packed = self.records.next()?;
-        let [
-            user_id,
-            tool_name,
-            resource_id,
-            action,
-            user_agent,
-            correlation_id,
-            auth_method,
-            issuer,
-            client_id,
-            tenant,
-            credential_id,
-            rpc_id,
-            prompt,
-            task,
-            http_method,
-            http_path,
-            detail,
-            policy,
-            arguments,
-            response,
-            masked,
-        ] = array::from_fn(|place| {
-            let is_there = packed.texts >> place & 1 == 1;
-            if is_there { self.next_text() } else { None }
-        });
-        let (mut roles, mut scopes) = ([NOTHING; MOST_ROLES], [NOTHING; MOST_SCOPES]);
-        let (mut rules, mut actors) = ([NOTHING; MOST_RULES], [NOTHING; MOST_ACTORS]);
-        let user_role = self.next_names(packed.roles, &mut roles);
-        let scopes = self.next_names(packed.scopes, &mut scopes);
-        let delegation = self.next_names(packed.actors, &mut actors);
-        let decision = packed.decision.map(|decision| Decision {
-            outcome: decision.outcome,
-            policy: policy.unwrap_or(NOTHING),
-            baseline: decision.baseline,
-            rules: self.next_names(decision.rules, &mut rules),
-            operations: decision.operations,
-            is_unclear: decision.is_unclear,
-            is_granted: decision.is_granted,
-            is_limited: decision.is_limited,
-        });
-        if !packed.has_same_findings {
-            let split = self.findings.split_at_checked(packed.findings);
-            (self.last_findings, self.findings) = split.unwrap_or_default();
-        }
-        let carried = self.last_findings.iter().filter(|it| it.is_carried());
-        let lengths = self.pieces.as_slice().split_at_checked(carried.count());
-        let (lengths, pieces) = lengths.unwrap_or_default();
-        self.pieces = pieces.iter();
-        let findings = CarriedFindings {
-            findings: self.last_findings,
-            lengths,
-            reasons: take(&mut self.text, packed.reasons),
-        };
-        let rare = if packed.is_rare {
-            self.rare.next()
-        } else {
-            None
-        };
-        let record = Record {
-            event_id: packed.event_id,
-            sequence: Some(sequence),
-            timestamp: packed.timestamp,
-            event_type: packed.event_type,
-            severity: packed.severity,
-            classes: packed.classes,
-            user_id,
-            user_role,
-            tool_name,
-            resource_id,
-            action,
-            result: packed.result,
-            ip_address: packed.ip_address,
-            user_agent,
-            correlation_id,
-            metadata: Metadata {
-                denial: packed.denial,
-                principal_kind: packed.principal_kind,
-                scopes,
-                delegation,
-                call_kind: packed.call_kind,
-                auth_method,
-                issuer,
-                client_id,
-                tenant,
-                credential_id,
-                rpc_id,
-                prompt,
-                task,
-                protocol_version: packed.protocol_version,
-                http_method,
-                http_path,
-                decision,
-                arguments: arguments.map(|text: Text<'_>| Json::new(text.raw())),
-                response: response.map(|text: Text<'_>| Json::new(text.raw())),
-                masked: masked.map(|text: Text<'_>| Json::new(text.raw())),
-                result_type: packed.result_type,
-                intent: rare.and_then(|rare| rare.intent),
-                layer: rare.and_then(|rare| rare.layer),
-                detail,
-                found: None,
-                missing: rare.and_then(|rare| rare.missing),
-            },
-            outcome: packed.outcome,
-            status: packed.status,
-            answer: packed.answer,
-            latency: packed.latency,
-            duration: packed.duration,
-            request_bytes: packed.request_bytes,
-            response_bytes: packed.response_bytes,
-            trace: rare.and_then(|rare| rare.trace),
-            findings: Findings::carried(findings),
-            findings_dropped: packed.findings_dropped,
-            identities: rare.and_then(|rare| rare.identities),
-            refused_credential: packed.refused_credential,
-        };
-        let redactor = packed.redactor.and_then(|place| self.redactors.get(place));
-        let screened = redactor.and_then(|redactor| Screened::of(&record, redactor, &[]));
-        Some(match &screened {
-            Some(screened) => take_it(&screened.applied(&record)),
-            None => take_it(&record),
-        })
-    }
-
-    fn next_names<'n>(&mut self, listed: Listed, names: &'n mut [Text<'p>]) -> Names<'n> {
-        let Some((named, more)) = listed else {
-            return Names::nobodys();
-        };
-        let named = usize::from(named).min(names.len());
-        for name in names.iter_mut().take(named) {
-            *name = self.next_text().unwrap_or(*name);
-        }
-        Names::carried(names.get(..named).unwrap_or_default(), more)
-    }
-
-    fn next_text(&mut self) -> Option<Text<'p>> {
-        let piece = self.pieces.next()?;
-        let text = take(&mut self.text, piece.len.into());
-        Some(Text::carried(text, piece.limit.into(), piece.is_cut))
-    }
-}
-
-/// Takes so many bytes off the front.
-pub(super) fn take<'p>(text: &mut &'p str, len: usize) -> &'p str {
-    let (taken, rest) = text.split_at_checked(len).unwrap_or_default();
-    *text = rest;
-    taken
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::gaps::Missing;
 
     fn filled(parcel: &mut Parcel, records: usize) {
         let record = Record::gap(Duration::ZERO, Missing::default(), &[]);
