@@ -10,22 +10,47 @@ use crate::policy::{Policy, members};
 
 const ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
 
-impl Policy {
+/// What an inner answer is marked with once it is there. It holds no policy, which would be counted for each request.
+#[derive(Debug)]
+pub(crate) struct Mark {
+    granted: Option<Granted>,
+}
+
+/// To an origin that is allowed.
+#[derive(Debug)]
+struct Granted {
+    origin: HeaderValue,
+    exposed: HeaderValue,
+    credentials: bool,
+}
+
+impl Mark {
+    pub(crate) fn of(policy: &Policy, origin: Option<HeaderValue>) -> Self {
+        let granted = |origin| Granted {
+            origin,
+            exposed: policy.exposed.clone(),
+            credentials: policy.credentials,
+        };
+        Self {
+            granted: origin.map(granted),
+        }
+    }
+
     /// Marks an inner answer, whatever its status (OH-5, OH-7, OH-8): CORS headers from here and
     /// from nowhere else, none at all without an origin.
-    pub(crate) fn mark(&self, headers: &mut HeaderMap, origin: Option<HeaderValue>) {
+    pub(crate) fn put(self, headers: &mut HeaderMap) {
         remove_cors(headers);
         // An answer with some 30 000 headers takes no more; browsers then can't read it.
         if headers.try_reserve(4).is_err() {
             return;
         }
         vary_by_origin(headers);
-        let Some(origin) = origin else {
+        let Some(granted) = self.granted else {
             return;
         };
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, self.exposed.clone());
-        if self.credentials {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, granted.origin);
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, granted.exposed);
+        if granted.credentials {
             let yes = HeaderValue::from_static("true");
             headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
         }
@@ -58,6 +83,12 @@ fn remove_cors(headers: &mut HeaderMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Policy {
+        fn mark(&self, headers: &mut HeaderMap, origin: Option<HeaderValue>) {
+            Mark::of(self, origin).put(headers);
+        }
+    }
 
     fn vary(before: &[&str]) -> Vec<String> {
         let mut headers = HeaderMap::new();

@@ -8,11 +8,15 @@ use std::{
 use bartizan_core::{
     Denial, DenialKind, GuardFuture, ResponseBody, SecurityContext, admit, refuse,
 };
-use http::{HeaderValue, Request, Response};
+use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::{policy::Policy, preflight::is_preflight, response::vary_by_origin};
+use crate::{
+    policy::Policy,
+    preflight::is_preflight,
+    response::{Mark, vary_by_origin},
+};
 
 /// The service of [`CorsLayer`](crate::CorsLayer).
 #[derive(Debug, Clone)]
@@ -60,10 +64,8 @@ where
         } else {
             admit!("cors", context, "no_origin");
         }
-        let mark = Some(Mark {
-            policy: Arc::clone(&self.policy),
-            origin: origin.map(|origin| origin.field.clone()),
-        });
+        let origin = origin.map(|origin| origin.field.clone());
+        let mark = Some(Mark::of(&self.policy, origin));
         ResponseFuture {
             inner: GuardFuture::forward(self.inner.call(request)),
             mark,
@@ -93,13 +95,6 @@ pin_project! {
     }
 }
 
-/// What an inner answer is marked with once it is there.
-#[derive(Debug)]
-struct Mark {
-    policy: Arc<Policy>,
-    origin: Option<HeaderValue>,
-}
-
 impl<F, B> ResponseFuture<F, B> {
     fn answer(response: Response<ResponseBody<B>>) -> Self {
         Self {
@@ -121,7 +116,7 @@ where
         if let Poll::Ready(Ok(response)) = &mut polled
             && let Some(mark) = this.mark.take()
         {
-            mark.policy.mark(response.headers_mut(), mark.origin);
+            mark.put(response.headers_mut());
         }
         polled
     }
