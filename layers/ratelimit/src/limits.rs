@@ -35,7 +35,7 @@ impl RateLimits {
     ///
     /// A tier that goes on under its name, counting by the same for the same calls, keeps its buckets and what it
     /// has counted: one whose rate, burst or cost is another does too, and a bucket that lacked more than the new
-    /// rules can leave is empty by them. All others start full. The clock is the first limits'.
+    /// rules can leave is empty by them. All others start full. The clock is the first limits', whose tiers stay in memory.
     ///
     /// # Errors
     ///

@@ -146,7 +146,8 @@ impl PolicyHandle {
     }
 
     /// Judges by this policy from now on, and returns the one before. Requests that were judged already
-    /// stay with the policy that judged them. What a configuration said of a shadow stays.
+    /// stay with the policy that judged them. What a configuration said of a shadow stays. The handle's first policy stays in
+    /// memory.
     pub fn swap(&self, policy: impl Into<Arc<Policy>>) -> Arc<Policy> {
         self.tell(self.put(policy.into()))
     }
