@@ -66,19 +66,24 @@ pub enum Transport {
 impl SecurityContext {
     /// The request's context, made now if no layer did before.
     pub fn of<B>(request: &mut Request<B>) -> Self {
-        let is_head = request.method() == Method::HEAD;
-        Self::made_in(request.extensions_mut(), is_head).clone()
+        let context = Self::of_extensions(request.extensions_mut());
+        context.note_method(request.method());
+        context
     }
 
     /// The context of a request in parts, made now if no layer did before.
     pub fn of_parts(parts: &mut Parts) -> Self {
-        let is_head = parts.method == Method::HEAD;
-        Self::made_in(&mut parts.extensions, is_head).clone()
+        let context = Self::of_extensions(&mut parts.extensions);
+        context.note_method(&parts.method);
+        context
     }
 
     /// The context among a request's extensions, made now if no layer did before.
     pub fn of_extensions(extensions: &mut Extensions) -> Self {
-        Self::made_in(extensions, false).clone()
+        match Self::find(extensions) {
+            Some(context) => context.clone(),
+            None => Self::made_in(extensions).clone(),
+        }
     }
 
     /// The context among a request's extensions, if a layer made one.
@@ -87,13 +92,16 @@ impl SecurityContext {
         extensions.get()
     }
 
-    /// The context where it lies among a request's extensions, made now if no layer did before.
-    pub(crate) fn made_in(extensions: &mut Extensions, is_head: bool) -> &Self {
-        let context = extensions.get_or_insert_default::<Self>();
-        if is_head {
-            context.0.head.store(true, Ordering::Release);
+    /// The context where it lies among a request's extensions, made now if no layer did before. To
+    /// [find](Self::find) one that is there is faster.
+    pub(crate) fn made_in(extensions: &mut Extensions) -> &Self {
+        extensions.get_or_insert_default::<Self>()
+    }
+
+    pub(crate) fn note_method(&self, method: &Method) {
+        if *method == Method::HEAD {
+            self.0.head.store(true, Ordering::Release);
         }
-        context
     }
 
     /// Whether the answer has no body, as to `HEAD`; not every server takes it off.

@@ -1,5 +1,5 @@
 use http::{
-    HeaderMap, HeaderValue,
+    HeaderMap, HeaderName, HeaderValue,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 
@@ -45,7 +45,7 @@ impl Media {
     /// # Ok::<(), http::header::InvalidHeaderValue>(())
     /// ```
     pub fn of(headers: &HeaderMap) -> Self {
-        let mut types = headers.get_all(CONTENT_TYPE).iter();
+        let mut types = lines(headers, &CONTENT_TYPE);
         let known = match (types.next(), types.next()) {
             // What most answers say.
             (Some(media), None) if media == "application/json" => return Self::Json,
@@ -57,7 +57,7 @@ impl Media {
         }
         // Somewhere: who searches the line for it finds it in a parameter too.
         let names = |part: &[u8]| {
-            let mut types = headers.get_all(CONTENT_TYPE).iter();
+            let mut types = lines(headers, &CONTENT_TYPE);
             types.any(|media| has(media, part))
         };
         match known {
@@ -76,7 +76,7 @@ impl Media {
     /// Whether a body's bytes are what its media type says: not encoded (RFC 9110 §8.4), as by
     /// compression.
     pub fn is_plain(headers: &HeaderMap) -> bool {
-        let mut codings = headers.get_all(CONTENT_ENCODING).iter();
+        let mut codings = lines(headers, &CONTENT_ENCODING);
         codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"))
     }
 
@@ -111,6 +111,13 @@ const DESCRIBES_THE_BYTES: [&str; 8] = [
     "last-modified",
     "repr-digest",
 ];
+
+/// All lines of a field. An answer has few fields, which are walked past faster than one is looked for.
+#[inline]
+fn lines<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h HeaderValue> {
+    let of_name = move |(field, value)| (field == name).then_some(value);
+    headers.iter().filter_map(of_name)
+}
 
 /// Whether a type has this in it, in whatever case.
 fn has(media: &HeaderValue, name: &[u8]) -> bool {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -121,9 +121,12 @@ where
 
     fn call(&mut self, request: Request<ReqB>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let is_head = parts.method == Method::HEAD;
         // It is judged where it lies: nothing is counted or moved for it.
-        let context = SecurityContext::made_in(&mut parts.extensions, is_head);
+        let context = match SecurityContext::find(&parts.extensions) {
+            Some(context) => context,
+            None => SecurityContext::made_in(&mut parts.extensions),
+        };
+        context.note_method(&parts.method);
         let limits = self.judge.limits();
         let judged = match Reading::begin(&parts.method, &parts.headers, body, context, limits) {
             Ok(Reading::Known(bytes)) => judged(&self.judge, &parts.headers, context)

@@ -163,7 +163,7 @@ impl<B: Body<Data = Bytes>> Future for ReadCall<B> {
         let Some(mut parts) = this.parts.take() else {
             return Poll::Pending;
         };
-        let context = SecurityContext::made_in(&mut parts.extensions, false);
+        let context = SecurityContext::made_in(&mut parts.extensions);
         let call = parse(&Head::of(&parts.headers), bytes, &this.limits)?;
         let body = RequestBody::buffered(stamp(call, context)?);
         Poll::Ready(Ok(Request::from_parts(parts, body)))
