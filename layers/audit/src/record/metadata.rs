@@ -1,10 +1,10 @@
 use bartizan_core::{
-    Call, CallKind, DenialKind, Principal, PrincipalKind,
+    Call, CallKind, DenialKind, Principal, PrincipalKind, SecurityContext,
     call::{Revision, Subject},
 };
 
 use super::{
-    Asked, Decision, EventId, Found, Json, Names, Text,
+    Asked, Decision, EventId, Found, Json, Names, Text, Told,
     fields::{Fields, key},
     write_hex,
 };
@@ -70,37 +70,45 @@ pub struct Metadata<'a> {
 }
 
 impl<'a> Metadata<'a> {
-    pub(crate) fn of(
+    /// In one piece, so that nothing of this size is made twice.
+    #[inline]
+    pub(super) fn of(
         asked: &Asked<'a>,
-        principal: Option<&'a Principal>,
-        call: Option<&'a Call>,
+        told: &Told,
+        context: &'a SecurityContext,
         denial: Option<DenialKind>,
     ) -> Self {
-        let mut metadata = Self {
+        let (principal, call) = (context.principal(), context.call());
+        let named = |subject| call.and_then(|call| named(call, subject));
+        let issuer = principal.map(Principal::issuer);
+        Self {
             denial,
+            principal_kind: principal.map(kind_of),
+            auth_method: text(principal.map(Principal::method), 32),
+            issuer: text(issuer.filter(|issuer| !issuer.is_empty()), 512),
+            client_id: text(principal.and_then(Principal::client_id), 256),
+            tenant: text(principal.and_then(Principal::tenant), 128),
+            credential_id: text(principal.and_then(Principal::credential_id), 256),
+            scopes: Names::scopes_of(principal),
+            delegation: principal.map_or(Names::nobodys(), Names::actors_of),
+            call_kind: call.map(|call| kind_of_call(call.kind())),
+            rpc_id: text(call.and_then(Call::id), 128),
+            prompt: text(named(Subject::Prompt), 256),
+            task: text(named(Subject::Task), 256),
+            protocol_version: call.and_then(Call::revision),
             http_method: Some(Text::new(asked.method, 32)),
-            http_path: asked.path.map(|path| Text::new(path, 512)),
-            ..Self::default()
-        };
-        if let Some(principal) = principal {
-            metadata.principal_kind = Some(kind_of(principal));
-            metadata.auth_method = Some(Text::new(principal.method(), 32));
-            let issuer = Some(principal.issuer()).filter(|issuer| !issuer.is_empty());
-            metadata.issuer = issuer.map(|issuer| Text::new(issuer, 512));
-            metadata.client_id = principal.client_id().map(|id| Text::new(id, 256));
-            metadata.tenant = principal.tenant().map(|tenant| Text::new(tenant, 128));
-            metadata.credential_id = principal.credential_id().map(|id| Text::new(id, 256));
-            metadata.scopes = Names::scopes_of(Some(principal));
-            metadata.delegation = Names::actors_of(principal);
+            http_path: text(asked.path, 512),
+            arguments: None,
+            response: None,
+            masked: None,
+            decision: context.decided().map(Decision::of),
+            result_type: told.answer.and_then(|(_, kind)| Some(kind?.0)),
+            intent: told.intent,
+            layer: None,
+            detail: None,
+            found: None,
+            missing: None,
         }
-        if let Some(call) = call {
-            metadata.call_kind = Some(kind_of_call(call.kind()));
-            metadata.rpc_id = call.id().map(|id| Text::new(id, 128));
-            metadata.protocol_version = call.revision();
-            metadata.prompt = named(call, Subject::Prompt).map(|name| Text::new(name, 256));
-            metadata.task = named(call, Subject::Task).map(|name| Text::new(name, 256));
-        }
-        metadata
     }
 
     /// `parent` is the caller's span.
@@ -157,6 +165,10 @@ impl<'a> Metadata<'a> {
         }
         fields.end();
     }
+}
+
+fn text(text: Option<&str>, limit: u32) -> Option<Text<'_>> {
+    text.map(|text| Text::new(text, limit))
 }
 
 /// The name of what the call acts on, if it is of that sort.

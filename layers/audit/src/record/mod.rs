@@ -201,7 +201,7 @@ impl<'a> Record<'a> {
         let answer = told.answer.map(|(answer, _)| answer);
         let classes = Classes::of(context, denial, told.is_destructive, findings);
         let result = outcome.result(status, answer);
-        let mut record = Self {
+        Self {
             event_id: told.event_id,
             sequence: None,
             timestamp: asked.arrived,
@@ -222,7 +222,7 @@ impl<'a> Record<'a> {
             ip_address: context.client_address(),
             user_agent: user_agent.map(|agent| Text::new(agent, MAX_NAME)),
             correlation_id: Some(Text::new(context.correlation_id().as_str(), MAX_NAME)),
-            metadata: Metadata::of(asked, principal, call, denial),
+            metadata: Metadata::of(asked, told, context, denial),
             outcome: Some(outcome),
             status,
             answer,
@@ -236,13 +236,7 @@ impl<'a> Record<'a> {
             identities: None,
             refused_credential: context.refused_credential().map(Identity::from_hash),
             principal,
-        };
-        // At their places, so that nothing of this size is made twice.
-        let metadata = &mut record.metadata;
-        metadata.decision = context.decided().map(Decision::of);
-        metadata.result_type = told.answer.and_then(|(_, kind)| Some(kind?.0));
-        metadata.intent = told.intent;
-        record
+        }
     }
 
     /// The record that says how many requests have none.
