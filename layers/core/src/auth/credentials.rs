@@ -1,6 +1,6 @@
 use std::fmt;
 
-use http::{Extensions, HeaderMap, HeaderName, Method, Uri, header::AUTHORIZATION, request::Parts};
+use http::{Extensions, HeaderMap, HeaderName, Method, Request, Uri, header::AUTHORIZATION};
 
 use crate::text::is_visible;
 
@@ -8,28 +8,22 @@ use crate::text::is_visible;
 ///
 /// The `Authorization` field was checked to be single and readable.
 pub struct Credentials<'a> {
-    parts: &'a Parts,
+    method: &'a Method,
+    uri: &'a Uri,
+    headers: &'a HeaderMap,
+    extensions: &'a Extensions,
     authorization: Option<Authorization<'a>>,
 }
 
 impl<'a> Credentials<'a> {
     /// Reads the request's `Authorization`; the reason if it cannot be read (AC-6).
-    pub(super) fn read(parts: &'a Parts) -> Result<Self, &'static str> {
-        let mut fields = parts.headers.get_all(AUTHORIZATION).iter();
-        let authorization = match (fields.next(), fields.next()) {
-            (None, _) => None,
-            (Some(field), None) => {
-                let text = field.as_bytes();
-                if !is_visible(text) {
-                    return Err("the authorization field is not visible ASCII");
-                }
-                Some(Authorization::parse(text))
-            }
-            (Some(_), Some(_)) => return Err("the authorization field is repeated"),
-        };
+    pub(super) fn read<B>(request: &'a Request<B>) -> Result<Self, &'static str> {
         Ok(Self {
-            parts,
-            authorization,
+            method: request.method(),
+            uri: request.uri(),
+            headers: request.headers(),
+            extensions: request.extensions(),
+            authorization: Authorization::of(request.headers())?,
         })
     }
 
@@ -42,22 +36,22 @@ impl<'a> Credentials<'a> {
     /// The request's header fields.
     #[inline]
     pub fn headers(&self) -> &'a HeaderMap {
-        &self.parts.headers
+        self.headers
     }
 
     /// The request's method.
     pub fn method(&self) -> &'a Method {
-        &self.parts.method
+        self.method
     }
 
     /// The request's URI, as the layer received it.
     pub fn uri(&self) -> &'a Uri {
-        &self.parts.uri
+        self.uri
     }
 
     /// The request's extensions.
     pub fn extensions(&self) -> &'a Extensions {
-        &self.parts.extensions
+        self.extensions
     }
 }
 
@@ -77,6 +71,22 @@ pub struct Authorization<'a> {
 }
 
 impl<'a> Authorization<'a> {
+    /// The only one of a request, if there is one; the reason if it cannot be read (AC-6).
+    pub(super) fn of(headers: &'a HeaderMap) -> Result<Option<Self>, &'static str> {
+        let mut fields = headers.get_all(AUTHORIZATION).iter();
+        match (fields.next(), fields.next()) {
+            (None, _) => Ok(None),
+            (Some(field), None) => {
+                let text = field.as_bytes();
+                if !is_visible(text) {
+                    return Err("the authorization field is not visible ASCII");
+                }
+                Ok(Some(Self::parse(text)))
+            }
+            (Some(_), Some(_)) => Err("the authorization field is repeated"),
+        }
+    }
+
     fn parse(field: &'a [u8]) -> Self {
         let field = without_blanks(field);
         let field = match field.iter().rposition(|byte| *byte != b' ') {

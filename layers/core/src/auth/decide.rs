@@ -1,10 +1,11 @@
 use std::{borrow::Cow, sync::Arc};
 
-use http::{HeaderName, HeaderValue, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
 
 use super::{
     Authenticator, CredentialPlace, Credentials, Identified, PendingVerification, Revocations,
     Verification,
+    credentials::Authorization,
     fields::Survey,
     layer::{Shared, bearer_first},
 };
@@ -30,13 +31,13 @@ pub(super) type Watched = (Revocations, Principal);
 
 impl Shared {
     /// `survey` is what hiding the credentials found.
-    pub(super) fn decide(
+    pub(super) fn decide<B>(
         &self,
-        parts: &mut Parts,
+        request: &mut Request<B>,
         survey: &Survey,
         context: &SecurityContext,
     ) -> Decision {
-        let credentials = match Credentials::read(parts) {
+        let credentials = match Credentials::read(request) {
             Ok(credentials) => credentials,
             Err(reason) => return Decision::Refuse(self.malformed(reason)),
         };
@@ -45,7 +46,7 @@ impl Shared {
             Ok(None) => {
                 let decision = self.without_credential(&credentials, context);
                 if matches!(decision, Decision::Forward(_)) {
-                    self.remove_credentials(parts, survey);
+                    self.remove_credentials(request.headers_mut(), survey);
                 }
                 return decision;
             }
@@ -56,7 +57,7 @@ impl Shared {
             Verification::Refused(denial) => Err(denial),
             Verification::Pending(pending) => return Decision::Wait(judge, pending),
         };
-        match self.conclude(judge, result, parts, survey, context) {
+        match self.conclude(judge, result, request.headers_mut(), survey, context) {
             Ok(admission) => Decision::Forward(admission),
             Err(denial) => Decision::Refuse(denial),
         }
@@ -67,6 +68,7 @@ impl Shared {
     /// What a request presents is judged, and what its connection has is not a second credential beside
     /// it: a client does not choose anew for each request whether to show its certificate. Nor does a
     /// request fall back to that if what it presents is worth nothing.
+    #[inline]
     fn choose(
         &self,
         credentials: &Credentials<'_>,
@@ -153,7 +155,7 @@ impl Shared {
         &self,
         judge: usize,
         result: Result<Identified, Denial>,
-        parts: &mut Parts,
+        headers: &mut HeaderMap,
         survey: &Survey,
         context: &SecurityContext,
     ) -> Result<Admission, Denial> {
@@ -163,7 +165,7 @@ impl Shared {
             revocations,
         } = result.map_err(|denial| {
             if denial.kind() == DenialKind::CredentialsInvalid {
-                self.note_refused(judge, parts, context);
+                self.note_refused(judge, headers, context);
             }
             self.challenged(judge, denial)
         })?;
@@ -173,7 +175,7 @@ impl Shared {
             .map_err(|taken| self.malformed(taken.to_string()))?;
         let name = self.authenticators.get(judge).map_or("", |a| a.name());
         admit!("auth", context, "identified", name);
-        self.remove_credentials(parts, survey);
+        self.remove_credentials(headers, survey);
         Ok(Admission {
             response_headers,
             watched,
@@ -181,25 +183,22 @@ impl Shared {
     }
 
     /// Notes what was presented and refused: who tries many is guessing.
-    fn note_refused(&self, judge: usize, parts: &Parts, context: &SecurityContext) {
-        let authorization = Credentials::read(parts)
-            .ok()
-            .and_then(|c| c.authorization());
-        if let Some(authorization) = authorization {
+    fn note_refused(&self, judge: usize, headers: &HeaderMap, context: &SecurityContext) {
+        if let Ok(Some(authorization)) = Authorization::of(headers) {
             return context.note_refused_credential(authorization.value_bytes());
         }
         let authenticator = self.authenticators.get(judge);
         let mut names = authenticator
             .map_or(&[][..], |a| a.credential_headers())
             .iter();
-        if let Some(value) = names.find_map(|name| parts.headers.get(name)) {
+        if let Some(value) = names.find_map(|name| headers.get(name)) {
             context.note_refused_credential(value.as_bytes());
         }
     }
 
-    fn remove_credentials(&self, parts: &mut Parts, survey: &Survey) {
+    fn remove_credentials(&self, headers: &mut HeaderMap, survey: &Survey) {
         if !self.forward_credentials {
-            self.fields.remove(&mut parts.headers, survey);
+            self.fields.remove(headers, survey);
         }
     }
 

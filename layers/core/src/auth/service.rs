@@ -48,21 +48,20 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<ReqB>) -> Self::Future {
-        let (mut parts, body) = request.into_parts();
-        let context = SecurityContext::of_parts(&mut parts);
-        let survey = self.shared.fields.hide(&mut parts.headers);
-        match self.shared.decide(&mut parts, &survey, &context) {
+    fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
+        let context = SecurityContext::of(&mut request);
+        let survey = self.shared.fields.hide(request.headers_mut());
+        match self.shared.decide(&mut request, &survey, &context) {
             Decision::Forward(admission) => {
                 let watched = admission.watched;
                 let lifetime = Lifetime::of(
-                    &parts.method,
+                    request.method(),
                     &survey.stated,
                     context,
                     &self.shared,
                     watched,
                 );
-                let inner = self.inner.call(Request::from_parts(parts, body));
+                let inner = self.inner.call(request);
                 AuthFuture::forward(inner, admission.response_headers, lifetime)
             }
             Decision::Refuse(denial) => AuthFuture::refuse(&context, denial),
@@ -78,7 +77,7 @@ where
                         survey,
                         context,
                         service: ready,
-                        request: Request::from_parts(parts, body),
+                        request,
                     },
                 )
             }
@@ -107,22 +106,21 @@ where
         mut self,
         result: Result<Identified, Denial>,
     ) -> Result<Resumed<S::Future>, (SecurityContext, Denial)> {
-        let (mut parts, body) = self.request.into_parts();
+        let headers = self.request.headers_mut();
         match self
             .shared
-            .conclude(self.judge, result, &mut parts, &self.survey, &self.context)
+            .conclude(self.judge, result, headers, &self.survey, &self.context)
         {
             Ok(admission) => {
                 let watched = admission.watched;
                 let lifetime = Lifetime::of(
-                    &parts.method,
+                    self.request.method(),
                     &self.survey.stated,
                     self.context,
                     &self.shared,
                     watched,
                 );
-                let request = Request::from_parts(parts, body);
-                let answer = self.service.call(request);
+                let answer = self.service.call(self.request);
                 Ok((answer, admission.response_headers, lifetime))
             }
             Err(denial) => Err((self.context, denial)),
