@@ -335,9 +335,12 @@ fn far_end(bytes: &[u8], from: usize) -> Option<usize> {
 fn special(word: u64) -> u64 {
     const EACH: u64 = u64::from_le_bytes([1; 8]);
     let is_below = |word: u64, least: u8| word.wrapping_sub(EACH * u64::from(least));
-    let is = |byte: u8| is_below(word ^ (EACH * u64::from(byte)), 1);
+    let flipped = |bits: u8| word ^ (EACH * u64::from(bits));
+    // With that bit flipped a quote is what a blank was, and control characters stay below.
+    let is_control_or_quote = is_below(flipped(b'"' ^ b' '), b' ' + 1);
+    let is_backslash = is_below(flipped(b'\\'), 1);
     // None of them is beyond ASCII, whose highest bits are not set.
-    (is_below(word, b' ') | is(b'"') | is(b'\\')) & !word & (EACH << 7)
+    (is_control_or_quote | is_backslash) & !word & (EACH << 7)
 }
 
 /// The place of the lowest byte that is [special].
