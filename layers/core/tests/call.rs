@@ -467,6 +467,37 @@ async fn a_second_layer_hands_on_the_calls_own_bytes() {
 }
 
 #[tokio::test]
+async fn iv_12_whatever_comes_with_a_calls_own_bytes_a_second_layer_hands_on_these_alone() {
+    let own = Bytes::from(CALL);
+    for frames in [
+        vec![own.clone()],
+        vec![own.clone(), Bytes::from("more")],
+        vec![own.slice(..9), own.slice(9..)],
+        vec![own.slice(..9)],
+        vec![Bytes::new(), own.clone()],
+        vec![Bytes::from(CALL.to_owned())],
+        vec![],
+    ] {
+        for then_hang in [false, true] {
+            let context = SecurityContext::default();
+            let known = |mut request: Request<Frames>| {
+                request.extensions_mut().insert(context.clone());
+                ReadCall::begin(request, &context, CallLimits::new()).unwrap()
+            };
+            for frames in [vec![own.clone()], frames.clone()] {
+                let is_first = context.call().is_none();
+                let Begun::Known(request) = known(streamed(frames, then_hang && !is_first).0)
+                else {
+                    unreachable!("it is there, or known");
+                };
+                let body = request.into_body().collect().await.unwrap().to_bytes();
+                assert_eq!(body.as_ptr_range(), own.as_ptr_range());
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_refusal_names_its_kind_and_leaks_no_input() {
     let request = post(CALL.replace("tools/call", "tools/call\",\"method\":\"s3cret"));
     let (response, _) = send(CallLayer::new(), request).await;
