@@ -397,6 +397,14 @@ impl Buffer {
         state.appended.saturating_sub(state.written)
     }
 
+    /// Nobody is there any more who could spill: the file can be opened again at once, and not when the writer's thread
+    /// has come to its end.
+    pub(super) fn close_spill(&self) {
+        if let Some(Policy::Spill(spill)) = self.overflow.get() {
+            spill.close();
+        }
+    }
+
     /// The writer is gone.
     pub(super) fn end(&self) {
         let state = self.state();

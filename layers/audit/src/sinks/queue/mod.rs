@@ -212,6 +212,7 @@ const PARTING: Duration = Duration::from_secs(5);
 impl Drop for Handle {
     fn drop(&mut self) {
         let left = self.buffer.close(PARTING);
+        self.buffer.close_spill();
         if left > 0 {
             let detail = format!("the writer did not take the last {left} records");
             let event = Event::new("audit", Severity::Error, "records_lost", detail);
@@ -237,3 +238,22 @@ impl fmt::Display for FlushError {
 }
 
 impl Error for FlushError {}
+
+#[cfg(all(test, feature = "file", unix))]
+mod tests {
+    use super::*;
+    use crate::RotatingFile;
+
+    #[test]
+    fn a_spill_file_is_free_when_the_last_handle_is_gone_though_the_thread_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let spill = folder.path().join("spill");
+        let queue = Queue::to(RotatingFile::open(folder.path().join("log")).unwrap());
+        let queue = queue.overflow(Overflow::Spill(spill.clone())).unwrap();
+        let of_the_thread = Arc::clone(&queue.0.buffer);
+        assert!(RotatingFile::open(&spill).is_err());
+        drop(queue);
+        assert!(RotatingFile::open(&spill).is_ok());
+        drop(of_the_thread);
+    }
+}

@@ -42,8 +42,9 @@ pub(super) enum Policy {
     Drop,
 }
 
+/// `None` once nobody can spill any more.
 #[derive(Debug)]
-pub(super) struct Spill(Mutex<Spilling>);
+pub(super) struct Spill(Mutex<Option<Spilling>>);
 
 #[derive(Debug)]
 struct Spilling {
@@ -87,7 +88,12 @@ impl Spill {
             return Err(AuditConfigError::new("overflow spill", path, problem));
         }
         let is_torn = false;
-        Ok(Self(Mutex::new(Spilling { file, is_torn })))
+        Ok(Self(Mutex::new(Some(Spilling { file, is_torn }))))
+    }
+
+    /// Lets go of the file, whoever still holds this.
+    pub(super) fn close(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     pub(super) fn write(&self, line: impl FnOnce(&mut Vec<u8>)) -> Spilled {
@@ -97,7 +103,8 @@ impl Spill {
         line(&mut bytes);
         bytes.push(b'\n');
         let mut spilling = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match guarded(|| spilling.append(&bytes)) {
+        let append = |spilling: &mut Spilling| guarded(|| spilling.append(&bytes));
+        match spilling.as_mut().and_then(append) {
             Some(Ok(())) => Spilled::Kept,
             _ => Spilled::Lost,
         }
