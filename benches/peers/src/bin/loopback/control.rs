@@ -7,12 +7,12 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::{load::Load, report::Row, serve::Server};
+use crate::{load::Load, report::Round, serve::Server};
 
 const SERVERS_CPU: &str = "0";
 const CLIENTS_CPU: &str = "1";
 
-pub(crate) fn measure(server: Server, seconds: u64) -> Row {
+pub(crate) fn measure(server: Server, seconds: u64) -> Round {
     let mut process = pinned(SERVERS_CPU, ["--serve", server.name()]);
     let mut reachable = String::new();
     let mut lines = BufReader::new(process.stdout.take().unwrap());
@@ -26,7 +26,7 @@ pub(crate) fn measure(server: Server, seconds: u64) -> Row {
     // Its standard input ends, and so does the server.
     drop(process.stdin.take());
     process.wait().unwrap();
-    Row {
+    Round {
         server,
         rate: load.requests as f64 / load.seconds,
         p50_ms: load.p50_ms,
