@@ -4,7 +4,7 @@ use memchr::memchr2;
 
 use super::{
     Answer, Id, ResultType, Seen,
-    text::{Short, Text},
+    text::{Short, Text, Word, is_of_word},
     worse,
 };
 
@@ -114,101 +114,167 @@ impl Scanner {
     }
 
     /// The next piece of the text; `ours` is the request's id.
+    ///
+    /// A token that lies in the piece whole is taken where it lies. Only of one that is cut something is kept.
     pub(super) fn feed(&mut self, mut piece: &[u8], ours: Id<'_>) {
-        while self.expects != Expects::Broken
-            && let Some((&byte, rest)) = piece.split_first()
-        {
-            match &mut self.token {
-                Token::None => {
-                    piece = rest;
-                    self.begin(byte);
+        while let Some((&byte, rest)) = piece.split_first() {
+            piece = match &mut self.token {
+                Token::None => self.begin(byte, piece, ours),
+                Token::Skipped { is_escaped } => {
+                    let rest = if *is_escaped { rest } else { piece };
+                    self.token = Token::None;
+                    self.skip(rest)
                 }
-                Token::Skipped { is_escaped: true } => {
-                    piece = rest;
-                    self.token = Token::Skipped { is_escaped: false };
-                }
-                Token::Skipped { is_escaped } => match memchr2(b'"', b'\\', piece) {
-                    None => return,
-                    Some(at) => {
-                        *is_escaped = piece.get(at) == Some(&b'\\');
-                        if !*is_escaped {
-                            self.token = Token::None;
-                            self.end_string();
-                        }
-                        piece = piece.get(at + 1..).unwrap_or_default();
-                    }
-                },
                 Token::Read(text) => {
-                    piece = rest;
                     if text.push(byte, ours) {
                         self.end_read(ours);
                     }
+                    rest
                 }
-                Token::Number(short) | Token::Literal(short) => {
-                    if byte.is_ascii_alphanumeric() || b"+-.".contains(&byte) {
-                        piece = rest;
-                        short.push(byte);
-                    } else {
-                        self.end_short(ours);
-                    }
+                Token::Number(short) | Token::Literal(short) if is_of_word(&byte) => {
+                    short.push(byte);
+                    rest
                 }
-            }
+                Token::Number(_) | Token::Literal(_) => {
+                    self.end_short(ours);
+                    piece
+                }
+            };
         }
+    }
+
+    /// Takes what begins with this byte, the first of the piece, and returns what follows it.
+    #[inline]
+    fn begin<'p>(&mut self, byte: u8, piece: &'p [u8], ours: Id<'_>) -> &'p [u8] {
+        let rest = piece.get(1..).unwrap_or_default();
+        match self.expects {
+            Expects::Value => return self.begin_value(byte, piece, ours),
+            Expects::ValueOrEnd if byte == b']' => return self.close(false, rest),
+            Expects::ValueOrEnd => return self.begin_value(byte, piece, ours),
+            Expects::KeyOrEnd if byte == b'}' => return self.close(true, rest),
+            Expects::Key | Expects::KeyOrEnd if byte == b'"' => return self.begin_key(rest, ours),
+            Expects::Colon if byte == b':' => self.expects = Expects::Value,
+            Expects::CommaOrEnd => match byte {
+                b',' => self.expects = self.behind_comma(),
+                b'}' | b']' => return self.close(byte == b'}', rest),
+                _ => self.pass(byte),
+            },
+            // Nothing more is read of it.
+            Expects::Broken => return &[],
+            _ => self.pass(byte),
+        }
+        rest
     }
 
     #[inline]
-    fn begin(&mut self, byte: u8) {
-        if matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
-            return;
+    fn begin_key<'p>(&mut self, rest: &'p [u8], ours: Id<'_>) -> &'p [u8] {
+        self.expects = Expects::Colon;
+        if !self.is_looked_at() {
+            return self.skip(rest);
         }
-        match (self.expects, byte) {
-            (Expects::ValueOrEnd, b']') => self.close(false),
-            (Expects::Value | Expects::ValueOrEnd, _) => self.begin_value(byte),
-            (Expects::KeyOrEnd, b'}') => self.close(true),
-            (Expects::Key | Expects::KeyOrEnd, b'"') => {
-                self.expects = Expects::Colon;
-                self.token = if self.is_looked_at() {
-                    self.role = Role::Key;
-                    Token::Read(Text::new())
-                } else {
-                    Token::Skipped { is_escaped: false }
-                };
+        self.role = Role::Key;
+        self.read(rest, ours)
+    }
+
+    #[inline]
+    fn begin_value<'p>(&mut self, byte: u8, piece: &'p [u8], ours: Id<'_>) -> &'p [u8] {
+        let rest = piece.get(1..).unwrap_or_default();
+        match byte {
+            b'{' | b'[' => {
+                self.note(byte);
+                self.open(byte == b'{');
+                rest
             }
-            (Expects::Colon, b':') => self.expects = Expects::Value,
-            (Expects::CommaOrEnd, b',') => {
-                self.expects = if self.is_in_object() {
-                    Expects::Key
-                } else {
-                    Expects::Value
-                };
+            b'"' => {
+                self.note(byte);
+                self.expects = Expects::CommaOrEnd;
+                match self.role {
+                    Role::Id | Role::ResultType => self.read(rest, ours),
+                    _ => self.skip(rest),
+                }
             }
-            (Expects::CommaOrEnd, b'}') => self.close(true),
-            (Expects::CommaOrEnd, b']') => self.close(false),
-            _ => self.expects = Expects::Broken,
+            b'-' | b'0'..=b'9' => {
+                self.note(byte);
+                self.expects = Expects::CommaOrEnd;
+                match whole_word(piece) {
+                    Some((number, rest)) => self.end_number(number, ours, rest),
+                    None => self.keep(Token::Number(Short::of(piece))),
+                }
+            }
+            b't' | b'f' | b'n' => {
+                self.note(byte);
+                self.expects = Expects::CommaOrEnd;
+                match whole_word(piece) {
+                    Some((literal, rest)) => self.end_literal(literal, rest),
+                    None => self.keep(Token::Literal(Short::of(piece))),
+                }
+            }
+            _ => {
+                self.pass(byte);
+                rest
+            }
         }
     }
 
-    fn begin_value(&mut self, byte: u8) {
-        self.message.has_result |= self.role == Role::Result;
-        self.message.has_method |= self.role == Role::Method;
-        let mut short = Short::default();
-        short.push(byte);
-        let is_read = matches!(self.role, Role::Id | Role::ResultType);
-        self.expects = Expects::CommaOrEnd;
-        match byte {
-            b'{' | b'[' => return self.open(byte == b'{'),
-            b'"' if is_read => self.token = Token::Read(Text::new()),
-            b'"' => self.token = Token::Skipped { is_escaped: false },
-            b'-' | b'0'..=b'9' => self.token = Token::Number(short),
-            b't' | b'f' => self.token = Token::Literal(short),
+    /// That the member is there whose value begins with this byte.
+    #[inline]
+    fn note(&mut self, byte: u8) {
+        match self.role {
+            Role::Result => self.message.has_result = true,
+            Role::Method => self.message.has_method = true,
             // `"error": null` says that there is none.
-            b'n' => {
-                self.token = Token::Literal(short);
-                return;
-            }
-            _ => self.expects = Expects::Broken,
+            Role::Error => self.message.has_error |= byte != b'n',
+            _ => {}
         }
-        self.message.has_error |= self.role == Role::Error;
+    }
+
+    /// White space may stand between all tokens, and nothing else.
+    #[inline]
+    fn pass(&mut self, byte: u8) {
+        if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+            self.expects = Expects::Broken;
+        }
+    }
+
+    /// The token goes on in the next piece.
+    #[cold]
+    fn keep(&mut self, token: Token) -> &'static [u8] {
+        self.token = token;
+        &[]
+    }
+
+    /// Takes a string that nobody looks at, and returns what follows it.
+    #[inline]
+    fn skip<'p>(&mut self, mut piece: &'p [u8]) -> &'p [u8] {
+        while let Some((_, byte, rest)) = split_at_mark(piece) {
+            if byte == b'"' {
+                return match self.expects {
+                    Expects::Colon => self.end_key(rest),
+                    _ => self.end_value(rest),
+                };
+            }
+            // Whatever it is that the backslash escapes.
+            let Some((_, rest)) = rest.split_first() else {
+                return self.keep(Token::Skipped { is_escaped: true });
+            };
+            piece = rest;
+        }
+        self.keep(Token::Skipped { is_escaped: false })
+    }
+
+    /// Takes a string that is looked at, if it lies here whole and has no escapes, and returns what follows.
+    #[inline]
+    fn read<'p>(&mut self, piece: &'p [u8], ours: Id<'_>) -> &'p [u8] {
+        match split_at_mark(piece) {
+            Some((text, b'"', rest)) => {
+                let is_ours = matches!(ours, Id::Text(ours) if ours.as_bytes() == text);
+                self.end_text(Some(text), is_ours, rest)
+            }
+            _ => {
+                self.token = Token::Read(Text::new());
+                piece
+            }
+        }
     }
 
     /// Whether the keys of the innermost object mean something.
@@ -231,7 +297,6 @@ impl Scanner {
             0 if is_object => self.message = Message::default(),
             0 if self.depth == 0 => self.base = 1,
             1 => {
-                self.message.has_error |= role == Role::Error;
                 let is_looked_into = is_object && matches!(role, Role::Error | Role::Result);
                 self.inside = if is_looked_into { role } else { Role::None };
             }
@@ -246,10 +311,10 @@ impl Scanner {
         };
     }
 
-    fn close(&mut self, is_object: bool) {
+    fn close<'p>(&mut self, is_object: bool, rest: &'p [u8]) -> &'p [u8] {
         if self.depth == 0 || self.is_in_object() != is_object {
             self.expects = Expects::Broken;
-            return;
+            return rest;
         }
         self.objects >>= 1;
         self.depth -= 1;
@@ -258,39 +323,63 @@ impl Scanner {
             1 => self.inside = Role::None,
             _ => {}
         }
-        self.end_value();
+        self.end_value(rest)
     }
 
-    fn end_value(&mut self) {
+    /// Takes the comma as well that mostly follows.
+    #[inline]
+    fn end_value<'p>(&mut self, rest: &'p [u8]) -> &'p [u8] {
         self.role = Role::None;
-        self.expects = if self.depth == 0 {
-            Expects::Nothing
-        } else {
-            Expects::CommaOrEnd
-        };
+        if self.depth == 0 {
+            self.expects = Expects::Nothing;
+            return rest;
+        }
+        if let Some((b',', rest)) = rest.split_first() {
+            self.expects = self.behind_comma();
+            return rest;
+        }
+        self.expects = Expects::CommaOrEnd;
+        rest
     }
 
-    /// A string that nobody looked at; behind a key a colon is expected already.
-    fn end_string(&mut self) {
-        if self.expects != Expects::Colon {
-            self.end_value();
+    #[inline]
+    fn behind_comma(&self) -> Expects {
+        match self.is_in_object() {
+            true => Expects::Key,
+            false => Expects::Value,
+        }
+    }
+
+    /// Takes the colon as well that mostly follows.
+    #[inline]
+    fn end_key<'p>(&mut self, rest: &'p [u8]) -> &'p [u8] {
+        match rest.split_first() {
+            Some((b':', rest)) => {
+                self.expects = Expects::Value;
+                rest
+            }
+            _ => rest,
         }
     }
 
     fn end_read(&mut self, ours: Id<'_>) {
-        let Token::Read(text) = mem::replace(&mut self.token, Token::None) else {
-            return;
-        };
+        if let Token::Read(text) = mem::replace(&mut self.token, Token::None) {
+            self.end_text(text.short(), text.is(ours), &[]);
+        }
+    }
+
+    /// A string that is looked at is over; what a long one says may be unknown.
+    fn end_text<'p>(&mut self, text: Option<&[u8]>, is_ours: bool, rest: &'p [u8]) -> &'p [u8] {
         match self.role {
             Role::Key => {
-                self.role = self.role_of(text.short());
-                return;
+                self.role = self.role_of(text);
+                return self.end_key(rest);
             }
-            Role::Id => self.message.is_ours = text.is(ours),
-            Role::ResultType => self.message.result_type = Some(ResultType::of(text.short())),
+            Role::Id => self.message.is_ours = is_ours,
+            Role::ResultType => self.message.result_type = Some(ResultType::of(text)),
             _ => {}
         }
-        self.end_value();
+        self.end_value(rest)
     }
 
     fn role_of(&self, key: Option<&[u8]>) -> Role {
@@ -308,29 +397,38 @@ impl Scanner {
 
     /// A number or a literal is over, if one has begun.
     fn end_short(&mut self, ours: Id<'_>) {
-        let is_legal = match mem::replace(&mut self.token, Token::None) {
-            Token::Number(short) => {
-                match self.role {
-                    Role::Id => self.message.is_ours = short.is(ours),
-                    Role::Code => self.message.code = short.integer(),
-                    _ => {}
-                }
-                short.is_number()
-            }
-            Token::Literal(short) => {
-                let text = short.text();
-                self.message.is_error |= self.role == Role::IsError && text == Some(b"true");
-                matches!(text, Some(b"true" | b"false" | b"null"))
-            }
+        match mem::replace(&mut self.token, Token::None) {
+            Token::Number(short) => self.end_number(short.word(), ours, &[]),
+            Token::Literal(short) => self.end_literal(short.word(), &[]),
             other => {
                 self.token = other;
-                return;
+                &[]
             }
         };
-        self.end_value();
-        if !is_legal {
-            self.expects = Expects::Broken;
+    }
+
+    fn end_number<'p>(&mut self, number: Word<'_>, ours: Id<'_>, rest: &'p [u8]) -> &'p [u8] {
+        match self.role {
+            Role::Id => self.message.is_ours = number.is(ours),
+            Role::Code => self.message.code = number.integer(),
+            _ => {}
         }
+        self.end_word(number.is_number(), rest)
+    }
+
+    fn end_literal<'p>(&mut self, literal: Word<'_>, rest: &'p [u8]) -> &'p [u8] {
+        let text = literal.text();
+        self.message.is_error |= self.role == Role::IsError && text == Some(b"true");
+        self.end_word(matches!(text, Some(b"true" | b"false" | b"null")), rest)
+    }
+
+    #[inline]
+    fn end_word<'p>(&mut self, is_legal: bool, rest: &'p [u8]) -> &'p [u8] {
+        if is_legal {
+            return self.end_value(rest);
+        }
+        self.expects = Expects::Broken;
+        rest
     }
 
     /// A message is whole. Of several that answer the request the worst counts.
@@ -349,4 +447,39 @@ impl Scanner {
         };
         self.seen = worse(self.seen, Some((answer, message.result_type)));
     }
+}
+
+/// What stands before the first quote or backslash, which of them that is, and what stands behind it.
+#[inline]
+fn split_at_mark(piece: &[u8]) -> Option<(&[u8], u8, &[u8])> {
+    let (before, rest) = piece.split_at_checked(mark(piece)?)?;
+    let (mark, behind) = rest.split_first()?;
+    Some((before, *mark, behind))
+}
+
+/// Where the first quote or backslash stands. Most strings are shorter than it takes to begin a search.
+#[inline]
+fn mark(piece: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    if let Some(eight) = piece.first_chunk::<8>() {
+        let eight = u64::from_le_bytes(*eight);
+        // The highest bit of each byte that is the one looked for; beyond the first of them, of others perhaps as well.
+        let are = |byte: u8| {
+            let others = eight ^ (ONES * u64::from(byte));
+            others.wrapping_sub(ONES) & !others & (ONES << 7)
+        };
+        let marks = are(b'"') | are(b'\\');
+        if marks != 0 {
+            return Some(marks.trailing_zeros() as usize / 8);
+        }
+    }
+    memchr2(b'"', b'\\', piece)
+}
+
+/// The number or literal that begins here, and what follows; `None` if the piece ends with it, for it may go on.
+#[inline]
+fn whole_word(piece: &[u8]) -> Option<(Word<'_>, &[u8])> {
+    let length = piece.iter().position(|b| !is_of_word(b))?;
+    let (word, rest) = piece.split_at_checked(length)?;
+    Some((Word::of(word), rest))
 }

@@ -13,11 +13,15 @@ fn pieces<'a>(text: &'a str, cuts: &[usize]) -> Vec<&'a [u8]> {
 }
 
 fn json(text: &str, cuts: &[usize], is_only: bool) -> (bool, Seen) {
+    read(text, cuts, is_only, Id::Number("7"))
+}
+
+fn read(text: &str, cuts: &[usize], is_only: bool, ours: Id<'_>) -> (bool, Seen) {
     let mut scanner = Scanner::new(is_only);
     for piece in pieces(text, cuts) {
-        scanner.feed(piece, Id::Number("7"));
+        scanner.feed(piece, ours);
     }
-    (scanner.end(Id::Number("7")), scanner.seen)
+    (scanner.end(ours), scanner.seen)
 }
 
 fn events(text: &str, cuts: &[usize]) -> Seen {
@@ -175,7 +179,83 @@ fn parsed(text: &str) -> (bool, Option<Answer>) {
     (true, answer)
 }
 
+/// JSON with what is looked at, where it means something and where it does not.
+fn text() -> impl Strategy<Value = String> {
+    let leaf = prop::sample::select(vec![
+        "7",
+        "\"7\"",
+        "-12.5e+3",
+        "-32602",
+        "01",
+        "1234567890123456789012345678901",
+        "12345678901234567890123456789012",
+        "123456789012345678901234567890123",
+        "true",
+        "false",
+        "null",
+        "nul",
+        "\"\"",
+        "\"task\"",
+        "\"tas\\u006b\"",
+        "\"input_required\"",
+        "\"sixteen and some more\"",
+        "\"\\\\\"",
+        "\"a \\\"quote\\\" and {[:,]}\"",
+    ]);
+    let key = prop::sample::select(vec![
+        "id",
+        "method",
+        "error",
+        "result",
+        "code",
+        "isError",
+        "resultType",
+        "resul\\u0074",
+        "x",
+        "a key nobody looks at",
+    ]);
+    let space = prop::sample::select(vec!["", "", "", " ", "\n\t "]);
+    let leaf = leaf.prop_map(str::to_owned);
+    leaf.prop_recursive(5, 40, 6, move |inner| {
+        let member = (key.clone(), space.clone(), inner.clone());
+        let member =
+            member.prop_map(|(key, space, value)| format!("\"{key}\"{space}:{space}{value}"));
+        prop_oneof![
+            (vec(inner, 0..4), space.clone())
+                .prop_map(|(values, space)| format!("[{}{space}]", values.join(","))),
+            (vec(member, 0..6), space.clone()).prop_map(|(members, space)| format!(
+                "{space}{{{}}}",
+                members.join(&format!("{space},{space}"))
+            )),
+        ]
+    })
+}
+
 proptest! {
+    #[test]
+    fn a_text_that_comes_in_one_piece_says_what_it_says_byte_by_byte(
+        text in text(),
+        changes in vec((any::<usize>(), 0..3_u8, prop::sample::select(b"\"\\{}[]:,07-.entu ".to_vec())), 0..4),
+        cuts in vec(any::<usize>(), 0..4),
+        is_only in any::<bool>(),
+    ) {
+        let mut bytes = text.into_bytes();
+        for (at, how, byte) in changes {
+            let at = at % (bytes.len() + 1);
+            let until = at + usize::from(how > 0 && at < bytes.len());
+            bytes.splice(at..until, (how < 2).then_some(byte));
+        }
+        let text = String::from_utf8(bytes).unwrap();
+        for ours in [Id::Number("7"), Id::Text("7"), Id::None] {
+            let expected = read(&text, &each_byte(&text), is_only, ours);
+            prop_assert_eq!(read(&text, &[], is_only, ours), expected, "{}", text);
+            prop_assert_eq!(read(&text, &cuts, is_only, ours), expected, "{}", text);
+        }
+        let line = text.replace('\n', " ");
+        let stream = format!("data: {line}\n\n");
+        prop_assert_eq!(events(&stream, &[]), events(&stream, &each_byte(&stream)), "{}", text);
+    }
+
     #[test]
     fn what_is_read_in_pieces_is_what_a_parser_reads(
         tokens in vec(

@@ -113,15 +113,24 @@ impl Text {
     }
 }
 
-/// The first bytes of a number or a literal.
+/// The first bytes of a number or a literal that is cut.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Short {
-    bytes: [u8; 32],
+    bytes: [u8; LONGEST_WORD],
     /// Of all of it, or more than fit.
     length: u8,
 }
 
+/// Longest number or literal that is looked at.
+const LONGEST_WORD: usize = 32;
+
 impl Short {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        let mut short = Self::default();
+        bytes.iter().for_each(|byte| short.push(*byte));
+        short
+    }
+
     pub(super) fn push(&mut self, byte: u8) {
         if let Some(place) = self.bytes.get_mut(usize::from(self.length)) {
             *place = byte;
@@ -129,24 +138,54 @@ impl Short {
         self.length = self.length.saturating_add(1);
     }
 
-    /// All of it; `None` if it is too long.
-    pub(super) fn text(&self) -> Option<&[u8]> {
-        self.bytes.get(..usize::from(self.length))
+    pub(super) fn word(&self) -> Word<'_> {
+        Word(self.bytes.get(..usize::from(self.length)))
+    }
+}
+
+/// Whether a number or a literal goes on with this byte.
+#[inline]
+pub(super) fn is_of_word(byte: &u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'+' | b'-' | b'.')
+}
+
+/// A number or a literal; `None` of one that is too long to look at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Word<'a>(Option<&'a [u8]>);
+
+impl<'a> Word<'a> {
+    pub(super) fn of(bytes: &'a [u8]) -> Self {
+        Self((bytes.len() <= LONGEST_WORD).then_some(bytes))
     }
 
-    pub(super) fn is(&self, ours: Id<'_>) -> bool {
-        matches!(ours, Id::Number(number) if self.text() == Some(number.as_bytes()))
+    /// All of it.
+    pub(super) fn text(self) -> Option<&'a [u8]> {
+        self.0
     }
 
-    pub(super) fn integer(&self) -> Option<i64> {
-        str::from_utf8(self.text()?).ok()?.parse().ok()
+    pub(super) fn is(self, ours: Id<'_>) -> bool {
+        matches!(ours, Id::Number(number) if self.0 == Some(number.as_bytes()))
+    }
+
+    pub(super) fn integer(self) -> Option<i64> {
+        str::from_utf8(self.0?).ok()?.parse().ok()
     }
 
     /// Whether it is a number of JSON. One that is too long to look at is taken for one.
-    pub(super) fn is_number(&self) -> bool {
-        self.text().is_none_or(|text| {
-            matches!(text, [b'-' | b'0'..=b'9', ..])
-                && serde_json::from_slice::<serde_json::Number>(text).is_ok()
+    pub(super) fn is_number(self) -> bool {
+        self.0.is_none_or(|text| {
+            is_short_integer(text)
+                || matches!(text, [b'-' | b'0'..=b'9', ..])
+                    && serde_json::from_slice::<serde_json::Number>(text).is_ok()
         })
+    }
+}
+
+/// As most numbers are.
+fn is_short_integer(text: &[u8]) -> bool {
+    match text {
+        [b'0'..=b'9'] => true,
+        [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit),
+        _ => false,
     }
 }
