@@ -15,7 +15,7 @@ use super::{
     ListBody, ListRules, heads,
     json::Broken,
     lens::Lens,
-    whole::{Judged, NO_MEDIA, Whole, refused},
+    whole::{Held, Judged, NO_MEDIA, Whole, fits, refused},
 };
 
 /// What stands between [`Rbac`](crate::Rbac) and the service that it guards: shows each principal
@@ -77,7 +77,13 @@ pin_project! {
             inner: F,
             lens: Option<Lens>,
         },
-        // In a box: the futures of all answers would be as large.
+        // Read where it lies; most such answers are there at once, and take no box.
+        InPlace {
+            #[pin]
+            body: B,
+            held: Option<Box<Held>>,
+        },
+        // It may go from here into the answer. In a box: the futures of all answers would be as large.
         Read { whole: Option<Pin<Box<Whole<B>>>> },
     }
 }
@@ -92,21 +98,51 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         loop {
-            let whole = match state.as_mut().project() {
+            let next = match state.as_mut().project() {
                 StateProj::Wait { inner, lens } => {
-                    let response = ready!(inner.poll(cx))?;
-                    match lens.take() {
-                        None => return Poll::Ready(Ok(response.map(ListBody::untouched))),
-                        Some(lens) => match begin(response, lens) {
-                            Begun::Answer(response) => return Poll::Ready(Ok(response)),
-                            Begun::Whole(whole) => whole,
-                        },
+                    let mut response = ready!(inner.poll(cx))?;
+                    let Some(lens) = lens.take() else {
+                        return Poll::Ready(Ok(response.map(ListBody::untouched)));
+                    };
+                    match look(&mut response, &lens) {
+                        Look::Untouched => {
+                            return Poll::Ready(Ok(response.map(ListBody::untouched)));
+                        }
+                        Look::Refused(broken) => {
+                            return Poll::Ready(Ok(refused(lens.context(), broken)));
+                        }
+                        Look::Stream => {
+                            let stream = |body| ListBody::stream(body, lens);
+                            return Poll::Ready(Ok(response.map(stream)));
+                        }
+                        Look::Whole(media) => {
+                            let (head, body) = response.into_parts();
+                            let fits = fits(&body, &lens);
+                            let held = Held::new(head, lens, media);
+                            if fits {
+                                return poll_first(state, body, held, cx);
+                            }
+                            let whole = Box::pin(Whole::new(body, held));
+                            State::Read { whole: Some(whole) }
+                        }
                     }
+                }
+                StateProj::InPlace { body, held } => {
+                    let judged = match held {
+                        Some(held) => ready!(held.poll_judged(body, cx)),
+                        // Polled after it completed, which the contract of `Future` forbids.
+                        None => return Poll::Pending,
+                    };
+                    let held = held.take();
+                    state.set(State::Read { whole: None });
+                    return match held {
+                        Some(held) => Poll::Ready(Ok(held.into_answer(judged))),
+                        None => Poll::Pending,
+                    };
                 }
                 StateProj::Read { whole } => {
                     let judged = match whole {
                         Some(whole) => ready!(whole.as_mut().poll_judged(cx)),
-                        // Polled after it completed, which the contract of `Future` forbids.
                         None => return Poll::Pending,
                     };
                     return match (judged, whole.take()) {
@@ -118,18 +154,40 @@ where
                     };
                 }
             };
-            state.set(State::Read { whole: Some(whole) });
+            state.set(next);
         }
     }
 }
 
-enum Begun<B> {
-    Answer(Response<ListBody<B>>),
-    Whole(Pin<Box<Whole<B>>>),
+/// Looks at what is there of a body now. Only what waits for the rest of it is put in a box.
+fn poll_first<F, B: Body<Data = Bytes>, E>(
+    mut state: Pin<&mut State<F, B>>,
+    body: B,
+    mut held: Held,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Response<ListBody<B>>, E>> {
+    state.set(State::InPlace { body, held: None });
+    let StateProj::InPlace { body, held: kept } = state.as_mut().project() else {
+        return Poll::Pending;
+    };
+    let Poll::Ready(judged) = held.poll_judged(body, cx) else {
+        *kept = Some(Box::new(held));
+        return Poll::Pending;
+    };
+    state.set(State::Read { whole: None });
+    Poll::Ready(Ok(held.into_answer(judged)))
 }
 
-/// What an answer's head tells about what is to become of its body.
-fn begin<B: Body<Data = Bytes>>(mut response: Response<B>, lens: Lens) -> Begun<B> {
+/// What becomes of an answer's body.
+enum Look {
+    Untouched,
+    Stream,
+    Whole(Media),
+    Refused(Broken),
+}
+
+/// What an answer's head tells about that.
+fn look<B: Body<Data = Bytes>>(response: &mut Response<B>, lens: &Lens) -> Look {
     let media = Media::of(response.headers());
     let is_looked_at = match media {
         _ if !response.status().is_success() || response.body().is_end_stream() => false,
@@ -139,24 +197,23 @@ fn begin<B: Body<Data = Bytes>>(mut response: Response<B>, lens: Lens) -> Begun<
         Media::Other => lens.list().is_some(),
     };
     if !is_looked_at {
-        return Begun::Answer(response.map(ListBody::untouched));
+        return Look::Untouched;
     }
-    let broken = match media {
-        _ if !Media::is_plain(response.headers()) => Broken("has a content encoding"),
-        Media::Unclear | Media::Other => NO_MEDIA,
-        Media::UnclearJson if !lens.is_of_other() => NO_MEDIA,
-        Media::Json | Media::UnclearJson => {
-            return Begun::Whole(Box::pin(Whole::new(response, lens, media)));
+    match media {
+        _ if !Media::is_plain(response.headers()) => {
+            Look::Refused(Broken("has a content encoding"))
         }
+        Media::Unclear | Media::Other => Look::Refused(NO_MEDIA),
+        Media::UnclearJson if !lens.is_of_other() => Look::Refused(NO_MEDIA),
+        Media::Json | Media::UnclearJson => Look::Whole(media),
         Media::EventStream => {
             Media::forget_body(response.headers_mut());
             if !lens.is_of_other() {
                 heads::keep_private(response.headers_mut());
             }
-            return Begun::Answer(response.map(|body| ListBody::stream(body, lens)));
+            Look::Stream
         }
-    };
-    Begun::Answer(refused(lens.context(), broken))
+    }
 }
 
 impl<F, B> fmt::Debug for ListFuture<F, B> {

@@ -19,23 +19,28 @@ use super::{
     names::{LONGEST, may_name_list},
 };
 
+/// An answer in one text, whose head is held back until the text is there and filtered: what
+/// cannot be becomes a refusal.
+///
+/// One to a request that is for no list passes unread if it names none. If it is too large to be
+/// held, it passes as long as it names none.
+pub(super) struct Held {
+    head: Option<Parts>,
+    is_json: bool,
+    is_over: bool,
+    gathered: Gathered,
+    trailers: Option<HeaderMap>,
+    // In what is too large to be held a name may be cut in two.
+    seam: Seam,
+    lens: Lens,
+}
+
 pin_project! {
-    /// An answer in one text, whose head is held back until the text is there and filtered: what
-    /// cannot be becomes a refusal.
-    ///
-    /// One to a request that is for no list passes unread if it names none. If it is too large to be
-    /// held, it passes as long as it names none.
+    /// What is held of an answer, and the body that the rest of it comes from.
     pub(super) struct Whole<B> {
-        head: Option<Parts>,
-        is_json: bool,
         #[pin]
-        body: B,
-        is_over: bool,
-        gathered: Gathered,
-        trailers: Option<HeaderMap>,
-        // In what is too large to be held a name may be cut in two.
-        seam: Seam,
-        lens: Lens,
+        body: Option<B>,
+        held: Held,
     }
 }
 
@@ -47,13 +52,11 @@ pub(super) enum Judged<B> {
     Passes(Parts),
 }
 
-impl<B> Whole<B> {
-    pub(super) fn new(response: Response<B>, lens: Lens, media: Media) -> Self {
-        let (head, body) = response.into_parts();
+impl Held {
+    pub(super) fn new(head: Parts, lens: Lens, media: Media) -> Self {
         Self {
             head: Some(head),
             is_json: media == Media::Json,
-            body,
             is_over: false,
             gathered: Gathered::new(),
             trailers: None,
@@ -62,63 +65,106 @@ impl<B> Whole<B> {
         }
     }
 
-    pub(super) fn is_over(&self) -> bool {
-        self.is_over && self.gathered.is_empty() && self.trailers.is_none()
+    /// The answer that is to go out, of one that was [judged where its body lies](fits).
+    pub(super) fn into_answer<B>(self, judged: Judged<B>) -> Response<ListBody<B>> {
+        match judged {
+            Judged::Answer(answer) => answer,
+            Judged::Passes(_) if !self.is_over => refused(self.lens.context(), LONGER),
+            Judged::Passes(head) => {
+                let (body, held) = (None, self);
+                let rest = ListBody::passes(Box::pin(Whole { body, held }));
+                Response::from_parts(head, rest)
+            }
+        }
     }
-}
 
-impl<B: Body<Data = Bytes>> Whole<B> {
-    pub(super) fn poll_judged(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Judged<B>> {
-        let gathered = ready!(self.as_mut().poll_gathered(cx));
-        let this = self.project();
-        let Some(head) = this.head.take() else {
+    pub(super) fn poll_judged<B: Body<Data = Bytes>>(
+        &mut self,
+        body: Pin<&mut B>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Judged<B>> {
+        let gathered = ready!(self.poll_gathered(body, cx));
+        let Some(head) = self.head.take() else {
             return Poll::Pending;
         };
-        let is_of_other = this.lens.is_of_other();
+        let is_of_other = self.lens.is_of_other();
         Poll::Ready(match gathered {
-            Err(broken) => Judged::Answer(refused(this.lens.context(), broken)),
-            Ok(()) if is_of_other && !*this.is_over => Judged::Passes(head),
+            Err(broken) => Judged::Answer(refused(self.lens.context(), broken)),
+            Ok(()) if is_of_other && !self.is_over => Judged::Passes(head),
             Ok(()) => {
-                let bytes = this.gathered.take();
+                let bytes = self.gathered.take();
                 if !is_of_other || may_name_list(&bytes) {
-                    let answer = seen(this.lens, *this.is_json, head, bytes);
+                    let answer = seen(&self.lens, self.is_json, head, bytes);
                     return Poll::Ready(Judged::Answer(answer));
                 }
-                if this.trailers.is_none() {
+                if self.trailers.is_none() {
                     let body = ListBody::ours(bytes);
                     return Poll::Ready(Judged::Answer(Response::from_parts(head, body)));
                 }
-                this.gathered.push(bytes);
+                self.gathered.push(bytes);
                 Judged::Passes(head)
             }
         })
     }
 
     /// Reads on until all of it is there, or as much as is held at most.
-    fn poll_gathered(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
-        let mut this = self.project();
-        let most = this.lens.rules().most_bytes;
+    fn poll_gathered<B: Body<Data = Bytes>>(
+        &mut self,
+        mut body: Pin<&mut B>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Broken>> {
+        let most = self.lens.rules().most_bytes;
         loop {
-            let frame = match ready!(this.body.as_mut().poll_frame(cx)) {
+            let frame = match ready!(body.as_mut().poll_frame(cx)) {
                 Some(Ok(frame)) => frame,
                 Some(Err(_)) => return Poll::Ready(Err(Broken("broke off"))),
                 None => {
-                    *this.is_over = true;
+                    self.is_over = true;
                     return Poll::Ready(Ok(()));
                 }
             };
             match frame.into_data() {
-                Ok(data) if this.gathered.len() + data.len() <= most => this.gathered.push(data),
-                Ok(_) if !this.lens.is_of_other() => return Poll::Ready(Err(TOO_LARGE)),
+                Ok(data) if self.gathered.len() + data.len() <= most => self.gathered.push(data),
+                Ok(_) if !self.lens.is_of_other() => return Poll::Ready(Err(TOO_LARGE)),
                 Ok(data) => {
-                    this.gathered.push(data);
-                    let bytes = this.gathered.take();
-                    let names = this.seam.any(&bytes, may_name_list);
-                    this.gathered.push(bytes);
+                    self.gathered.push(data);
+                    let bytes = self.gathered.take();
+                    let names = self.seam.any(&bytes, may_name_list);
+                    self.gathered.push(bytes);
                     return Poll::Ready(if names { Err(TOO_LARGE) } else { Ok(()) });
                 }
-                Err(frame) => *this.trailers = frame.into_trailers().ok(),
+                Err(frame) => self.trailers = frame.into_trailers().ok(),
             }
+        }
+    }
+}
+
+/// Whether an answer can be judged where its body lies: none of the body will pass on from there.
+pub(super) fn fits<B: Body>(body: &B, lens: &Lens) -> bool {
+    let upper = || body.size_hint().upper();
+    let most = lens.rules().most_bytes as u64;
+    !lens.is_of_other() || upper().is_some_and(|upper| upper <= most)
+}
+
+impl<B> Whole<B> {
+    pub(super) fn new(body: B, held: Held) -> Self {
+        let body = Some(body);
+        Self { body, held }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        let held = &self.held;
+        held.is_over && held.gathered.is_empty() && held.trailers.is_none()
+    }
+}
+
+impl<B: Body<Data = Bytes>> Whole<B> {
+    pub(super) fn poll_judged(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Judged<B>> {
+        let this = self.project();
+        match this.body.as_pin_mut() {
+            Some(body) => this.held.poll_judged(body, cx),
+            // It was judged.
+            None => Poll::Pending,
         }
     }
 
@@ -128,25 +174,29 @@ impl<B: Body<Data = Bytes>> Whole<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.project();
-        if !this.gathered.is_empty() {
-            return Poll::Ready(Some(Ok(Frame::data(this.gathered.take()))));
+        let held = this.held;
+        if !held.gathered.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(held.gathered.take()))));
         }
-        if *this.is_over {
-            let trailers = this.trailers.take().map(Frame::trailers);
-            return Poll::Ready(trailers.map(Ok));
-        }
-        let frame = ready!(this.body.poll_frame(cx));
+        let body = match this.body.as_pin_mut() {
+            Some(body) if !held.is_over => body,
+            _ => {
+                let trailers = held.trailers.take().map(Frame::trailers);
+                return Poll::Ready(trailers.map(Ok));
+            }
+        };
+        let frame = ready!(body.poll_frame(cx));
         let data = frame
             .as_ref()
             .and_then(|frame| frame.as_ref().ok()?.data_ref());
-        if data.is_some_and(|data| this.seam.any(data, may_name_list)) {
+        if data.is_some_and(|data| held.seam.any(data, may_name_list)) {
             // It breaks off before the name, so that it is no JSON.
-            let _: Response<ListBody<B>> = refused(this.lens.context(), TOO_LARGE);
-            *this.is_over = true;
-            *this.trailers = None;
+            let _: Response<ListBody<B>> = refused(held.lens.context(), TOO_LARGE);
+            held.is_over = true;
+            held.trailers = None;
             return Poll::Ready(None);
         }
-        *this.is_over = !matches!(frame, Some(Ok(_)));
+        held.is_over = !matches!(frame, Some(Ok(_)));
         Poll::Ready(frame)
     }
 }
@@ -173,6 +223,8 @@ fn seen<B>(lens: &Lens, is_json: bool, mut head: Parts, bytes: Bytes) -> Respons
     };
     Response::from_parts(head, ListBody::ours(bytes))
 }
+
+const LONGER: Broken = Broken("is longer than was said");
 
 pub(super) const NO_MEDIA: Broken = Broken("is neither JSON nor an event stream");
 

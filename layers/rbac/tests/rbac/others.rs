@@ -1,16 +1,24 @@
 //! Answers to requests that are for no list, which a server may bring one in (TA-2): it finds where an
 //! answer goes by the request's id, and callers choose that.
 
-use std::{convert::Infallible, pin::pin};
+use std::{
+    convert::Infallible,
+    future::{Future, ready},
+    pin::{Pin, pin},
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
+};
 
-use bartizan_kit::{FrameSender, Frames, Scripted};
+use bartizan_core::RequestBody;
+use bartizan_kit::{FrameError, FrameSender, Frames, Scripted};
 use bytes::Bytes;
-use http::{HeaderMap, Response};
-use http_body::Body;
-use http_body_util::BodyExt;
+use http::{HeaderMap, Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt, Full};
+use pin_project_lite::pin_project;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tower::{Layer, ServiceExt};
+use tower::{Layer, Service, ServiceExt, service_fn, util::MapResponse};
 
 use crate::lists::{
     Vector, ask, json_list, layer, messages, piece, request, stream_list, viewer, whole,
@@ -185,9 +193,41 @@ async fn what_is_no_json_and_may_be_a_list_is_refused_and_so_is_what_is_encoded(
     }
 }
 
+pin_project! {
+    /// A body that says how long it is, if it does; nobody has to believe it.
+    struct Told {
+        #[pin]
+        frames: Frames,
+        length: Option<u64>,
+    }
+}
+
+impl Body for Told {
+    type Data = Bytes;
+    type Error = FrameError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, FrameError>>> {
+        self.project().frames.poll_frame(cx)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.length
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
 /// The answer to a `ping` that is given frame by frame.
-async fn scripted(status: u16, most: usize) -> (FrameSender, tokio::task::JoinHandle<Answer>) {
+async fn scripted(
+    status: u16,
+    most: usize,
+    length: Option<u64>,
+) -> (FrameSender, tokio::task::JoinHandle<Answer>) {
     let (inner, mut exchanges) = Scripted::<Infallible>::new();
+    let told = move |response: Response<Frames>| response.map(|frames| Told { frames, length });
+    let inner = MapResponse::new(inner, told);
     let request = request(&viewer(), "ping", false);
     let layer = layer().list_bytes(most).unwrap();
     let answer = tokio::spawn(async move { layer.layer(inner).oneshot(request).await.unwrap() });
@@ -196,12 +236,12 @@ async fn scripted(status: u16, most: usize) -> (FrameSender, tokio::task::JoinHa
     (exchanges.next().await.respond(head), answer)
 }
 
-type Answer = Response<bartizan_core::ResponseBody<bartizan_rbac::ListBody<Frames>>>;
+type Answer = Response<bartizan_core::ResponseBody<bartizan_rbac::ListBody<Told>>>;
 
 #[tokio::test]
 async fn trailers_of_an_answer_without_a_list_stay_and_it_ends_once() {
-    for most in [1, 1000] {
-        let (sender, answer) = scripted(200, most).await;
+    for (most, length) in [(1, None), (1000, None), (1000, Some(7)), (7, Some(7))] {
+        let (sender, answer) = scripted(200, most, length).await;
         sender.data(r#"{"a":"#);
         sender.data("1}");
         let mut trailers = HeaderMap::new();
@@ -227,11 +267,15 @@ async fn trailers_of_an_answer_without_a_list_stay_and_it_ends_once() {
 
 #[tokio::test]
 async fn an_answer_that_breaks_off_is_refused_until_part_of_it_passed() {
-    let (sender, answer) = scripted(200, 1000).await;
-    sender.data("{");
-    sender.fail();
-    assert_eq!(answer.await.unwrap().status(), 500);
-    let (sender, answer) = scripted(200, 1).await;
+    for length in [None, Some(9)] {
+        let (sender, answer) = scripted(200, 1000, length).await;
+        sender.data("{");
+        tokio::task::yield_now().await;
+        sender.fail();
+        assert_eq!(answer.await.unwrap().status(), 500);
+        assert!(sender.is_dropped());
+    }
+    let (sender, answer) = scripted(200, 1, None).await;
     sender.data("{  ");
     sender.fail();
     let answer = answer.await.unwrap();
@@ -240,6 +284,76 @@ async fn an_answer_that_breaks_off_is_refused_until_part_of_it_passed() {
     assert!(body.frame().await.unwrap().is_ok());
     assert!(body.frame().await.unwrap().is_err());
     assert!(body.frame().await.is_none());
+}
+
+#[tokio::test]
+async fn an_answer_that_says_how_long_it_is_is_judged_as_one_that_does_not() {
+    let long = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"result":"{}"}}"#,
+        "x".repeat(90)
+    );
+    for text in [
+        r#"{"jsonrpc":"2.0","id":1,"result":{}}"#,
+        &*long,
+        &*list(),
+        "",
+    ] {
+        for size in [1, 20, 1000] {
+            let mut seen = Vec::new();
+            for length in [None, Some(text.len() as u64)] {
+                let (sender, answer) = scripted(200, 1000, length).await;
+                for piece in text.as_bytes().chunks(size) {
+                    tokio::task::yield_now().await;
+                    sender.data(Bytes::copy_from_slice(piece));
+                }
+                tokio::task::yield_now().await;
+                drop(sender);
+                let (head, body) = answer.await.unwrap().into_parts();
+                let body = body.collect().await.unwrap().to_bytes();
+                seen.push((head.status, head.headers, body));
+            }
+            assert_eq!(seen[0], seen[1]);
+            assert!(!seen[0].2.windows(11).any(|w| w == b"delete_note"));
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_is_there_and_says_how_long_it_is_takes_no_box() {
+    let allocations = |length: Option<u64>| {
+        let (sender, frames) = Frames::channel();
+        sender.data("{}");
+        drop(sender);
+        let mut answer = Response::new(Told { frames, length });
+        let json = "application/json".parse().unwrap();
+        answer.headers_mut().insert("content-type", json);
+        let answer = Arc::new(Mutex::new(Some(answer)));
+        let inner = service_fn(move |_: Request<RequestBody<Full<Bytes>>>| {
+            let answer = answer.lock().unwrap().take().unwrap();
+            ready(Ok::<_, Infallible>(answer))
+        });
+        let mut service = layer().layer(inner);
+        let mut future = pin!(service.call(request(&viewer(), "ping", false)));
+        let mut nobody = Context::from_waker(Waker::noop());
+        allocation_counter::measure(|| assert!(future.as_mut().poll(&mut nobody).is_ready()))
+            .count_total
+    };
+    assert_eq!(allocations(Some(2)) + 1, allocations(None));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_longer_than_it_said_is_refused_and_what_is_left_of_it_dropped() {
+    for frames in [vec!["x".repeat(30)], vec!["x".repeat(9); 3]] {
+        let (sender, answer) = scripted(200, 10, Some(10)).await;
+        for frame in frames {
+            sender.data(frame);
+        }
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.status(), 500);
+        assert!(sender.is_dropped());
+        let denial = answer.extensions().get::<bartizan_core::Denial>().unwrap();
+        assert!(denial.reason().contains("longer"), "{}", denial.reason());
+    }
 }
 
 #[tokio::test]
