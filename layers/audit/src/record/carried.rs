@@ -1,8 +1,8 @@
-use std::{borrow::Cow, ptr};
+use std::{borrow::Cow, mem, ptr};
 
 use bartizan_core::{Finding, Verdict};
 
-use super::{FindingRef, packed::Piece, unpacking::take};
+use super::{FindingRef, Findings, packed::Piece, unpacking::take};
 
 /// A finding without a reason that was made for it.
 #[derive(Debug, Clone, Copy)]
@@ -40,16 +40,25 @@ impl PackedFinding {
 }
 
 /// The findings of one record, and the reasons that are not static one after the other.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct CarriedFindings<'p> {
     pub(super) findings: &'p [PackedFinding],
     pub(super) lengths: &'p [Piece],
     pub(super) reasons: &'p str,
+    /// All of them as JSON, if that is known; empty otherwise.
+    pub(super) json: &'p str,
 }
 
 impl<'p> CarriedFindings<'p> {
     pub(super) fn len(&self) -> usize {
         self.findings.len()
+    }
+
+    /// Whether these are those, findings and reasons.
+    pub(super) fn are(&self, those: &Self) -> bool {
+        ptr::eq(self.findings, those.findings)
+            && self.lengths == those.lengths
+            && self.reasons == those.reasons
     }
 
     /// With their reasons, and whether those were carried.
@@ -74,6 +83,34 @@ impl<'p> CarriedFindings<'p> {
     }
 }
 
+/// The last record's findings, and their JSON once it is known.
+#[derive(Debug, Default)]
+pub(super) struct ShownFindings<'p> {
+    last: CarriedFindings<'p>,
+    json: String,
+}
+
+impl<'p> ShownFindings<'p> {
+    /// The findings with their JSON, half of a line, if the last record had the same ones.
+    pub(super) fn again<'s>(&'s mut self, findings: CarriedFindings<'p>) -> CarriedFindings<'s> {
+        if !findings.are(&self.last) {
+            self.last = findings;
+            self.json.clear();
+            return findings;
+        }
+        if self.json.is_empty() {
+            let mut json = mem::take(&mut self.json).into_bytes();
+            Findings::carried(findings).write_json(&mut json);
+            // Visible ASCII.
+            self.json = String::from_utf8(json).unwrap_or_default();
+        }
+        CarriedFindings {
+            json: &self.json,
+            ..findings
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -82,7 +119,7 @@ mod tests {
     use crate::{
         Record,
         gaps::Missing,
-        record::{Findings, Parcel},
+        record::{Harmless, Parcel},
     };
 
     fn findings(kind: &'static str, reasons: [&str; 2]) -> Vec<Finding> {
@@ -126,11 +163,16 @@ mod tests {
             parcel.pack(&record(findings));
             assert_eq!(parcel.findings_kept(), *kept, "{findings:?}");
         }
-        let mut unpacking = parcel.unpack();
+        let mut harmless = Harmless::default();
+        let mut unpacking = parcel.unpack(&mut harmless);
         for (made, _) in &requests {
             let is_right = |record: &Record<'_>| {
                 let carried: Vec<_> = record.findings.iter().collect();
                 assert_eq!(carried, Findings::of(made).iter().collect::<Vec<_>>());
+                let (mut known, mut written) = (Vec::new(), Vec::new());
+                record.findings.write_json(&mut known);
+                Findings::of(made).write_json(&mut written);
+                assert_eq!(known, written);
                 let chosen: Vec<_> = record.findings.chosen().collect();
                 assert_eq!(chosen, Findings::of(made).chosen().collect::<Vec<_>>());
                 assert_eq!(

@@ -85,6 +85,17 @@ impl<'a> Findings<'a> {
         bytes.sum()
     }
 
+    /// Appends the findings of all guards, in order. When their reasons exceed the record's bound the later ones are
+    /// cut, those of refusals last.
+    pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
+        match self.0 {
+            Source::Carried(CarriedFindings { json, .. }) if !json.is_empty() => {
+                out.extend_from_slice(json.as_bytes());
+            }
+            _ => write_json(self.iter(), out),
+        }
+    }
+
     /// A copy to be changed.
     pub(super) fn to_owned(self) -> Vec<Finding> {
         let copied =
@@ -162,9 +173,7 @@ impl<'a> From<&'a Finding> for FindingRef<'a> {
     }
 }
 
-/// Appends the findings of all guards, in order. When their reasons exceed the record's bound the
-/// later ones are cut, those of refusals last.
-pub(crate) fn write_json<'a>(findings: impl Iterator<Item = FindingRef<'a>>, out: &mut Vec<u8>) {
+fn write_json<'a>(findings: impl Iterator<Item = FindingRef<'a>>, out: &mut Vec<u8>) {
     let mut budget = Budget::new();
     out.push(b'[');
     for (index, finding) in findings.enumerate() {

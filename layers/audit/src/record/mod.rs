@@ -8,6 +8,7 @@ mod event_type;
 mod fields;
 mod findings;
 mod found;
+mod harmless;
 mod identity;
 mod json;
 mod metadata;
@@ -36,6 +37,7 @@ pub use event_id::EventId;
 pub(crate) use event_type::{event_type, is_event_type};
 pub use findings::{FindingRef, Findings};
 pub use found::{Alert, Anomaly, Found};
+pub(crate) use harmless::Harmless;
 pub use identity::Identity;
 pub use json::Json;
 pub use metadata::Metadata;
@@ -422,7 +424,7 @@ impl<'a> Record<'a> {
             Some(trace) => write_hex(fields.value(key!("trace_id")), trace.trace_id(), 32),
             None => fields.null(key!("trace_id")),
         }
-        findings::write_json(self.findings.iter(), fields.value(key!("findings")));
+        self.findings.write_json(fields.value(key!("findings")));
         let dropped = u64::try_from(self.findings_dropped).unwrap_or(u64::MAX);
         fields.number(key!("findings_dropped"), dropped);
         let parent = self.trace.map(|trace| trace.parent_id());
@@ -451,7 +453,7 @@ impl<'a> Record<'a> {
     }
 
     pub(crate) fn write_findings(&self, out: &mut Vec<u8>) {
-        findings::write_json(self.findings.iter(), out);
+        self.findings.write_json(out);
     }
 }
 

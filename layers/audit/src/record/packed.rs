@@ -82,7 +82,7 @@ pub(super) struct Rare {
 }
 
 /// A text that stands behind the one before it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Piece {
     pub(super) len: u16,
     pub(super) limit: u16,

@@ -4,7 +4,7 @@ use bartizan_core::{Finding, Principal};
 use bartizan_sensitive::Redactor;
 
 use super::{
-    Json, Names, Record, Text, Unredacted,
+    Harmless, Json, Names, Record, Text, Unredacted,
     carried::{PackedFinding, Reason},
     findings::{Budget, Findings},
     packed::{Listed, Packed, PackedDecision, Piece, Rare, Texts, Usual, Who, Word},
@@ -377,8 +377,8 @@ impl Parcel {
         mem::take(&mut self.confirms)
     }
 
-    pub(crate) fn unpack(&self) -> Unpacking<'_> {
-        Unpacking::of(self)
+    pub(crate) fn unpack<'p>(&'p self, harmless: &'p mut Harmless) -> Unpacking<'p> {
+        Unpacking::of(self, harmless)
     }
 }
 

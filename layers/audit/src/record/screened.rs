@@ -48,19 +48,28 @@ fn texts<'r, 'a>(record: &'r mut Record<'a>) -> [(&'static str, &'r mut Option<T
 impl Screened {
     /// `None` if nothing in the record is sensitive, nor was anything below it.
     pub(crate) fn of(record: &Record<'_>, redactor: &Redactor, below: &Below<'_>) -> Option<Self> {
+        Self::by(record, |text| redactor.mask_text(text), below)
+    }
+
+    /// The same by who masks a text, as [`Redactor::mask_text`] does it.
+    pub(super) fn by(
+        record: &Record<'_>,
+        mut mask_text: impl FnMut(&str) -> Option<(String, Vec<Kind>)>,
+        below: &Below<'_>,
+    ) -> Option<Self> {
         let mut screened = Self::default();
         for (place, (name, text)) in texts(&mut record.clone()).into_iter().enumerate() {
             let Some(text) = text else { continue };
             let all = text.raw();
             let looked_at = beginning(all, text.limit() as usize + AHEAD);
-            if let Some((masked, kinds)) = redactor.mask_text(looked_at) {
+            if let Some((masked, kinds)) = mask_text(looked_at) {
                 let is_cut = text.is_cut_behind() || looked_at.len() < all.len();
                 screened.texts.push((place, masked, is_cut));
                 screened.note(name, kinds);
             }
         }
         for (place, reason) in record.findings.chosen() {
-            if let Some((masked, kinds)) = redactor.mask_text(beginning(reason, LONGEST_REASON)) {
+            if let Some((masked, kinds)) = mask_text(beginning(reason, LONGEST_REASON)) {
                 let findings = screened
                     .findings
                     .get_or_insert_with(|| record.findings.to_owned());

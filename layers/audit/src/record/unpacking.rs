@@ -3,8 +3,8 @@ use std::{array, slice, sync::Arc};
 use bartizan_sensitive::Redactor;
 
 use super::{
-    Decision, Json, Metadata, Names, Record, Screened, Text,
-    carried::{CarriedFindings, PackedFinding},
+    Decision, Harmless, Json, Metadata, Names, Record, Screened, Text,
+    carried::{CarriedFindings, PackedFinding, ShownFindings},
     findings::Findings,
     names::{MOST_ACTORS, MOST_ROLES, MOST_RULES, MOST_SCOPES},
     packed::{Listed, Packed, Piece, Rare, Texts, Usual, Who, Word},
@@ -21,9 +21,11 @@ pub(crate) struct Unpacking<'p> {
     findings: &'p [PackedFinding],
     stream: Stream<'p>,
     redactors: &'p [Arc<Redactor>],
+    harmless: &'p mut Harmless,
     last_usual: Option<&'p Usual>,
     last_who: Somebody<'p>,
     last_findings: &'p [PackedFinding],
+    shown_findings: ShownFindings<'p>,
 }
 
 /// The texts that were carried, one behind the other.
@@ -52,7 +54,7 @@ struct List<'p, const MOST: usize> {
 const NOTHING: Text<'static> = Text::new("", 0);
 
 impl<'p> Unpacking<'p> {
-    pub(super) fn of(parcel: &'p Parcel) -> Self {
+    pub(super) fn of(parcel: &'p Parcel, harmless: &'p mut Harmless) -> Self {
         Self {
             records: parcel.records.iter(),
             usual: parcel.usual.iter(),
@@ -64,9 +66,11 @@ impl<'p> Unpacking<'p> {
                 text: &parcel.text,
             },
             redactors: &parcel.redactors,
+            harmless,
             last_usual: None,
             last_who: Somebody::nobody(),
             last_findings: &[],
+            shown_findings: ShownFindings::default(),
         }
     }
 
@@ -138,6 +142,7 @@ impl<'p> Unpacking<'p> {
             (self.last_findings, self.findings) = split.unwrap_or_default();
         }
         let findings = self.stream.next_findings(self.last_findings);
+        let findings = self.shown_findings.again(findings);
         let rare = if packed.is_rare {
             self.rare.next()
         } else {
@@ -204,7 +209,10 @@ impl<'p> Unpacking<'p> {
             principal: None,
         };
         let redactor = usual.redactor.and_then(|place| self.redactors.get(place));
-        let screened = redactor.and_then(|redactor| Screened::of(&record, redactor, &[]));
+        let screened = redactor.and_then(|redactor| {
+            let mask_text = |text: &str| self.harmless.mask_text(redactor, text);
+            Screened::by(&record, mask_text, &[])
+        });
         Some(match &screened {
             Some(screened) => take_it(&screened.applied(&record)),
             None => take_it(&record),
@@ -254,6 +262,7 @@ impl<'p> Stream<'p> {
             findings,
             lengths,
             reasons: take(&mut self.text, bytes),
+            json: "",
         }
     }
 }
@@ -327,6 +336,9 @@ mod tests {
             of(&bob),
             decided,
             of(&Principal::anonymous()),
+            of(&user("carol@example.com")
+                .tenant("sk_live_4eC39HqLyjWDarjtT1zdp7dc")
+                .build("jwt")),
             SecurityContext::default(),
         ]
     }
@@ -334,13 +346,14 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_stands_once_each_record_comes_out_as_it_was(
-            all in prop::collection::vec((0..7_usize, 0..3_usize, any::<bool>(), any::<bool>()), 0..20),
+            all in prop::collection::vec((0..8_usize, 0..4_usize, any::<bool>(), any::<bool>()), 0..20),
         ) {
             let contexts = contexts();
             let findings = [
                 Finding::new("cors", Verdict::Noted, "a", "static"),
                 Finding::new("rbac", Verdict::Refused, "forbidden", "own".to_owned()),
                 Finding::new("rbac", Verdict::Refused, "forbidden", "another".to_owned()),
+                Finding::new("cors", Verdict::Noted, "a", "of ann@example.com".to_owned()),
             ];
             let redactor = Arc::new(Redactor::new());
             let (mut parcel, mut lines) = (Parcel::default(), Vec::new());
@@ -351,20 +364,26 @@ mod tests {
                 if is_redacted && is_changed {
                     record.user_id = Some(Text::new("somebody", 80));
                 }
+                record.sequence = Some(sequence);
+                let unredacted = Unredacted::of(&record, &redactor).unwrap();
                 if is_redacted {
                     parcel.pack(&record);
+                    lines.push(record.to_json());
                 } else {
-                    parcel.pack_unredacted(&Unredacted::of(&record, &redactor).unwrap());
+                    parcel.pack_unredacted(&unredacted);
+                    lines.push(unredacted.redacted().to_json());
                 }
-                record.sequence = Some(sequence);
-                lines.push(record.to_json());
             }
-            let (mut unpacking, mut sequence) = (parcel.unpack(), 0);
-            for line in lines {
-                sequence += 1;
-                prop_assert_eq!(unpacking.next(sequence, |record| record.to_json()), Some(line));
+            // What was harmless in one batch is in another.
+            let mut harmless = Harmless::default();
+            for _ in 0..2 {
+                let mut unpacking = parcel.unpack(&mut harmless);
+                for (sequence, line) in (1..).zip(&lines) {
+                    let told = unpacking.next(sequence, |record| record.to_json());
+                    prop_assert_eq!(told.as_ref(), Some(line));
+                }
+                prop_assert!(unpacking.is_over());
             }
-            prop_assert!(unpacking.is_over());
         }
     }
 

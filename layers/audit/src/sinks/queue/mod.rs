@@ -10,7 +10,7 @@ use bartizan_core::{Event, Events, Severity};
 pub use overflow::Overflow;
 
 #[cfg(feature = "tracing-subscriber")]
-use crate::record::Parcel;
+use crate::record::{Harmless, Parcel};
 use crate::{
     AuditConfigError, AuditSink, Durable, Outlet, Record, Unredacted, Watcher, gaps::report,
 };
@@ -130,7 +130,7 @@ impl Queue {
     pub(super) fn offer(&self, record: &Parcel) {
         if self.0.buffer.reserve() {
             let line = |out: &mut Vec<u8>| {
-                record.unpack().next(0, |record| {
+                record.unpack(&mut Harmless::default()).next(0, |record| {
                     let unnumbered = Record {
                         sequence: None,
                         ..*record

@@ -15,7 +15,7 @@ use crate::{
     Commit, Outlet, Record,
     durable::Confirm,
     gaps::{Missing, report},
-    record::Parcel,
+    record::{Harmless, Parcel},
 };
 
 /// The thread that owns the outlets.
@@ -64,11 +64,13 @@ impl<O: Outlet> Writer<O> {
     }
 
     fn write_all(&mut self, buffer: &Buffer) {
-        let mut parcel = Parcel::with_room();
+        let (mut parcel, mut harmless) = (Parcel::with_room(), Harmless::default());
         loop {
             let is_alive = match buffer.next(&mut parcel, self.due()) {
                 // Of what was lost while these were written somebody is told though no more come.
-                Next::Records => self.write(&mut parcel) && self.tell_what_was_lost(),
+                Next::Records => {
+                    self.write(&mut parcel, &mut harmless) && self.tell_what_was_lost()
+                }
                 Next::Due => {
                     self.watched(Self::wake);
                     self.commit(Commit::Written)
@@ -94,9 +96,9 @@ impl<O: Outlet> Writer<O> {
     }
 
     /// Writes a parcel's records; `false` if the sink was closed meanwhile.
-    fn write(&mut self, parcel: &mut Parcel) -> bool {
+    fn write(&mut self, parcel: &mut Parcel, harmless: &mut Harmless) -> bool {
         let mut confirms = parcel.take_confirms().into_iter().peekable();
-        let mut unpacking = parcel.unpack();
+        let mut unpacking = parcel.unpack(harmless);
         let mut done = 0;
         let mut untaken = Vec::new();
         while !unpacking.is_over() {
