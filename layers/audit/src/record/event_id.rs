@@ -1,6 +1,6 @@
 use std::{fmt, time::Duration};
 
-use super::write_hex;
+use super::fill_hex;
 
 /// Names a record: a UUID of version 7 (RFC 9562 §5.7), so that ids sort by time. Not a secret, and not
 /// hard to guess.
@@ -26,11 +26,12 @@ impl EventId {
     }
 
     pub(crate) fn write_json(self, out: &mut Vec<u8>) {
-        let at = out.len();
-        write_hex(out, self.0, 32);
-        for dash in [9, 14, 19, 24] {
-            out.insert(at + dash, b'-');
+        let mut text = *b"\"........-....-....-....-............\"";
+        let mut rest = self.0;
+        for group in [25..37, 20..24, 15..19, 10..14, 1..9] {
+            rest = fill_hex(text.get_mut(group).unwrap_or_default(), rest);
         }
+        out.extend_from_slice(&text);
     }
 }
 

@@ -11,32 +11,28 @@ pub(crate) use key;
 /// Writes the members of one JSON object. Names are [`key!`]s; words are ours and need no escaping.
 pub(crate) struct Fields<'o> {
     out: &'o mut Vec<u8>,
-    is_first: bool,
+    /// Where it begins: with a comma until it ends, for that no member need know whether it is the first.
+    start: usize,
 }
 
 impl<'o> Fields<'o> {
     pub(crate) fn begin(out: &'o mut Vec<u8>) -> Self {
-        out.push(b'{');
-        Self {
-            out,
-            is_first: true,
-        }
+        let start = out.len();
+        Self { out, start }
     }
 
     pub(crate) fn end(self) {
+        match self.out.get_mut(self.start) {
+            Some(comma) => *comma = b'{',
+            None => self.out.push(b'{'),
+        }
         self.out.push(b'}');
     }
 
     /// The buffer, at the place of the member's value.
+    #[inline]
     pub(crate) fn value(&mut self, key: &'static str) -> &mut Vec<u8> {
-        let key = key.as_bytes();
-        let key = if self.is_first {
-            key.get(1..)
-        } else {
-            Some(key)
-        };
-        self.is_first = false;
-        self.out.extend_from_slice(key.unwrap_or_default());
+        self.out.extend_from_slice(key.as_bytes());
         self.out
     }
 
@@ -92,6 +88,7 @@ impl<'o> Fields<'o> {
         }
     }
 
+    #[inline]
     pub(crate) fn null(&mut self, key: &'static str) {
         self.value(key).extend_from_slice(b"null");
     }

@@ -463,17 +463,23 @@ fn micros(duration: Option<Duration>) -> Option<u64> {
 }
 
 /// The lowest digits of a number, as a JSON string.
-fn write_hex(out: &mut Vec<u8>, number: u128, digits: u32) {
-    out.push(b'"');
-    for place in (0..digits).rev() {
-        let digit = (number >> (place * 4) & 0xf) as u8;
-        out.push(if digit < 10 {
-            b'0' + digit
-        } else {
-            b'a' + digit - 10
-        });
+fn write_hex(out: &mut Vec<u8>, number: u128, digits: usize) {
+    let start = out.len();
+    out.resize(start + digits + 2, b'"');
+    let place = out.get_mut(start + 1..start + 1 + digits);
+    fill_hex(place.unwrap_or_default(), number);
+}
+
+/// Fills the place with the lowest digits, and returns the number without them.
+#[inline]
+fn fill_hex(place: &mut [u8], mut number: u128) -> u128 {
+    for place in place.iter_mut().rev() {
+        let digit = (number & 0xf) as u8;
+        let above = if digit < 10 { b'0' } else { b'a' - 10 };
+        *place = above + digit;
+        number >>= 4;
     }
-    out.push(b'"');
+    number
 }
 
 /// An address holds nothing to escape.

@@ -1,3 +1,5 @@
+use std::mem;
+
 use bartizan_core::{Decided, Principal};
 
 use super::Text;
@@ -129,12 +131,13 @@ impl<'a> Names<'a> {
             return;
         }
         out.push(b'[');
-        for (index, name) in self.iter().enumerate() {
-            if index > 0 {
+        let mut is_first = true;
+        self.each(|name| {
+            if !mem::take(&mut is_first) {
                 out.push(b',');
             }
             name.write_json(out);
-        }
+        });
         if self.are_cut() {
             out.extend_from_slice(b",\"\\u2026\"");
         }
