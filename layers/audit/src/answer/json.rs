@@ -116,10 +116,18 @@ impl Scanner {
     /// The next piece of the text; `ours` is the request's id.
     ///
     /// A token that lies in the piece whole is taken where it lies. Only of one that is cut something is kept.
-    pub(super) fn feed(&mut self, mut piece: &[u8], ours: Id<'_>) {
+    pub(super) fn feed(&mut self, piece: &[u8], ours: Id<'_>) {
+        let mut piece = self.go_on(piece, ours);
+        while let Some(&byte) = piece.first() {
+            piece = self.begin(byte, piece, ours);
+        }
+    }
+
+    /// Takes what is left of a token that has begun, if one has, and returns what follows it.
+    fn go_on<'p>(&mut self, mut piece: &'p [u8], ours: Id<'_>) -> &'p [u8] {
         while let Some((&byte, rest)) = piece.split_first() {
             piece = match &mut self.token {
-                Token::None => self.begin(byte, piece, ours),
+                Token::None => return piece,
                 Token::Skipped { is_escaped } => {
                     let rest = if *is_escaped { rest } else { piece };
                     self.token = Token::None;
@@ -141,6 +149,7 @@ impl Scanner {
                 }
             };
         }
+        piece
     }
 
     /// Takes what begins with this byte, the first of the piece, and returns what follows it.
@@ -166,14 +175,29 @@ impl Scanner {
         rest
     }
 
+    /// Takes the colon and the value as well that mostly follow.
     #[inline]
     fn begin_key<'p>(&mut self, rest: &'p [u8], ours: Id<'_>) -> &'p [u8] {
         self.expects = Expects::Colon;
-        if !self.is_looked_at() {
-            return self.skip(rest);
+        let is_looked_at = self.is_looked_at();
+        let Some((key, b'"', behind)) = split_at_mark(rest) else {
+            if !is_looked_at {
+                return self.skip(rest);
+            }
+            self.role = Role::Key;
+            return self.read(rest, ours);
+        };
+        if is_looked_at {
+            self.role = self.role_of(Some(key));
         }
-        self.role = Role::Key;
-        self.read(rest, ours)
+        let Some((b':', value)) = behind.split_first() else {
+            return behind;
+        };
+        self.expects = Expects::Value;
+        match value.first() {
+            Some(&byte) => self.begin_value(byte, value, ours),
+            None => value,
+        }
     }
 
     #[inline]
@@ -249,7 +273,7 @@ impl Scanner {
         while let Some((_, byte, rest)) = split_at_mark(piece) {
             if byte == b'"' {
                 return match self.expects {
-                    Expects::Colon => self.end_key(rest),
+                    Expects::Colon => rest,
                     _ => self.end_value(rest),
                 };
             }
@@ -272,7 +296,7 @@ impl Scanner {
             }
             _ => {
                 self.token = Token::Read(Text::new());
-                piece
+                self.go_on(piece, ours)
             }
         }
     }
@@ -350,18 +374,6 @@ impl Scanner {
         }
     }
 
-    /// Takes the colon as well that mostly follows.
-    #[inline]
-    fn end_key<'p>(&mut self, rest: &'p [u8]) -> &'p [u8] {
-        match rest.split_first() {
-            Some((b':', rest)) => {
-                self.expects = Expects::Value;
-                rest
-            }
-            _ => rest,
-        }
-    }
-
     fn end_read(&mut self, ours: Id<'_>) {
         if let Token::Read(text) = mem::replace(&mut self.token, Token::None) {
             self.end_text(text.short(), text.is(ours), &[]);
@@ -373,7 +385,7 @@ impl Scanner {
         match self.role {
             Role::Key => {
                 self.role = self.role_of(text);
-                return self.end_key(rest);
+                return rest;
             }
             Role::Id => self.message.is_ours = is_ours,
             Role::ResultType => self.message.result_type = Some(ResultType::of(text)),
