@@ -188,22 +188,30 @@ fn is_plain(text: &str) -> bool {
     let text = text.as_bytes();
     if let Some(last) = text.last_chunk::<8>() {
         let (eights, _) = text.as_chunks::<8>();
-        let rest = all_plain(last);
-        return eights
+        let last = escaped(u64::from_le_bytes(*last));
+        let all = eights
             .iter()
-            .fold(rest, |plain, eight| plain & all_plain(eight));
+            .fold(last, |all, eight| all | escaped(u64::from_le_bytes(*eight)));
+        return all == 0;
     }
     match (text.first_chunk::<4>(), text.last_chunk::<4>()) {
-        (Some(first), Some(last)) => all_plain(first) & all_plain(last),
-        _ => all_plain(text),
+        (Some(first), Some(last)) => {
+            let [first, last] = [first, last].map(|four| u64::from(u32::from_le_bytes(*four)));
+            escaped(first << 32 | last) == 0
+        }
+        _ => text.iter().all(|b| is_plain_byte(*b)),
     }
 }
 
+/// Not 0 if one of the eight bytes is not plain.
 #[inline]
-fn all_plain(bytes: &[u8]) -> bool {
-    bytes
-        .iter()
-        .fold(true, |plain, b| plain & is_plain_byte(*b))
+fn escaped(eight: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 0xff;
+    const HIGHEST: u64 = ONES << 7;
+    // The highest bit of each byte that is less; of those above such a one perhaps without being so.
+    let less = |eight: u64, than: u8| eight.wrapping_sub(ONES * u64::from(than)) & !eight;
+    let is = |byte: u8| less(eight ^ (ONES * u64::from(byte)), 1);
+    (eight | less(eight, b' ') | is(b'"') | is(b'\\') | is(0x7f)) & HIGHEST
 }
 
 #[inline]
@@ -306,7 +314,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn text_is_plain_if_each_byte_is() {
+        for byte in 0..0x80_u8 {
+            for around in [b' ', b'!', b'~', b'a', b'#', byte] {
+                for (length, at) in
+                    (1..20).flat_map(|length| (0..length).map(move |at| (length, at)))
+                {
+                    let mut text = vec![around; length];
+                    text[at] = byte;
+                    let expected = text.iter().all(|b| is_plain_byte(*b));
+                    let text = String::from_utf8(text).unwrap();
+                    assert_eq!(is_plain(&text), expected, "{text:?}");
+                }
+            }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn what_is_plain_needs_no_escape(text in "[ -~]{0,30}|.{0,20}|[ -~é\\x7f\\x1f😀]{0,20}") {
+            prop_assert_eq!(is_plain(&text), text.bytes().all(is_plain_byte));
+        }
+
         #[test]
         fn any_text_is_bounded_ascii_and_comes_back(text in any::<String>(), limit in 0u32..80) {
             let cut = Text::new(&text, limit);

@@ -106,7 +106,11 @@ impl<O: Outlet> Writer<O> {
             self.bytes = 0;
             while self.bytes < AT_ONCE {
                 let next = self.sequence + 1;
-                if unpacking.next(next, |record| self.take(*record)).is_none() {
+                let taken = unpacking.next(next, |record| {
+                    self.sequence = next;
+                    self.take(record);
+                });
+                if taken.is_none() {
                     break;
                 }
                 if mem::take(&mut self.is_untaken) {
@@ -139,11 +143,10 @@ impl<O: Outlet> Writer<O> {
         true
     }
 
-    /// Gives the record its number and its line, and shows it to who watches.
-    fn take(&mut self, record: Record<'_>) {
-        let record = self.numbered(record);
-        self.make_line(&record);
-        self.watched(|this, watchers| this.show(&record, watchers));
+    /// Gives the record, which has its number, its line, and shows it to who watches.
+    fn take(&mut self, record: &Record<'_>) {
+        self.make_line(record);
+        self.watched(|this, watchers| this.show(record, watchers));
     }
 
     fn watched(&mut self, run: impl FnOnce(&mut Self, &mut [Watching])) {
@@ -237,7 +240,8 @@ impl<O: Outlet> Writer<O> {
             ..Missing::default()
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        self.take(Record::gap(now.unwrap_or_default(), missing, &[]));
+        let gap = self.numbered(Record::gap(now.unwrap_or_default(), missing, &[]));
+        self.take(&gap);
         if lost > 0 {
             let detail = format!("{lost} records found no room");
             self.report(Severity::Error, "records_lost", detail);
