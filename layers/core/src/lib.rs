@@ -8,6 +8,8 @@ mod clock;
 mod context;
 mod correlation;
 mod credential_limits;
+#[cfg(feature = "current")]
+mod current;
 mod decided;
 mod denial;
 mod disguise;
@@ -51,6 +53,8 @@ pub use clock::{Clock, FakeClock, SystemClock};
 pub use context::{AlreadyStamped, SecurityContext, Transport, identify};
 pub use correlation::CorrelationId;
 pub use credential_limits::{CredentialLimits, CredentialLimitsError};
+#[cfg(feature = "current")]
+pub use current::{Current, InForce};
 pub use decided::Decided;
 pub use denial::{Denial, DenialKind};
 pub use disguise::Disguise;

@@ -7,7 +7,6 @@ mod by;
 #[cfg(feature = "serde")]
 mod config;
 mod cost;
-mod current;
 mod error;
 mod fields;
 #[cfg(feature = "redis")]

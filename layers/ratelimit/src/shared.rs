@@ -4,14 +4,13 @@ use std::{
     time::Duration,
 };
 
-use bartizan_core::{CallLimits, Clock, Event, Severity};
+use bartizan_core::{CallLimits, Clock, Current, Event, InForce, Severity};
 
 #[cfg(feature = "redis")]
 use crate::fleet::Fleet;
 use crate::{
     LimitsSnapshot, RateLimitConfigError, TierStatistics, arithmetic,
     asked::{Ask, Asked},
-    current::{Current, InForce},
     keys::KeyMaker,
     limiter::{self, Admitted, Exhausted, LATEST, Permit},
     rule::Rule,

@@ -3,11 +3,10 @@ use std::sync::Mutex;
 use std::{
     any::Any,
     fmt,
-    sync::{Arc, OnceLock, Weak},
+    sync::{Arc, Weak},
 };
 
-use arc_swap::ArcSwap;
-use bartizan_core::{Denial, DenialKind, Event, Events, SecurityContext, Severity};
+use bartizan_core::{Current, Denial, DenialKind, Event, Events, SecurityContext, Severity};
 
 #[cfg(feature = "files")]
 use crate::engine::Engine;
@@ -34,9 +33,7 @@ use crate::{Policy, exceptions::Exceptions, in_force::InForce};
 pub struct PolicyHandle(Arc<Shared>);
 
 struct Shared {
-    first: Arc<InForce>,
-    /// Since the first was exchanged. Most never are: until then nobody who asks what is in force leaves a mark here.
-    current: OnceLock<ArcSwap<InForce>>,
+    current: Current<InForce>,
     events: Events,
     /// What the configuration that a layer was made of says of the layer and not of the policy.
     #[cfg(feature = "files")]
@@ -81,8 +78,7 @@ impl PolicyHandle {
             approved: None,
         };
         Self(Arc::new(Shared {
-            first: Arc::new(in_force),
-            current: OnceLock::new(),
+            current: Current::new(in_force),
             events,
             #[cfg(feature = "files")]
             settings: Settings::default(),
@@ -104,8 +100,7 @@ impl PolicyHandle {
             approved: None,
         };
         Ok(Self(Arc::new(Shared {
-            first: Arc::new(in_force),
-            current: OnceLock::new(),
+            current: Current::new(in_force),
             events,
             #[cfg(feature = "files")]
             settings: (
@@ -154,7 +149,7 @@ impl PolicyHandle {
 
     /// Swaps, and tells nobody. The policy in shadow stays.
     pub(crate) fn put(&self, after: Arc<Policy>) -> Swapped {
-        let before = self.exchanged().rcu(|current| InForce {
+        let before = self.0.current.update(|current| InForce {
             policy: Arc::clone(&after),
             shadow: current.shadow.clone(),
             of: Arc::clone(&current.of),
@@ -182,8 +177,7 @@ impl PolicyHandle {
                 of: Arc::clone(&current.of),
                 approved: None,
             };
-            let before = self.exchanged().compare_and_swap(&current, Arc::new(next));
-            if Arc::ptr_eq(&before, &current) {
+            if self.0.current.replace(&current, next) {
                 return Ok(Swapped {
                     before: Arc::clone(&current.policy),
                     after,
@@ -229,16 +223,7 @@ impl PolicyHandle {
     }
 
     pub(crate) fn in_force(&self) -> Arc<InForce> {
-        match self.0.current.get() {
-            None => Arc::clone(&self.0.first),
-            Some(current) => current.load_full(),
-        }
-    }
-
-    /// What is in force, for whoever exchanges it.
-    fn exchanged(&self) -> &ArcSwap<InForce> {
-        let first = || ArcSwap::new(Arc::clone(&self.0.first));
-        self.0.current.get_or_init(first)
+        self.0.current.load().into_arc()
     }
 
     /// The one policy by which the request is judged: that in force, unless a layer outside judged by an
