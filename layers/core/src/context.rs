@@ -14,7 +14,9 @@ use http::{Extensions, HeaderValue, Method, Request, request::Parts};
 
 #[cfg(feature = "call")]
 use crate::Call;
-use crate::{CorrelationId, Decided, Finding, Permissions, Principal, Trail};
+use crate::{
+    CorrelationId, Decided, Finding, Permissions, Principal, Trail, address_slot::AddressSlot,
+};
 
 /// The pass that each guard stamps on a request's way inwards.
 ///
@@ -28,7 +30,7 @@ pub struct SecurityContext(Arc<Slots>);
 struct Slots {
     head: AtomicBool,
     correlation_id: OnceLock<CorrelationId>,
-    client_address: OnceLock<IpAddr>,
+    client_address: AddressSlot,
     /// Zero until it is known.
     transport: AtomicU8,
     identity: OnceLock<Identity>,
@@ -126,7 +128,7 @@ impl SecurityContext {
     /// The client's address, behind whatever proxies are trusted.
     #[inline]
     pub fn client_address(&self) -> Option<IpAddr> {
-        self.0.client_address.get().copied()
+        self.0.client_address.get()
     }
 
     /// Stamps the client's address.
@@ -135,7 +137,12 @@ impl SecurityContext {
     ///
     /// [`AlreadyStamped`] if another address is there.
     pub fn set_client_address(&self, address: IpAddr) -> Result<(), AlreadyStamped> {
-        stamp(&self.0.client_address, address, "client address")
+        match self.0.client_address.set(address) {
+            true => Ok(()),
+            false => Err(AlreadyStamped {
+                slot: "client address",
+            }),
+        }
     }
 
     /// How the request travelled; `None` if no layer knows.

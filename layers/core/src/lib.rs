@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod address_slot;
 mod body;
 mod call_rate;
 mod certificate;
