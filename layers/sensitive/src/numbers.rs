@@ -55,15 +55,10 @@ impl Groups {
                 is_alone,
             };
             read.count += 1;
-            let between = slice(text, end, end + 3);
-            let gap = between
-                .iter()
-                .take_while(|b| matches!(b, b' ' | b'-' | b'.' | b'(' | b')'))
-                .count();
-            if !(1..=2).contains(&gap) || !is_at(text, end + gap, DIGIT) {
+            let Some(gap) = gap(text, end) else {
                 return (read, end);
-            }
-            separator = between.first().copied().unwrap_or_default();
+            };
+            separator = text.get(end).copied().unwrap_or_default();
             (start, is_alone) = (end + gap, gap == 1);
         }
     }
@@ -73,26 +68,62 @@ impl Groups {
     }
 }
 
-/// Digits of the shortest number that is written without separators.
+/// How many separators stand here, if a group of digits follows that goes on with the one before.
+#[inline]
+fn gap(text: &[u8], end: usize) -> Option<usize> {
+    let is_separator = |at| matches!(text.get(at), Some(b' ' | b'-' | b'.' | b'(' | b')'));
+    if !is_separator(end) {
+        return None;
+    }
+    let gap = 1 + usize::from(is_separator(end + 1));
+    is_at(text, end + gap, DIGIT).then_some(gap)
+}
+
+/// Digits of the shortest number that means somebody, however it is written.
 const SHORTEST: usize = 8;
+
+/// Where the groups of digits end that begin here, if there are too few digits in them to mean anybody.
+#[inline]
+fn few_end(text: &[u8], from: usize) -> Option<usize> {
+    let (mut start, mut digits) = (from, 0);
+    loop {
+        let end = run_end(text, start, DIGIT);
+        digits += end - start;
+        if digits >= SHORTEST {
+            return None;
+        }
+        match gap(text, end) {
+            Some(gap) => start = end + gap,
+            None => return Some(end),
+        }
+    }
+}
 
 /// What is found in the groups of digits that begin here, and where to go on.
 pub(crate) fn numbers(
     text: &[u8],
     from: usize,
     kinds: Kinds,
-    mut found: impl FnMut(Kind, Range<usize>),
+    found: impl FnMut(Kind, Range<usize>),
 ) -> usize {
-    let end = run_end(text, from, DIGIT);
     // `v4111`, `a4111`: a part of a name or of a hash. What follows begins anew.
     if is_before(text, from, ALNUM) {
+        return run_end(text, from, DIGIT);
+    }
+    // Most numbers are short, and nobody's.
+    if let Some(end) = few_end(text, from) {
         return end;
     }
-    // One short number is nobody's.
-    let is_alone = !matches!(text.get(end), Some(b' ' | b'-' | b'.' | b'(' | b')'));
-    if is_alone && end - from < SHORTEST {
-        return end;
-    }
+    all_numbers(text, from, kinds, found)
+}
+
+/// The same of whatever groups of digits.
+fn all_numbers(
+    text: &[u8],
+    from: usize,
+    kinds: Kinds,
+    mut found: impl FnMut(Kind, Range<usize>),
+) -> usize {
     let (groups, next) = Groups::read(text, from);
     let groups = groups.all();
     let mut index = 0;
@@ -270,4 +301,45 @@ fn international(text: &[u8], groups: &[Group]) -> Option<usize> {
     }
     let last = groups.get(taken.checked_sub(1)?)?;
     (digits >= 8 && !is_at(text, last.end, ALNUM)).then_some(taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Told = (usize, Vec<(Kind, Range<usize>)>);
+
+    fn told(
+        text: &str,
+        of: fn(&[u8], usize, Kinds, &mut dyn FnMut(Kind, Range<usize>)) -> usize,
+    ) -> Vec<Told> {
+        let (text, mut from, mut told) = (text.as_bytes(), 0, Vec::new());
+        while let Some(digit) = text
+            .get(from..)
+            .and_then(|rest| rest.iter().position(u8::is_ascii_digit))
+        {
+            let mut found = Vec::new();
+            from = of(text, from + digit, Kinds::all(), &mut |kind, range| {
+                found.push((kind, range));
+            });
+            told.push((from, found));
+        }
+        told
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_of_few_digits_are_nobodys(
+            text in "[0-9]{0,3}([ .()+-]{1,3}[0-9]{1,4}){0,9}|[0-9 .()+a-]{0,40}|[+]?1?[ (]{0,2}[2-9]{3}[ )-]{1,2}[2-9]{3}[ .-][0-9]{4}|[4 -]{19}",
+        ) {
+            let short = told(&text, |text, from, kinds, found| numbers(text, from, kinds, found));
+            let plain = told(&text, |text, from, kinds, found| match is_before(text, from, ALNUM) {
+                true => run_end(text, from, DIGIT),
+                false => all_numbers(text, from, kinds, found),
+            });
+            prop_assert_eq!(short, plain);
+        }
+    }
 }

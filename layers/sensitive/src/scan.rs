@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::{
     Kind, Kinds, Names,
     assignments::assignment,
-    bytes::{DIGIT, ESCAPE, TOKEN, WORD, class, run_end, slice},
+    bytes::{ALNUM, DIGIT, ESCAPE, TOKEN, WORD, class, run_end, slice},
     credentials::{authorization, jwt_end, private_key_end, url_password},
     email::email,
     encoded,
@@ -92,7 +92,8 @@ impl<'t, 'h> Scan<'t, 'h> {
                 }
                 word = at + 1;
             }
-            if class & DIGIT & !before != 0 && at >= self.numbers_until {
+            // What a letter stands before is a part of a name.
+            if class & DIGIT != 0 && before & ALNUM == 0 && at >= self.numbers_until {
                 self.number(at);
             }
             before = class;
