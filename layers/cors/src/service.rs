@@ -112,12 +112,10 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut polled = this.inner.poll(cx);
-        if let Poll::Ready(Ok(response)) = &mut polled
-            && let Some(mark) = this.mark.take()
-        {
-            mark.put(response.headers_mut());
-        }
-        polled
+        this.inner.poll_seen(cx, |response| {
+            if let Some(mark) = this.mark.take() {
+                mark.put(response.headers_mut());
+            }
+        })
     }
 }

@@ -1,6 +1,5 @@
 use std::{
     future::Future,
-    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -87,16 +86,20 @@ struct Admitted {
 }
 
 impl Admitted {
-    fn complete<B>(self, response: &mut Response<ResponseBody<B>>) {
-        if let Some(watch) = self.watch {
+    fn see<B>(&mut self, response: &mut Response<B>) {
+        if let Some(watch) = self.watch.take() {
             watch.see(response);
         }
         if self.wait > 0 {
             fields::prolong(response.headers_mut(), self.wait);
         }
-        if let Some(permit) = self.permit {
-            let body = mem::take(response.body_mut());
-            *response.body_mut() = body.keeping(permit);
+    }
+
+    /// The answer, which is open until its end.
+    fn keep<B>(&mut self, response: Response<ResponseBody<B>>) -> Response<ResponseBody<B>> {
+        match self.permit.take() {
+            Some(permit) => response.map(|body| body.keeping(permit)),
+            None => response,
         }
     }
 }
@@ -170,10 +173,11 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut polled = this.inner.poll(cx);
-        if let Poll::Ready(Ok(response)) = &mut polled {
-            mem::take(this.admitted).complete(response);
+        let admitted = this.admitted;
+        let polled = this.inner.poll_seen(cx, |response| admitted.see(response));
+        match admitted.permit {
+            None => polled,
+            Some(_) => polled.map(|result| result.map(|response| admitted.keep(response))),
         }
-        polled
     }
 }
